@@ -1,0 +1,1 @@
+"""How a bank is reached, and which dialect it speaks: profiles, rails and transports."""

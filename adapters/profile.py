@@ -1,0 +1,349 @@
+"""A bank relationship, read from one TOML file: which rail, which dialect, which limits, accounts, keys and transport.
+
+Adding a bank means adding such a file. Nothing of a bank stands in code; what a profile does not say is a default
+that is named here with its reason. Everything is frozen, and an unknown key is an error, so that a misspelt setting
+cannot be taken for one that is in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, ValidationError, model_validator
+
+from adapters.fields import (
+    Bic,
+    ClockTime,
+    Currency,
+    Listed,
+    MistakeAt,
+    Pattern,
+    ShortName,
+    Table,
+    Text,
+    TimeZone,
+    bic,
+    mistakes,
+)
+from adapters.toml import Location, read
+from schemas.codes import currency_exponent
+from schemas.errors import ConfigurationError
+from schemas.model.money import Money
+
+SHIPPED = Path(__file__).parent / "profiles"
+"""The profiles that come with the project."""
+
+OUTGOING_RULES = (*range(1, 10), 11, *range(13, 17), *range(18, 23), *range(26, 30), *range(31, 41))
+TEXT_RULES = tuple(range(41, 53))
+"""Business rules (by number) that concern every outgoing credit transfer; a profile may name fewer or more."""
+
+ChargeBearer = Literal["DEBT", "CRED", "SHAR", "SLEV"]
+AfterCutOff = Literal["next_business_day", "refuse"]
+
+
+class MessageSettings(Table):
+    """How this bank wants its messages.
+
+    Attributes:
+        envelope_namespace: namespace of the element around the business header and the document.
+        envelope_name: local name of that element.
+        business_service: BizSvc of the header, where the rail asks for one.
+        transactions_max: payments in one message; also what one refusal of a whole message can delay.
+        settlement_method: SttlmMtd; CLRG needs the clearing system as well (rule 36).
+        clearing_system: ClrSys/Cd of the rail.
+        charge_bearers: the charge bearers that this rail takes (rule 31).
+        character_set: ``utf-8``, or ``x`` for the rail that takes the X character set only (rule 47).
+        remittance: whether free text, a structured creditor reference, or either is taken (rule 49).
+        created_tolerance_s: how far the creation time of a bank's message may lie from our own clock (rule 5).
+    """
+
+    envelope_namespace: str = Field(min_length=1)
+    envelope_name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")
+    business_service: str | None = Field(default=None, min_length=1, max_length=35)
+    transactions_max: int = Field(default=1_000, ge=1, le=10_000)
+    settlement_method: Literal["CLRG", "INDA", "INGA", "COVE"] = "CLRG"
+    clearing_system: str | None = Field(default=None, min_length=1, max_length=35)
+    charge_bearers: Listed[tuple[ChargeBearer, ...]] = ("SLEV",)
+    character_set: Literal["utf-8", "x"] = "utf-8"
+    remittance: Literal["unstructured", "structured", "either"] = "either"
+    created_tolerance_s: int = Field(default=86_400, ge=60)
+
+    @model_validator(mode="after")
+    def clearing_has_its_system(self) -> Self:
+        """CLRG without a clearing system is a message that every receiver refuses (rule 36)."""
+        if self.settlement_method == "CLRG" and self.clearing_system is None:
+            raise ValueError("settlement_method CLRG needs a clearing_system (rule 36)")
+        return self
+
+
+class CurrencySettings(Table):
+    """What holds for one currency on this rail.
+
+    Attributes:
+        decimals: decimals that the rail takes, which may be fewer than the currency's own (KHR: 2 in ISO 4217, 0 here).
+        limit: largest amount of one payment, as a plain decimal; None where the rail sets none (rule 26).
+        cut_off: wall-clock time in the profile's time zone until which a payment settles the same day (rule 29).
+        after_cut_off: what happens to a payment for today after that.
+    """
+
+    decimals: int = Field(ge=0, le=5)
+    limit: str | None = None
+    cut_off: ClockTime
+    after_cut_off: AfterCutOff = "next_business_day"
+
+
+class AccountSettings(Table):
+    """An account of ours at this bank.
+
+    ``unit`` is the treasury unit that owns it, for reports and exceptions; which source may debit it (rule 38) is
+    said by the sources in the gateway's configuration.
+    """
+
+    number: str = Field(pattern=r"^[A-Za-z0-9-]{1,34}$")
+    currency: Currency
+    name: str = Field(min_length=1, max_length=140)
+    unit: str | None = None
+
+
+class SignatureSettings(Table):
+    """Whose signatures are taken, and with which key we sign.
+
+    Attributes:
+        required: whether a message of the bank has to be signed; False only where the transport proves the sender.
+        algorithm: algorithm of our own signature.
+        algorithms: algorithms that are taken from the bank.
+        key_info: how the signing key is named: by subject key identifier, or by issuer and serial number.
+        trust: folder of this bank's anchors, signers and revocation lists (security/trustfiles.py), inside the
+            certificates folder; None: the profile's name. Our own key is the one of the key folder that signs for
+            this profile now, so that rotation needs no change here.
+        revocation_required: refuse a signer whose authority's revocation list is missing.
+    """
+
+    required: bool = True
+    algorithm: Literal["ecdsa-sha256", "rsa-sha256"] = "ecdsa-sha256"
+    algorithms: Listed[tuple[Literal["ecdsa-sha256", "rsa-sha256"], ...]] = (
+        "ecdsa-sha256",
+        "rsa-sha256",
+    )
+    key_info: Literal["ski", "issuer_serial"] = "ski"
+    trust: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")] | None = None
+    revocation_required: bool = False
+
+
+class StatementSettings(Table):
+    """How the bank reports: whether it signs statements, and when the final one of a day has to be here."""
+
+    signed: bool = True
+    final_by: ClockTime
+
+
+class TransportSettings(Table):
+    """How the bank is reached: ``bus`` is a pair of queues, ``bank.<profile>.out`` and ``bank.<profile>.in``."""
+
+    kind: Literal["bus"] = "bus"
+
+
+class Profile(Table):
+    """One bank relationship.
+
+    Attributes:
+        name: short name; part of queue names, logs and metrics.
+        rail: the module in adapters/rails that composes and reads this rail's messages.
+        bank_bic: BIC of the bank (To of what we send, From of what we take).
+        own_bic: our own BIC at this bank.
+        country: ISO 3166 country of the bank calendar.
+        time_zone: IANA name; cut-offs and value dates are meant in it.
+        rules: numbers of the business rules that hold for this rail.
+        currencies: what may be paid, by currency.
+        accounts: our accounts at this bank.
+        account_patterns: regular expression of a valid account number by BIC, and ``default`` for all others (rule 37).
+        in_doubt_after_s: seconds without an answer after which a sent payment is in doubt.
+        resends_max: how often the same bytes are sent again before a person decides.
+        days_ahead_max: how far ahead an execution date may lie (rule 27).
+    """
+
+    name: ShortName
+    rail: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    bank_bic: Bic
+    own_bic: Bic
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "KH"
+    time_zone: TimeZone
+    rules: Listed[tuple[int, ...]] = OUTGOING_RULES + TEXT_RULES
+    message: MessageSettings
+    currencies: Mapping[Currency, CurrencySettings] = Field(min_length=1)
+    accounts: Annotated[Listed[tuple[AccountSettings, ...]], Field(min_length=1)]
+    account_patterns: Mapping[str, Pattern] = Field(default_factory=lambda: {"default": "[0-9]{9,15}"})
+    signature: SignatureSettings
+    statements: StatementSettings
+    in_doubt_after_s: int = Field(default=900, ge=1)
+    resends_max: int = Field(default=3, ge=0, le=20)
+    days_ahead_max: int = Field(default=30, ge=0, le=366)
+    transport: TransportSettings = TransportSettings()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone as an object."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def trust_folder(self) -> str:
+        """The folder, inside the certificates folder, that says whose signatures this bank's messages carry."""
+        return self.signature.trust or self.name
+
+    def limit(self, currency: str) -> Money | None:
+        """Return the largest amount of one payment in this currency, or None where the rail sets none."""
+        settings = self.currencies.get(currency)
+        return Money.parse(settings.limit, currency) if settings and settings.limit is not None else None
+
+    def account(self, number: str) -> AccountSettings | None:
+        """Return our account with this number at this bank, or None."""
+        return next((account for account in self.accounts if account.number == number), None)
+
+    @model_validator(mode="after")
+    def limits_fit_their_currency(self) -> Self:
+        """A limit is an amount of its currency, and a rail has no more decimals than the currency."""
+        for currency, settings in self.currencies.items():
+            exponent = currency_exponent(currency) or 0
+            if settings.decimals > exponent:
+                raise MistakeAt(("currencies", currency, "decimals"), f"{currency} has {exponent} decimals at most")
+            try:
+                limit = self.limit(currency)
+            except ValueError as error:
+                raise MistakeAt(("currencies", currency, "limit"), str(error)) from error
+            if limit is not None and limit.amount_minor <= 0:
+                raise MistakeAt(("currencies", currency, "limit"), "a limit is greater than zero")
+        return self
+
+    @model_validator(mode="after")
+    def accounts_are_in_a_listed_currency(self) -> Self:
+        """Each account's currency is one of this rail, and no account stands here twice."""
+        numbers: set[tuple[str, str]] = set()
+        for index, account in enumerate(self.accounts):
+            if account.currency not in self.currencies:
+                raise MistakeAt(
+                    ("accounts", index, "currency"), f"{account.currency} is not among this profile's currencies"
+                )
+            if (account.number, account.currency) in numbers:
+                raise MistakeAt(("accounts", index, "number"), "this account stands in the profile twice")
+            numbers.add((account.number, account.currency))
+        return self
+
+    @model_validator(mode="after")
+    def patterns_have_a_default(self) -> Self:
+        """Patterns are by BIC, with a default for the banks that are not named."""
+        if "default" not in self.account_patterns:
+            raise MistakeAt(("account_patterns",), "a default pattern is missing")
+        for key in self.account_patterns:
+            if key != "default":
+                try:
+                    bic(key)
+                except ValueError as error:
+                    raise MistakeAt(("account_patterns", key), str(error)) from error
+        return self
+
+
+_REASONS = {
+    "time_zone missing": "missing, and a cut-off means nothing without a time zone",
+    "currencies.limit": "a limit without a currency; write it under [currencies.KHR], for example",
+    "currencies.cut_off": "a cut-off without a currency; write it under [currencies.KHR], for example",
+}
+
+
+def load(path: Path) -> Profile:
+    """Read one profile.
+
+    Raises:
+        ConfigurationError: with a line ``file:line: where: reason`` for each thing that is wrong with it.
+    """
+    profile, findings = _examine(path)
+    if profile is None:
+        raise ConfigurationError("\n".join(map(str, findings)))
+    return profile
+
+
+def load_all(folder: Path = SHIPPED) -> dict[str, Profile]:
+    """Read every profile of a folder, by name, in the order of their file names.
+
+    Raises:
+        ConfigurationError: a profile is wrong, two have one name, or the folder holds none.
+    """
+    profiles: dict[str, Profile] = {}
+    for path in sorted(folder.glob("*.toml")):
+        profile = load(path)
+        if profile.name in profiles:
+            raise ConfigurationError(f"{path}:1: name: another profile is called {profile.name!r} as well")
+        profiles[profile.name] = profile
+    if not profiles:
+        raise ConfigurationError(f"{folder}: holds no profile (*.toml)")
+    return profiles
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """Something wrong with a profile: the file, the line (from 1) and what to mend."""
+
+    file: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        """Return ``file:line: message``."""
+        return f"{self.file}:{self.line}: {self.message}"
+
+
+def check_profiles(paths: Sequence[Path], certificates: Path | None = None) -> list[Finding]:
+    """Look at profiles one by one and side by side, and return everything that is wrong with them.
+
+    Args:
+        paths: the profiles' files.
+        certificates: the folder of the certificate files that profiles name; None leaves those out.
+    """
+    findings: list[Finding] = []
+    names: dict[str, Path] = {}
+    accounts: dict[tuple[str, str], Path] = {}
+    for path in paths:
+        profile, found = _examine(path)
+        findings += found
+        if profile is None:
+            continue
+        file = read(path)
+        if profile.name in names:
+            said = f"name: {profile.name!r} is also the name in {names[profile.name]}"
+            findings.append(Finding(path, file.line(("name",)), said))
+        names.setdefault(profile.name, path)
+        for index, account in enumerate(profile.accounts):
+            other = accounts.setdefault((account.number, account.currency), path)
+            if other != path:
+                said = f"accounts.{index}.number: this account is also in {other}; statements could not be told apart"
+                findings.append(Finding(path, file.line(("accounts", index, "number")), said))
+        if find_spec(f"adapters.rails.{profile.rail}") is None:
+            said = f"rail: there is no adapters/rails/{profile.rail}.py"
+            findings.append(Finding(path, file.line(("rail",)), said))
+        if certificates is not None:
+            findings += [Finding(path, file.line(place), said) for place, said in _missing_files(profile, certificates)]
+    return sorted(findings)
+
+
+def _missing_files(profile: Profile, certificates: Path) -> list[tuple[Location, str]]:
+    """Return what is missing of the folder that says whose signatures are trusted."""
+    folder = certificates / profile.trust_folder
+    if any(folder.glob("anchors/*.pem")) or any(folder.glob("pinned/*.pem")):
+        return []
+    return [(("signature",), f"signature.trust: {folder} holds no anchor and no pinned certificate")]
+
+
+def _examine(path: Path) -> tuple[Profile | None, list[Finding]]:
+    """Return a profile, or what is wrong with it."""
+    try:
+        file = read(path)
+    except ConfigurationError as error:
+        return None, [Finding(path, 1, str(error).removeprefix(f"{path}: "))]
+    try:
+        return Profile.model_validate(file.data), []
+    except ValidationError as error:
+        return None, [Finding(path, line, said) for line, said in mistakes(file, error, _REASONS)]

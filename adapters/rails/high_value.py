@@ -1,0 +1,171 @@
+"""The central bank's high-value rail: pacs.008 out; pacs.002, pacs.004, camt.053 and camt.054 back, all signed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from lxml.etree import _Element
+
+from adapters.profile import Profile
+from adapters.rails import Composed, Facts, Received, Task
+from schemas.errors import DocumentRefused
+from schemas.iso20022 import camt, head001, pacs002, pacs004, pacs008, xml
+from schemas.iso20022.parser import parse
+from schemas.model.payment import Payment
+from schemas.model.statement import Entry, Statement
+from security import xmldsig
+from security.keys import SigningKey
+from security.trust import TrustStore
+
+_STATEMENTS = ("camt.052.", "camt.053.", "camt.054.")
+
+
+def compose(
+    profile: Profile,
+    task: Task,
+    payments: Sequence[Payment],
+    key: SigningKey,
+    inspect: Callable[[Facts], None],
+) -> Composed:
+    """Write a pacs.008 with its header, validate both, let the caller inspect what they say, and sign.
+
+    Raises:
+        DocumentRefused: the message is not valid against the usage guideline, or the inspection refused it.
+    """
+    settings = profile.message
+    group = pacs008.Group(
+        message_id=task.message_id,
+        created=task.created,
+        settlement_method=settings.settlement_method,
+        clearing_system=settings.clearing_system,
+        settlement_date=task.settlement_date,
+        instructing_bic=profile.own_bic,
+        instructed_bic=profile.bank_bic,
+    )
+    header = head001.Header(
+        from_bic=profile.own_bic,
+        to_bic=profile.bank_bic,
+        message_id=task.message_id,
+        definition=pacs008.DEFINITION,
+        created=task.created,
+        business_service=settings.business_service,
+    )
+    document = pacs008.build(group, payments)
+    xml.validate(document, pacs008.DEFINITION)
+    envelope = head001.envelope(header, document, namespace=settings.envelope_namespace, name=settings.envelope_name)
+    xml.validate(envelope[0], head001.DEFINITION)
+    inspect(_facts(envelope))
+    return Composed(xmldsig.sign(envelope, key, key_info=profile.signature.key_info), pacs008.DEFINITION)
+
+
+def _facts(envelope: _Element) -> Facts:
+    """Read back what the message that is about to be signed says, from the elements themselves."""
+    app_header, document = envelope
+    header = head001.read(app_header)
+    namespace = {"p": xml.namespace_of(document)}
+
+    def text(path: str) -> str:
+        return document.findtext(path, default="", namespaces=namespace)
+
+    group = "p:FIToFICstmrCdtTrf/p:GrpHdr/"
+    return Facts(
+        header_message_id=header.message_id,
+        header_definition=header.definition,
+        header_from=header.from_bic,
+        header_to=header.to_bic,
+        header_created=header.created,
+        possible_duplicate=header.possible_duplicate,
+        message_id=text(group + "p:MsgId"),
+        namespace=namespace["p"],
+        created=datetime.fromisoformat(text(group + "p:CreDtTm")),
+        instructing_bic=text(group + "p:InstgAgt/p:FinInstnId/p:BICFI"),
+        instructed_bic=text(group + "p:InstdAgt/p:FinInstnId/p:BICFI"),
+        stated_count=text(group + "p:NbOfTxs"),
+        stated_sum=text(group + "p:CtrlSum") or None,
+        amounts=tuple(
+            element.text or "" for element in document.iterfind(".//p:CdtTrfTxInf/p:IntrBkSttlmAmt", namespace)
+        ),
+    )
+
+
+def read(profile: Profile, document: bytes, trust: TrustStore, at: datetime) -> Received:
+    """Verify a document of the bank and read it.
+
+    A bank whose profile takes unsigned statements may send a bare Document; everything else is signed.
+
+    Raises:
+        DocumentRefused, SignatureRefused: nothing of it may be used.
+    """
+    if not profile.statements.signed and (bare := _bare_statement(document)) is not None:
+        return bare
+    verified = xmldsig.verify(
+        document,
+        trust,
+        at,
+        algorithms=frozenset(profile.signature.algorithms),
+        key_infos=frozenset({profile.signature.key_info}),
+    )
+    _check_envelope(profile, verified.root)
+    header = head001.read(verified.app_header)
+    trust.require_owner(verified.certificate, header.from_bic)
+    if (header.from_bic[:8], header.to_bic[:8]) != (profile.bank_bic[:8], profile.own_bic[:8]):
+        text = f"a message from {header.from_bic} to {header.to_bic} is not for this relationship"
+        raise DocumentRefused(text, code="DS0E", path="AppHdr")
+    if xml.namespace_of(verified.document).rpartition(":")[2] != header.definition:
+        raise DocumentRefused(
+            f"the header announces {header.definition[:35]}, the Document is another (rule 2)", path="AppHdr/MsgDefIdr"
+        )
+    return _read_document(header, verified.document)
+
+
+def _check_envelope(profile: Profile, root: _Element) -> None:
+    """The envelope's own name is not signed, so it has to be the agreed one."""
+    expected = f"{{{profile.message.envelope_namespace}}}{profile.message.envelope_name}"
+    if root.tag != expected:
+        raise DocumentRefused(f"the envelope is {str(root.tag)[:120]}, agreed was {expected}", path="/")
+
+
+def _read_document(header: head001.Header, document: _Element) -> Received:
+    """Read a verified Document by its definition."""
+    definition, message_id = header.definition, header.message_id
+    if definition == pacs002.DEFINITION:
+        report = pacs002.read(document)
+        _require_same_id(message_id, report.message_id)
+        return Received(definition, message_id, reports=(report,))
+    if definition == pacs004.DEFINITION:
+        returns = tuple(pacs004.read(document))
+        for item in returns:
+            _require_same_id(message_id, item.message_id)
+        return Received(definition, message_id, returns=returns)
+    if definition.startswith(_STATEMENTS):
+        return Received(definition, message_id, statements=_checked(camt.read(document), message_id))
+    raise DocumentRefused(
+        f"{definition[:35]} is not a message that this rail takes", code="FF03", path="AppHdr/MsgDefIdr"
+    )
+
+
+def _checked(statements: Iterator[Statement | Entry], message_id: str) -> Iterator[Statement | Entry]:
+    for item in statements:
+        if isinstance(item, Statement):
+            _require_same_id(message_id, item.message_id)
+        yield item
+
+
+def _require_same_id(header_id: str, document_id: str) -> None:
+    """Rule 1: BizMsgIdr is the Document's MsgId."""
+    if header_id != document_id:
+        raise DocumentRefused("BizMsgIdr is not the Document's MsgId (rule 1)", path="AppHdr/BizMsgIdr")
+
+
+def _bare_statement(document: bytes) -> Received | None:
+    """Read a Document without an envelope, or return None when it is something else."""
+    root = parse(document)
+    if xml.local_name(root) != "Document":
+        return None
+    definition = xml.namespace_of(root).rpartition(":")[2]
+    if not definition.startswith(_STATEMENTS):
+        raise DocumentRefused(f"an unsigned {definition[:35] or 'document'} is not taken", code="DS0A", path="Document")
+    message_id = next((e.text or "" for e in root.iter("{*}MsgId")), "")
+    return Received(definition, message_id, statements=camt.read(io.BytesIO(document)))

@@ -1,0 +1,1 @@
+"""What happens to a payment and to a statement."""

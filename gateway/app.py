@@ -1,0 +1,260 @@
+"""The composition root: from a configuration to stores, buses, keys and workers. Nothing else builds them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import time, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from adapters.profile import Profile, load_all
+from gateway.bus.base import ORDERS_QUEUE, Bus, Consumer, Publisher, bank_queues
+from gateway.bus.memory import MemoryBus
+from gateway.bus.rabbitmq import LinkSettings, RabbitBus
+from gateway.clock import Clock, SystemClock
+from gateway.config import Settings, SourceSettings
+from gateway.core.calendar import BusinessCalendar
+from gateway.core.checks import CurrencyRules, RailRules, SourceRules
+from gateway.flow.desk import Desk, nowhere
+from gateway.flow.dispatch import Dispatch
+from gateway.flow.inbound import Inbound
+from gateway.flow.intake import Intake
+from gateway.flow.policy import Policy, Relationship, Terms
+from gateway.flow.relay import Relay
+from gateway.holidays import load_calendar
+from gateway.metrics import Metrics
+from gateway.store.postgres import PostgresStore
+from gateway.store.session import Store
+from gateway.store.sqlite import SqliteStore
+from schemas.codes import bank_directory
+from schemas.errors import ConfigurationError
+from schemas.model.identifiers import account_pattern, bic8
+from schemas.model.payment import Agent
+from security.jws import OrderKeys, read_public
+from security.keys import FileKey, KeyRing, SigningKey
+from security.trust import TrustStore
+from security.trustfiles import load_trust
+
+ROLES = ("intake", "dispatch", "relay", "inbound")
+"""The workers, in the order of the flow."""
+YEARS_AROUND = 1
+"""Years before and after this one whose holidays are loaded."""
+KEY_LOOK_S = 60
+"""How often dispatch looks whether another key has begun to sign."""
+
+
+class Step(Protocol):
+    """A worker's unit of work."""
+
+    def step(self, wait_s: float) -> int:
+        """Do one bounded piece of work, waiting at most so long for it; return how much was done."""
+
+
+def random_uetr() -> str:
+    """Return a fresh UETR: a lower-case UUID version 4."""
+    return str(uuid.uuid4())
+
+
+@dataclass
+class Gateway:
+    """One process of the gateway.
+
+    Args:
+        settings: the configuration.
+        clock, new_uetr, reach: time, randomness and crash points; given, so that a simulation can replay a seed.
+        log: a structlog logger.
+    """
+
+    settings: Settings
+    log: Any
+    clock: Clock = field(default_factory=SystemClock)
+    new_uetr: Callable[[], str] = random_uetr
+    reach: Callable[[str], None] = nowhere
+    metrics: Metrics = field(default_factory=Metrics)
+    durable: bool = True
+
+    # --------------------------------------------------------------------------------------------------- resources
+
+    @cached_property
+    def store(self) -> Store:
+        """The first connection to the database; workers get siblings of it."""
+        url = self.settings.database_url
+        if url.startswith("sqlite:///"):
+            return SqliteStore(Path(url.removeprefix("sqlite:///")), durable=self.durable)
+        return PostgresStore(url)
+
+    @cached_property
+    def bus(self) -> Bus:
+        """The broker, or the one inside this process."""
+        url = self.settings.bus_url
+        if url.startswith("memory://"):
+            return MemoryBus(self.clock, retry_limit=self.settings.workers.retries_max)
+        return RabbitBus(LinkSettings(url), self.clock, retry_limit=self.settings.workers.retries_max)
+
+    @cached_property
+    def profiles(self) -> Mapping[str, Profile]:
+        """The bank relationships in use, by name."""
+        known = load_all(self.settings.profile_folder)
+        names = self.settings.profiles or tuple(known)
+        missing = [name for name in names if name not in known]
+        if missing:
+            raise ConfigurationError(f"profiles: {self.settings.profile_folder} has none called {', '.join(missing)}")
+        return {name: known[name] for name in names}
+
+    @cached_property
+    def calendar(self) -> BusinessCalendar:
+        """The business days around this year."""
+        calendar, year = self.settings.calendar, self.clock.now().year
+        years = range(year - YEARS_AROUND, year + YEARS_AROUND + 1)
+        return load_calendar(calendar.country, years, closed=calendar.holidays, worked=calendar.working_days)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """Who may order what, over which relationship."""
+        directory = bank_directory().bics
+        return Policy(
+            sources={name: terms(name, source) for name, source in self.settings.sources.items()},
+            relationships={name: relationship(profile, directory) for name, profile in self.profiles.items()},
+            by_account={(a.number, a.currency): p.name for p in self.profiles.values() for a in p.accounts},
+            calendar=self.calendar,
+        )
+
+    @cached_property
+    def order_keys(self) -> OrderKeys:
+        """The sources' public keys."""
+        return OrderKeys(
+            read_public(key.file, source=name, key_id=key.kid) for name, source in self.settings.sources.items() for key in source.keys
+        )
+
+    def trust(self, profile: Profile) -> TrustStore:
+        """Whose signatures a bank's documents carry."""
+        folder = self.settings.certificates_folder / profile.trust_folder
+        return load_trust(folder, revocation_required=profile.signature.revocation_required)
+
+    def signer(self, profile: Profile) -> Callable[[], SigningKey]:
+        """Return a function that gives the key that signs for a profile now, looked up again every minute."""
+        ring, found = KeyRing(self.settings.keys_folder), _Signer()
+
+        def current() -> SigningKey:
+            now = self.clock.now()
+            if found.key is None or now >= found.until:
+                entry = ring.signer(profile.name, now)
+                if found.key is None or found.key.key_id != entry.record.key_id:
+                    passphrase = self.settings.key_passphrase()
+                    found.key = FileKey.load(self.settings.keys_folder, entry.record.key_id, passphrase)
+                found.until = now + timedelta(seconds=KEY_LOOK_S)
+            return found.key
+
+        return current
+
+    def prepare(self) -> None:
+        """Bring the database and the broker's topology up to date, and make our accounts known."""
+        self.store.migrate()
+        with self.store.transaction() as db:
+            for profile in self.profiles.values():
+                for account in profile.accounts:
+                    db.run("add_account", number=account.number, currency=account.currency, profile=profile.name)
+        self.bus.declare(tuple(self.profiles))
+
+    # ----------------------------------------------------------------------------------------------------- workers
+
+    def desk(self, stream: str) -> Desk:
+        """Return one worker's tools, with a database connection of its own."""
+        return Desk(
+            self.store.sibling(), self.clock, stream, self.log.bind(worker=stream), self.settings.workers,
+            self.metrics, self.reach,
+        )  # fmt: skip
+
+    def workers(self, role: str, instance: str, bus: Bus | None = None) -> list[tuple[str, Step]]:
+        """Return the workers of a role, one a bank relationship where it has one, by the name of their audit stream.
+
+        Args:
+            role: one of ``ROLES``.
+            instance: tells this process's audit streams from those of others.
+            bus: another bus to work on, in a simulation.
+        """
+        bus = bus or self.bus
+        if role == "intake":
+            name = f"intake.{instance}"
+            consumer = bus.consumer(ORDERS_QUEUE, self.settings.workers.intake_batch)
+            return [(name, Intake(self.desk(name), consumer, self.order_keys, self.policy, self.new_uetr))]
+        if role == "relay":
+            due_ms = {name: profile.in_doubt_after_s * 1_000 for name, profile in self.profiles.items()}
+            name = f"relay.{instance}"
+            return [(name, Relay(self.desk(name), bus.publisher(), due_ms))]
+        found: list[tuple[str, Step]] = []
+        for profile in self.profiles.values():
+            name = f"{role}.{profile.name}.{instance}"
+            found.append((name, self._of_profile(role, name, profile, bus)))
+        return found
+
+    def _of_profile(self, role: str, name: str, profile: Profile, bus: Bus) -> Step:
+        if role == "dispatch":
+            return Dispatch(self.desk(name), profile, self.policy, self.signer(profile))
+        if role == "inbound":
+            _, queue = bank_queues(profile.name)
+            return self.inbound(name, profile, bus.consumer(queue, self.settings.workers.inbound_batch))
+        raise ConfigurationError(f"there is no worker called {role}; there are {', '.join(ROLES)}")
+
+    def inbound(self, name: str, profile: Profile, consumer: Consumer | None, channel: str = "bus") -> Inbound:
+        """Return the inbound worker of a relationship; without a consumer, one that documents are handed to."""
+        return Inbound(self.desk(name), consumer, profile, self.trust(profile), channel)
+
+    def publisher(self) -> Publisher:
+        """Open a publisher, for those who send orders."""
+        return self.bus.publisher()
+
+    def close(self) -> None:
+        """Close what this process has opened itself."""
+        if "bus" in self.__dict__:
+            self.bus.close()
+        if "store" in self.__dict__:
+            self.store.close()
+
+
+@dataclass
+class _Signer:
+    """The key in use, and until when it is not looked up again."""
+
+    key: FileKey | None = None
+    until: Any = None
+
+
+def terms(name: str, source: SourceSettings) -> Terms:
+    """Return a source as intake sees it."""
+    limits = {c: limit.amount_minor for c in source.approval_limits if (limit := source.approval_limit(c)) is not None}
+    return Terms(SourceRules(name, frozenset(source.accounts), limits), source.batch_timeout_s * 1_000)
+
+
+def relationship(profile: Profile, directory: Iterable[str]) -> Relationship:
+    """Return a bank relationship as the checks see it."""
+    patterns = {bic8(k): account_pattern(v) for k, v in profile.account_patterns.items() if k != "default"}
+    limits = {currency: profile.limit(currency) for currency in profile.currencies}
+    rules = RailRules(
+        name=profile.rail,
+        currencies={
+            currency: CurrencyRules(
+                decimals=settings.decimals,
+                limit_minor=limit.amount_minor if (limit := limits[currency]) is not None else None,
+                cut_off=settings.cut_off,
+                after_cut_off=settings.after_cut_off,
+            )
+            for currency, settings in profile.currencies.items()
+        },
+        directory=frozenset(bic8(bic) for bic in directory),
+        charge_bearers=frozenset(profile.message.charge_bearers),
+        character_set=profile.message.character_set,
+        remittance=profile.message.remittance,
+        account_patterns=patterns,
+        account_pattern=account_pattern(profile.account_patterns["default"]),
+        clearing_system=profile.message.clearing_system,
+        settlement_method=profile.message.settlement_method,
+        days_ahead_max=profile.days_ahead_max,
+        time_zone=profile.time_zone,
+        rules=frozenset(profile.rules),
+    )
+    return Relationship(profile.name, rules, Agent(bic=profile.bank_bic), profile.zone)
+

@@ -1,0 +1,89 @@
+"""Time as an argument: whatever needs to know the time is handed a clock and asks it.
+
+The simulations run days in seconds on a clock that they turn by hand, and the same seed gives the same run.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the gateway knows of time."""
+
+    def now(self) -> datetime:
+        """Return the present moment, aware, in UTC."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds from an arbitrary start that never run backwards, for measuring durations only."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds."""
+
+
+class SystemClock:
+    """The machine's own clock, which an operator keeps right with NTP."""
+
+    def now(self) -> datetime:
+        """Return the present moment, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic_s(self) -> float:
+        """Return the machine's monotonic seconds."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Block this thread for so many seconds."""
+        time.sleep(seconds)
+
+
+class ManualClock:
+    """A clock that stands still until it is turned; sleeping turns it, and takes no time at all.
+
+    Args:
+        start: the moment it shows at first, aware.
+
+    Raises:
+        ValueError: a naive start, or turning it back.
+    """
+
+    def __init__(self, start: datetime) -> None:
+        self._now = _aware(start)
+        self._start = self._now
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        """Return the moment it shows, aware, in UTC."""
+        return self._now
+
+    def monotonic_s(self) -> float:
+        """Return the seconds that it was turned by since it was made."""
+        return (self._now - self._start).total_seconds()
+
+    def sleep(self, seconds: float) -> None:
+        """Turn the clock by so many seconds and return at once."""
+        self.advance(timedelta(seconds=seconds))
+
+    def advance(self, by: timedelta) -> datetime:
+        """Turn the clock forward and return the moment it shows then."""
+        if by < timedelta(0):
+            raise ValueError(f"time does not run backwards (by {by})")
+        with self._lock:
+            self._now += by
+            return self._now
+
+    def advance_to(self, moment: datetime) -> datetime:
+        """Turn the clock forward to a moment; nothing happens when that is already past."""
+        with self._lock:
+            self._now = max(self._now, _aware(moment))
+            return self._now
+
+
+def _aware(moment: datetime) -> datetime:
+    """Return the moment in UTC, and refuse one that does not say where it is meant."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment.isoformat()} has no time zone")
+    return moment.astimezone(UTC)

@@ -1,0 +1,116 @@
+"""Rules 1 to 9, 11 and 36: a bank message's header beside its group header, before we sign it or after we verify it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+
+from gateway.core.checks.facts import NOTHING, MessageFacts
+from schemas.model.identifiers import bic8
+from schemas.model.money import Money
+from schemas.model.refusal import Refusal
+
+_NAMESPACE_PREFIX = "urn:iso:std:iso:20022:tech:xsd:"
+_ACCOUNT_METHODS = frozenset({"INDA", "INGA"})
+
+
+def rule_01_message_id(facts: MessageFacts) -> Sequence[Refusal]:
+    """1: the header's BizMsgIdr is the group's MsgId (CH16)."""
+    if facts.header_message_id == facts.group_message_id:
+        return NOTHING
+    text = f"BizMsgIdr {facts.header_message_id} is not MsgId {facts.group_message_id}"
+    return (Refusal(1, "CH16", "AppHdr/BizMsgIdr", text),)
+
+
+def rule_02_definition(facts: MessageFacts) -> Sequence[Refusal]:
+    """2: the header's MsgDefIdr is the Document's namespace (FF01)."""
+    if _NAMESPACE_PREFIX + facts.header_definition == facts.namespace:
+        return NOTHING
+    return (Refusal(2, "FF01", "AppHdr/MsgDefIdr", f"{facts.header_definition} is not {facts.namespace}"),)
+
+
+def rule_03_sender(facts: MessageFacts) -> Sequence[Refusal]:
+    """3: the header's Fr is the instructing agent (AGNT)."""
+    if bic8(facts.header_from) == bic8(facts.instructing_agent):
+        return NOTHING
+    return (Refusal(3, "AGNT", "AppHdr/Fr", f"{facts.header_from} is not InstgAgt {facts.instructing_agent}"),)
+
+
+def rule_04_receiver(facts: MessageFacts) -> Sequence[Refusal]:
+    """4: the header's To is the instructed agent (AGNT)."""
+    if bic8(facts.header_to) == bic8(facts.instructed_agent):
+        return NOTHING
+    return (Refusal(4, "AGNT", "AppHdr/To", f"{facts.header_to} is not InstdAgt {facts.instructed_agent}"),)
+
+
+def rule_05_creation_date(facts: MessageFacts) -> Sequence[Refusal]:
+    """5: CreDt has an offset and is within the tolerance of now, on both sides (DT02)."""
+    created = facts.header_created
+    if created.tzinfo is None or created.utcoffset() is None:
+        return (Refusal(5, "DT02", "AppHdr/CreDt", "no offset from UTC"),)
+    if abs(facts.now - created) <= facts.tolerance:
+        return NOTHING
+    text = f"{created.isoformat()} is more than {facts.tolerance} away from {facts.now.isoformat()}"
+    return (Refusal(5, "DT02", "AppHdr/CreDt", text),)
+
+
+def rule_06_possible_duplicate(facts: MessageFacts) -> Sequence[Refusal]:
+    """6: a message marked as possible duplicate is never processed automatically (DUPL); a person compares it first."""
+    if not facts.possible_duplicate:
+        return NOTHING
+    known = "this MsgId was seen before" if facts.header_message_id in facts.known_message_ids else "MsgId is new here"
+    return (Refusal(6, "DUPL", "AppHdr/PssblDplct", f"possible duplicate ({known}): compare it with the original"),)
+
+
+def rule_07_signer(facts: MessageFacts) -> Sequence[Refusal]:
+    """7: the signer may speak for Fr (DS0G), and for the accounts that the message debits (DS0H)."""
+    refusals = []
+    if facts.signer_bic is not None and bic8(facts.signer_bic) != bic8(facts.header_from):
+        text = f"the key of {facts.signer_bic} does not speak for {facts.header_from}"
+        refusals.append(Refusal(7, "DS0G", "AppHdr/Sgntr", text))
+    if facts.signer_accounts is not None and not facts.debtor_accounts <= facts.signer_accounts:
+        refusals.append(Refusal(7, "DS0H", "AppHdr/Sgntr", "the key may not sign for the account that is debited"))
+    return refusals
+
+
+def rule_08_number_of_transactions(facts: MessageFacts) -> Sequence[Refusal]:
+    """8: NbOfTxs is the number of transactions that are there (AM18)."""
+    if facts.declared_count == len(facts.amounts):
+        return NOTHING
+    text = f"NbOfTxs says {facts.declared_count}, there are {len(facts.amounts)}"
+    return (Refusal(8, "AM18", "GrpHdr/NbOfTxs", text),)
+
+
+def rule_09_control_sum(facts: MessageFacts) -> Sequence[Refusal]:
+    """9: CtrlSum, where stated, is the exact decimal sum of the amounts, whatever their currencies (AM10)."""
+    if facts.control_sum is None:
+        return NOTHING
+    actual = sum((_decimal(amount) for amount in facts.amounts), Decimal(0))
+    try:
+        holds = facts.control_sum.isascii() and Decimal(facts.control_sum) == actual
+    except InvalidOperation:
+        holds = False
+    if holds:
+        return NOTHING
+    return (Refusal(9, "AM10", "GrpHdr/CtrlSum", f"CtrlSum says {facts.control_sum[:40]}, the sum is {actual}"),)
+
+
+def rule_11_message_id_unique(facts: MessageFacts) -> Sequence[Refusal]:
+    """11: MsgId is unique for its sender (DU01)."""
+    if facts.group_message_id not in facts.known_message_ids:
+        return NOTHING
+    return (Refusal(11, "DU01", "GrpHdr/MsgId", f"{facts.group_message_id} was seen before from this sender"),)
+
+
+def rule_36_settlement_method(facts: MessageFacts) -> Sequence[Refusal]:
+    """36: settlement by CLRG names its clearing system, by INDA or INGA its settlement account (CH21)."""
+    if facts.settlement_method == "CLRG" and not facts.clearing_system:
+        return (Refusal(36, "CH21", "GrpHdr/SttlmInf/ClrSys", "settlement by CLRG names its clearing system"),)
+    if facts.settlement_method in _ACCOUNT_METHODS and facts.settlement_account is None:
+        text = f"settlement by {facts.settlement_method} names its account"
+        return (Refusal(36, "CH21", "GrpHdr/SttlmInf/SttlmAcct", text),)
+    return NOTHING
+
+
+def _decimal(amount: Money) -> Decimal:
+    return Decimal(amount.text())

@@ -1,0 +1,86 @@
+"""The ledger's recipes: which transfers a fact posts.
+
+A transfer has one debit account, one credit account, one amount and one currency, so it cannot be unbalanced.
+Transfers are only ever added; a correction is another transfer. The pair (cause, leg) of a subject is unique, so a
+fact that arrives twice posts once.
+
+    account               what it holds                                          grows by
+    bank:<account>        cash at the bank, as the bank's statement says         debit
+    transit:<account>     payments composed and not yet settled or rejected      credit
+    payable:<source>      what a source has ordered to be paid                   debit
+    suspense:<account>    entries nobody has explained yet, and statement gaps   either
+    returned:<account>    money that came back                                   credit
+    charges:<account>     what the bank took for its services                    debit
+    receipts:<source>     money received that a source expected                  credit
+    opening:<account>     the opening balance of the first statement             credit
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.core.lifecycle import Posting
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One movement between two accounts.
+
+    Attributes:
+        cause: why, e.g. ``settle``; with ``subject`` and ``leg`` unique in the ledger.
+        subject: the number of the payment, entry, statement or exception that is the cause.
+        leg: 0, or the running number where one cause posts more than once.
+        amount_minor: > 0.
+    """
+
+    cause: str
+    subject: int
+    leg: int
+    debit: str
+    credit: str
+    amount_minor: int
+    currency: str
+
+    def __post_init__(self) -> None:
+        """Refuse what could never be a transfer."""
+        if self.amount_minor <= 0 or self.debit == self.credit:
+            raise ValueError(f"not a transfer: {self}")
+
+
+def posting(recipe: Posting, payment: int, source: str, account: str, amount_minor: int, currency: str) -> Transfer:
+    """Return the transfer that a payment's move posts.
+
+    Args:
+        recipe: named by the lifecycle table.
+        payment: the payment's number.
+        source: who ordered it.
+        account: our account that pays.
+        amount_minor: the payment's amount; for GIVE_BACK, what came back.
+        currency: of the amount.
+    """
+    if recipe is Posting.RESERVE:
+        debit, credit = f"payable:{source}", f"transit:{account}"
+    elif recipe is Posting.SETTLE:
+        debit, credit = f"transit:{account}", f"bank:{account}"
+    elif recipe is Posting.RELEASE:
+        debit, credit = f"transit:{account}", f"payable:{source}"
+    else:
+        debit, credit = f"bank:{account}", f"returned:{account}"
+    return Transfer(recipe.value, payment, 0, debit, credit, amount_minor, currency)
+
+
+def cash(cause: str, subject: int, leg: int, account: str, against: str, signed_minor: int, currency: str) -> Transfer:
+    """Return the transfer that moves the cash account by a signed amount against another account.
+
+    A positive amount raises the cash at the bank (debit bank), a negative one lowers it.
+    """
+    bank = f"bank:{account}"
+    debit, credit = (bank, against) if signed_minor > 0 else (against, bank)
+    return Transfer(cause, subject, leg, debit, credit, abs(signed_minor), currency)
+
+
+def reverse(transfer: Transfer, leg: int) -> Transfer:
+    """Return the transfer that undoes another, under its own leg."""
+    return Transfer(
+        transfer.cause, transfer.subject, leg, transfer.credit, transfer.debit, transfer.amount_minor, transfer.currency
+    )

@@ -1,0 +1,129 @@
+"""How a statement entry is explained: by a payment, a return, a charge, or by nobody yet.
+
+One set-based query finds the payment that an entry's references name; this module decides, one entry at a time, and
+always compares the amount. Whatever it cannot explain goes to suspense with an exception that says why, so the cash
+account equals the bank's statement in every case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.core.lifecycle import OUT, Event, State
+
+CHARGE_CODES = frozenset({"CHRG", "COMM", "FEES", "COME", "INTR"})
+"""Bank transaction sub-family codes (ISO 20022) and the proprietary words of banks that mean charges and fees."""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFacts:
+    """A booked entry. ``amount_minor`` is signed: negative leaves our account."""
+
+    id: int
+    currency: str
+    amount_minor: int
+    return_reason: str | None = None
+    bank_code: str | None = None
+    charges_minor: int = 0
+    details: int = 0
+    details_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The payment that the entry's references name, and what is known of it.
+
+    Attributes:
+        booked: what entries explain already on this payment: ``settle``, ``return``.
+        given_back_minor: what the ledger posted as returned, or None.
+    """
+
+    id: int
+    state: State
+    currency: str
+    amount_minor: int
+    booked: frozenset[str] = frozenset()
+    given_back_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What an entry is.
+
+    Attributes:
+        matched: ``settle``, ``return``, ``charge`` or ``suspense``.
+        payment: the payment it belongs to, when matched.
+        event: what it does to the payment; None when the payment knows already.
+        charge_minor: part of the entry that is charges beside the payment, signed as the entry.
+        finding: kind of the exception, for suspense.
+        why: the exception's evidence, in words.
+    """
+
+    matched: str
+    payment: int | None = None
+    event: Event | None = None
+    charge_minor: int = 0
+    finding: str | None = None
+    why: str = ""
+
+
+def explain(entry: EntryFacts, candidate: Candidate | None) -> Explanation:
+    """Return what the entry is."""
+    if (
+        entry.details > 1
+        and entry.details_minor is not None
+        and entry.details_minor not in (entry.amount_minor, entry.amount_minor + entry.charges_minor)
+    ):
+        why = f"the details sum to {entry.details_minor}, the entry is {entry.amount_minor} (rule 63)"
+        return _suspend("batch_sum_differs", why)
+    if candidate is None:
+        return _explain_alone(entry)
+    if candidate.currency != entry.currency:
+        return _suspend("currency_differs", f"the payment is in {candidate.currency}")
+    return _explain_debit(entry, candidate) if entry.amount_minor < 0 else _explain_credit(entry, candidate)
+
+
+def _explain_alone(entry: EntryFacts) -> Explanation:
+    """Explain an entry whose references name no payment of ours."""
+    if entry.amount_minor < 0 and entry.bank_code and CHARGE_CODES & set(entry.bank_code.split("/")):
+        return Explanation("charge", charge_minor=entry.amount_minor)
+    if entry.return_reason is not None:
+        return _suspend("returned_unknown", f"a return ({entry.return_reason}) of a payment that is not ours")
+    kind = "unmatched_debit" if entry.amount_minor < 0 else "unmatched_credit"
+    return _suspend(kind, "no reference of the entry names a payment")
+
+
+def _explain_debit(entry: EntryFacts, candidate: Candidate) -> Explanation:
+    """Explain money that left: a settlement, if the payment is one that may settle, once, with its amount."""
+    if "settle" in candidate.booked:
+        return _suspend("duplicate_entry", f"payment {candidate.id} is booked already (rule 65)")
+    paid = -entry.amount_minor
+    charge = paid - candidate.amount_minor
+    if charge != 0 and charge != entry.charges_minor:
+        return _suspend("amount_differs", f"payment {candidate.id} is {candidate.amount_minor}, the entry {paid}")
+    if candidate.state in OUT:
+        return Explanation("settle", candidate.id, Event.SETTLE, -charge)
+    if candidate.state in (State.SETTLED, State.RETURNED):
+        return Explanation("settle", candidate.id, None, -charge)
+    return _suspend("unexpected_state", f"payment {candidate.id} is {candidate.state}, and the bank booked it")
+
+
+def _explain_credit(entry: EntryFacts, candidate: Candidate) -> Explanation:
+    """Explain money that came in under a payment's references: its return, once, with no more than was paid."""
+    if "return" in candidate.booked:
+        return _suspend("duplicate_entry", f"the return of payment {candidate.id} is booked already (rule 65)")
+    if candidate.given_back_minor is not None and candidate.given_back_minor != entry.amount_minor:
+        why = f"the return of payment {candidate.id} was {candidate.given_back_minor}, the entry is {entry.amount_minor}"
+        return _suspend("amount_differs", why)
+    if not 0 <= candidate.amount_minor - entry.amount_minor <= entry.charges_minor:
+        why = f"payment {candidate.id} was {candidate.amount_minor}, {entry.amount_minor} came back (rule 56)"
+        return _suspend("amount_differs", why)
+    if candidate.state is State.RETURNED:
+        return Explanation("return", candidate.id)
+    if candidate.state is State.SETTLED or candidate.state in OUT:
+        return Explanation("return", candidate.id, Event.RETURN)
+    return _suspend("unexpected_state", f"payment {candidate.id} is {candidate.state}, and the bank booked a return")
+
+
+def _suspend(kind: str, why: str) -> Explanation:
+    return Explanation("suspense", finding=kind, why=why)

@@ -1,0 +1,261 @@
+"""Ready payments out: cut into messages, written, validated, signed, and put into the outbox in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+
+from adapters.profile import Profile
+from adapters.rails import Composed, Facts, Task, rail
+from gateway.bus.base import BANK_EXCHANGE, bank_queues
+from gateway.core.batching import Parcel, parcels
+from gateway.core.checks import MessageFacts, Seen, check_message, execution_day
+from gateway.core.lifecycle import OUT, Event, Move, State, advance
+from gateway.flow import batches, outcomes
+from gateway.flow.desk import Desk
+from gateway.flow.policy import Policy
+from gateway.store import archive, findings, outbox, payments
+from gateway.store.findings import Finding
+from gateway.store.outbox import Letter
+from gateway.store.payments import PaymentMove, Standing
+from gateway.store.session import Session
+from gateway.store.trail import Trail, append
+from schemas.errors import DocumentRefused
+from schemas.model.identifiers import instruction_id, message_id
+from schemas.model.money import Money
+from schemas.model.payment import Payment
+from schemas.orders import order_of_json, to_payment
+from security.keys import SigningKey
+
+RELEASE_SLICE = 5_000
+"""Payments of a complete batch that one transaction lets go."""
+_NOTHING_SEEN = Seen()
+CHASE_MESSAGES = 20
+"""Overdue messages that one transaction looks at; each may hold a thousand payments."""
+
+
+class Dispatch:
+    """The dispatch worker of one bank relationship.
+
+    Args:
+        desk: store, clock, limits.
+        profile: the relationship.
+        policy: calendars and cut-offs.
+        signer: gives our signing key there; asked once a claim, so that a rotated key takes over by itself.
+    """
+
+    def __init__(self, desk: Desk, profile: Profile, policy: Policy, signer: Callable[[], SigningKey]) -> None:
+        self._desk = desk
+        self._profile = profile
+        self._policy = policy
+        self._relationship = policy.relationships[profile.name]
+        self._signer = signer
+        self._rail = rail(profile.rail)
+
+    def step(self, wait_s: float) -> int:
+        """Release batches, chase overdue answers, compose what is ready; return how many payments were touched."""
+        del wait_s
+        return self.release() + self.chase() + self.compose()
+
+    def release(self) -> int:
+        """Let one slice of the complete batches go, and notice batches that are overdue."""
+        trail = self._desk.trail()
+        with self._desk.store.transaction() as db:
+            late = batches.notice_overdue(db, trail, CHASE_MESSAGES)
+            told = batches.release(db, RELEASE_SLICE, trail)
+            outcomes.send(db, [*late, *(told or [])], self._desk.now())
+        self._desk.reach("dispatch.released")
+        return len(told) if told is not None else 0
+
+    # ------------------------------------------------------------------------------------------------- composing
+
+    def compose(self) -> int:
+        """Compose messages from one bounded claim of ready payments; return how many payments it held."""
+        trail, now = self._desk.trail(), self._desk.now()
+        today = now.astimezone(self._relationship.zone).date()
+        with self._desk.metrics.stage("dispatch", self._desk.clock), self._desk.store.transaction() as db:
+            numbers = payments.claim_ready(
+                db, self._profile.name, today.isoformat(), self._desk.limits.dispatch_batch
+            )
+            if numbers:
+                self._compose(db, numbers, today, trail)
+        if numbers:
+            self._desk.reach("dispatch.committed")
+            self._desk.metrics.stage_items.labels("dispatch").inc(len(numbers))
+        return len(numbers)
+
+    def _compose(self, db: Session, numbers: list[int], today: date, trail: Trail) -> None:
+        """Write the messages of the claimed payments; what must wait for another day goes back."""
+        dated = self._payments(db, numbers)
+        later = [(p.payment_id, self._profile.name, day.isoformat()) for p, day in dated if day > today]
+        payments.make_ready(db, later)
+        due = [(p, day) for p, day in dated if day <= today]
+        for parcel in parcels(due, self._profile.message.transactions_max):
+            try:
+                self._send(db, parcel, trail)
+            except DocumentRefused as refused:
+                self._isolate(db, parcel, refused, trail)
+
+    def _payments(self, db: Session, numbers: list[int]) -> list[tuple[Payment, date]]:
+        """Return the claimed payments, each with the day it can settle (rules 28 and 29)."""
+        now, found = self._desk.now(), []
+        context = None
+        for number, source, _, uetr, _, body in payments.orders(db, numbers):
+            payment = to_payment(
+                order_of_json(body), source=source, batch_id=None, payment_id=number,
+                instruction_id=instruction_id(number), uetr=uetr, debtor_agent=self._relationship.agent,
+            )  # fmt: skip
+            if context is None:
+                context = self._policy.context(self._policy.sources[source].rules, self._relationship, now, _NOTHING_SEEN)
+            found.append((payment, execution_day(payment, context)))
+        return found
+
+    def _send(self, db: Session, parcel: Parcel, trail: Trail) -> None:
+        """Write one message, and move its payments, in the caller's transaction."""
+        number, now = db.take_number("message"), self._desk.now()
+        name = message_id(self._profile.own_bic, parcel.settlement_date, number)
+        made_with = self._signer()
+        made = self._write(parcel, made_with, Task(name, now.astimezone(self._relationship.zone), parcel.settlement_date))
+        digest = archive.sha256(made.document)
+        archive.put(db, [(digest, len(made.document), archive.compress(made.document))], "out", trail.at_ms)
+        total = sum(p.amount.amount_minor for p in parcel.payments)
+        db.run(
+            "add_message", id=number, profile=self._profile.name, message_id=name, definition=made.definition,
+            sha256=digest, payments=len(parcel.payments), total_minor=total, currency=parcel.currency,
+            settlement_day=parcel.settlement_date.isoformat(), now_ms=trail.at_ms,
+        )  # fmt: skip
+        standings = payments.lock(db, [p.payment_id for p in parcel.payments])
+        moves = [_composed(standing) for standing in standings]
+        payments.assign_message(db, [(p.payment_id, number) for p in parcel.payments])
+        payments.move(db, moves, trail, f"message {name}")
+        outbox.add(db, [self._letter(number, name, digest)], trail.at_ms)
+        facts = {
+            "message_id": name, "sha256": digest, "key": made_with.key_id, "payments": len(parcel.payments),
+            "total": Money(total, parcel.currency).text(), "currency": parcel.currency,
+        }  # fmt: skip
+        append(db, trail, "key.sign", facts)
+
+    def _letter(self, number: int, name: str, digest: str) -> Letter:
+        out, _ = bank_queues(self._profile.name)
+        return Letter("bank", BANK_EXCHANGE, out, name, sha256=digest, message=number)
+
+    def _write(self, parcel: Parcel, key: SigningKey, task: Task) -> Composed:
+        accounts = frozenset(p.debtor_account.number for p in parcel.payments)
+
+        def inspect(facts: Facts) -> None:
+            """Compare what the finished message says with what was meant (rules 1 to 9)."""
+            refusals = check_message(_message_facts(self._profile, facts, parcel, accounts, task.created))
+            if refusals:
+                text = "; ".join(str(x) for x in refusals)
+                raise DocumentRefused(f"the composed message breaks a rule: {text}", path=refusals[0].path)
+
+        return self._rail.compose(self._profile, task, parcel.payments, key, inspect)
+
+    def _isolate(self, db: Session, parcel: Parcel, refused: DocumentRefused, trail: Trail) -> None:
+        """Find the payments that no valid message can be made of, hold them for a person, and send the others."""
+        if len(parcel.payments) > 1:
+            middle = len(parcel.payments) // 2
+            for part in (parcel.payments[:middle], parcel.payments[middle:]):
+                half = Parcel(parcel.currency, parcel.settlement_date, part)
+                try:
+                    self._send(db, half, trail)
+                except DocumentRefused as again:
+                    self._isolate(db, half, again, trail)
+            return
+        (standing,) = payments.lock(db, [parcel.payments[0].payment_id])
+        moves = [PaymentMove(standing, Event.HOLD, State.HELD, reason=refused.code, info=str(refused)[:500])]
+        payments.move(db, moves, trail, "cannot be composed")
+        findings.open_all(db, [Finding(
+            "cannot_compose", str(standing.id), self._profile.name, standing.debtor_account, standing.currency,
+            standing.amount_minor, standing.id, {"reason": str(refused)[:500]},
+        )], trail.at_ms)  # fmt: skip
+        self._desk.log.error("payment cannot be composed", payment_id=standing.id, reason=str(refused)[:500])
+
+    # --------------------------------------------------------------------------------------------------- chasing
+
+    def chase(self) -> int:
+        """Put payments whose answer is overdue in doubt, and send the same bytes again while the profile allows.
+
+        A time-out never makes a second payment: the bank knows the message by its MsgId.
+        """
+        trail = self._desk.trail()
+        with self._desk.store.transaction() as db:
+            overdue = db.all(
+                "overdue_messages", profile=self._profile.name, now_ms=trail.at_ms, count=CHASE_MESSAGES
+            )
+            touched = sum(self._chase(db, row, trail) for row in overdue)
+        if overdue:
+            self._desk.reach("dispatch.chased")
+        return touched
+
+    def _chase(self, db: Session, row: tuple[int, str, str, str, int], trail: Trail) -> int:
+        number, profile, name, digest, sendings = row
+        open_ones = [s for s in payments.lock_of_messages(db, [number]) if s.state in OUT]
+        db.pick([(number,)])
+        if not open_ones:
+            db.run("set_due", due_ms=None)
+            findings.close(db, "silent_bank", str(number), "dispatch", "every payment has its answer", trail.at_ms)
+            return 0
+        db.run("set_due", due_ms=trail.at_ms + self._profile.in_doubt_after_s * 1_000)
+        moves = []
+        for standing in open_ones:
+            move = advance(standing.state, Event.DOUBT)
+            if isinstance(move, Move):
+                moves.append(PaymentMove(standing, Event.DOUBT, move.to, info="no answer in time"))
+        payments.move(db, moves, trail, f"overdue {name}")
+        told = [outcomes.moved(m) for m in moves]
+        outcomes.send(db, told, self._desk.now())
+        if sendings <= self._profile.resends_max and not db.value("outbox_has_message", message=number):
+            outbox.add(db, [self._letter(number, name, digest)], trail.at_ms)
+            append(db, trail, "message.resend", {"message_id": name, "sha256": digest, "sendings": sendings})
+        findings.open_again(db, Finding(
+            "silent_bank", str(number), profile, subject=number, currency=open_ones[0].currency,
+            amount_minor=sum(s.amount_minor for s in open_ones),
+            evidence={"message_id": name, "payments_without_answer": len(open_ones), "sendings": sendings},
+        ), trail.at_ms)  # fmt: skip
+        self._desk.log.warning("bank is silent", message_id=name, payments=len(open_ones), sendings=sendings)
+        return len(open_ones)
+
+
+def _composed(standing: Standing) -> PaymentMove:
+    """Return the move that composing is."""
+    move = advance(standing.state, Event.COMPOSE)
+    if not isinstance(move, Move):
+        raise AssertionError(f"payment {standing.id} was ready and is {standing.state}")
+    return PaymentMove(standing, Event.COMPOSE, move.to, move.postings)
+
+
+def _message_facts(
+    profile: Profile, facts: Facts, parcel: Parcel, accounts: frozenset[str], now: datetime
+) -> MessageFacts:
+    """Return what the message rules look at, from the finished message."""
+    settings = profile.message
+    return MessageFacts(
+        header_message_id=facts.header_message_id,
+        header_definition=facts.header_definition,
+        header_from=facts.header_from,
+        header_to=facts.header_to,
+        header_created=facts.header_created,
+        possible_duplicate=facts.possible_duplicate,
+        group_message_id=facts.message_id,
+        namespace=facts.namespace,
+        instructing_agent=facts.instructing_bic,
+        instructed_agent=facts.instructed_bic,
+        now=now,
+        tolerance=timedelta(seconds=settings.created_tolerance_s),
+        declared_count=int(facts.stated_count),
+        amounts=_amounts(facts.amounts, parcel.currency),
+        control_sum=facts.stated_sum,
+        signer_bic=profile.own_bic,
+        debtor_accounts=accounts,
+        settlement_method=settings.settlement_method,
+        clearing_system=settings.clearing_system,
+    )
+
+
+def _amounts(texts: Sequence[str], currency: str) -> list[Money]:
+    """Read the amounts back as they stand in the message."""
+    try:
+        return [Money.parse(text, currency) for text in texts]
+    except ValueError as error:
+        raise DocumentRefused(str(error), path="CdtTrfTxInf/IntrBkSttlmAmt") from error

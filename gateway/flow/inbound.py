@@ -1,0 +1,181 @@
+"""Bank documents in: kept byte for byte before they are parsed, verified, read, applied, acknowledged.
+
+Two transactions: the first keeps the bytes, the second applies what they say. A document that cannot be used stays in
+the archive and becomes an exception; the same bytes again change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adapters.profile import Profile
+from adapters.rails import Received, rail
+from gateway.bus.base import Consumer
+from gateway.flow import outcomes, reconcile, statuses
+from gateway.flow.desk import Desk
+from gateway.store import archive, findings
+from gateway.store.findings import Finding
+from gateway.store.session import Session
+from gateway.store.trail import Trail, append
+from schemas.errors import DocumentRefused
+from security.trust import TrustStore
+
+TRANSACTIONS_PER_COMMIT = 5_000
+"""Statuses that are applied in one transaction, however many documents they come in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as it came: its bytes and their SHA-256."""
+
+    content: bytes
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A document that was read, or the reason why it cannot be."""
+
+    document: Document
+    received: Received | None
+    refused: DocumentRefused | None = None
+
+
+class Inbound:
+    """The inbound worker of one bank relationship.
+
+    Args:
+        desk: store, clock, limits.
+        consumer: of the bank's queue; None where documents are handed in (``take``).
+        profile: the relationship.
+        trust: whose signatures are taken.
+        channel: how the documents come, for the record.
+    """
+
+    def __init__(
+        self, desk: Desk, consumer: Consumer | None, profile: Profile, trust: TrustStore, channel: str = "bus"
+    ) -> None:
+        self._desk = desk
+        self._consumer = consumer
+        self._profile = profile
+        self._trust = trust
+        self._channel = channel
+        self._rail = rail(profile.rail)
+
+    def step(self, wait_s: float) -> int:
+        """Take the documents that wait; return how many were settled."""
+        if self._consumer is None:
+            return 0
+        deliveries = self._consumer.receive(self._desk.limits.inbound_batch, wait_s)
+        if deliveries:
+            self.take([d.body for d in deliveries])
+            self._desk.reach("inbound.applied")
+            self._consumer.acknowledge(deliveries)
+            self._desk.reach("inbound.acknowledged")
+        return len(deliveries)
+
+    def take(self, contents: Sequence[bytes]) -> list[tuple[str, str]]:
+        """Keep and apply documents; return for each its SHA-256 and what became of it.
+
+        What became of it: ``APPLIED``, ``REFUSED``, or ``KNOWN`` for bytes that were finished before.
+        """
+        documents = [Document(c, archive.sha256(c)) for c in contents]
+        waiting = self._keep(documents)
+        self._desk.reach("inbound.archived")
+        states: dict[str, str] = {}
+        group: list[_Read] = []
+        count = 0
+        for document in waiting:
+            read = self._read(document)
+            size = sum(len(r.transactions) for r in read.received.reports) if read.received else 0
+            if group and (count + size > TRANSACTIONS_PER_COMMIT or (read.received and read.received.statements)):
+                states |= self._apply(group)
+                group, count = [], 0
+            group.append(read)
+            count += size
+        if group:
+            states |= self._apply(group)
+        return [(d.sha256, states.get(d.sha256, "KNOWN")) for d in documents]
+
+    def _keep(self, documents: Sequence[Document]) -> list[Document]:
+        """Archive the bytes before anything is made of them; return those that still have to be applied."""
+        unique = {d.sha256: d for d in documents}
+        parts = [(d.sha256, len(d.content), archive.compress(d.content)) for d in unique.values()]
+        at_ms = self._desk.now_ms()
+        with self._desk.store.transaction() as db:
+            archive.put(db, parts, "in", at_ms)
+            db.pick((None, name) for name in unique)
+            known = dict(db.all("known_documents"))
+            db.bulk("document", ("sha256", "profile", "channel", "received_ms", "state"), [
+                (name, self._profile.name, self._channel, at_ms, "RECEIVED") for name in unique if name not in known
+            ])  # fmt: skip
+        return [d for d in unique.values() if known.get(d.sha256, "RECEIVED") == "RECEIVED"]
+
+    def _read(self, document: Document) -> _Read:
+        """Verify and read; whatever is wrong is a refusal with a code, never a stop."""
+        limit = self._desk.limits.document_bytes_max
+        try:
+            if len(document.content) > limit:
+                raise DocumentRefused(f"{len(document.content)} bytes, more than {limit}", code="FF01")
+            return _Read(document, self._rail.read(self._profile, document.content, self._trust, self._desk.now()))
+        except DocumentRefused as refused:
+            return _Read(document, None, refused)
+
+    def _apply(self, group: Sequence[_Read]) -> dict[str, str]:
+        """Apply a group of documents in one transaction."""
+        trail = self._desk.trail()
+        states: dict[str, str] = {}
+        try:
+            with self._desk.metrics.stage("inbound", self._desk.clock), self._desk.store.transaction() as db:
+                told = statuses.apply(
+                    db, self._profile, [(r.document.sha256, r.received) for r in group if r.received], trail
+                )
+                for read in group:
+                    if read.received is None:
+                        self._finish_refused(db, read, trail)
+                        states[read.document.sha256] = "REFUSED"
+                        continue
+                    if read.received.statements is not None:
+                        told += reconcile.take(
+                            db, self._profile, read.document.sha256, read.received.statements,
+                            self._desk.limits.reconcile_batch, trail,
+                        )  # fmt: skip
+                    self._finish(db, read, read.received, trail)
+                    states[read.document.sha256] = "APPLIED"
+                outcomes.send(db, told, self._desk.now())
+        except DocumentRefused as refused:
+            # A statement is read while it is applied; one that breaks off posts nothing of the group.
+            return self._apply_without(group, refused)
+        self._desk.metrics.stage_items.labels("inbound").inc(len(group))
+        return states
+
+    def _apply_without(self, group: Sequence[_Read], refused: DocumentRefused) -> dict[str, str]:
+        """Apply the documents one by one, read anew, and refuse the one that cannot be read to its end."""
+        if len(group) == 1:
+            return self._apply([_Read(group[0].document, None, refused)])
+        states: dict[str, str] = {}
+        for read in group:
+            states |= self._apply([self._read(read.document) if read.received else read])
+        return states
+
+    def _finish(self, db: Session, read: _Read, received: Received, trail: Trail) -> None:
+        db.run(
+            "finish_document", sha256=read.document.sha256, state="APPLIED", definition=received.definition,
+            message_id=received.message_id, code=None, detail=None, now_ms=trail.at_ms,
+        )  # fmt: skip
+        facts = {"sha256": read.document.sha256, "definition": received.definition, "message_id": received.message_id}
+        append(db, trail, "document.apply", facts)
+
+    def _finish_refused(self, db: Session, read: _Read, trail: Trail) -> None:
+        """Record why a document cannot be used, for the person who has to call the bank."""
+        refused = read.refused or DocumentRefused()
+        db.run(
+            "finish_document", sha256=read.document.sha256, state="REFUSED", definition=None, message_id=None,
+            code=refused.code, detail=str(refused)[:500], now_ms=trail.at_ms,
+        )  # fmt: skip
+        evidence = {"sha256": read.document.sha256, "bytes": len(read.document.content), "reason": str(refused)[:500]}
+        kind = "unreadable_document"
+        findings.open_all(db, [Finding(kind, read.document.sha256, self._profile.name, evidence=evidence)], trail.at_ms)
+        append(db, trail, "document.refuse", {"sha256": read.document.sha256, "code": refused.code})
+        self._desk.log.warning("bank document refused", sha256=read.document.sha256, reason=str(refused)[:500])

@@ -1,0 +1,98 @@
+"""The outbox out: taken by lease, emitted with confirms, and only then forgotten.
+
+A crash between the emission and the mark makes the next worker emit the same bytes under the same id again; every
+receiver knows messages by their id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.bus.base import Outgoing, Publisher
+from gateway.core.lifecycle import Event, Move, advance
+from gateway.flow import outcomes
+from gateway.flow.desk import Desk
+from gateway.store import archive, outbox, payments
+from gateway.store.outbox import Leased
+from gateway.store.payments import PaymentMove
+from gateway.store.session import Session
+
+POSTPONE_MS = 5_000
+"""Pause before a message that the broker could not route is tried again."""
+BANK_MESSAGES = 20
+"""Bank messages in one window: each may be a megabyte, and all of them are in memory at once."""
+
+
+class Relay:
+    """The relay worker.
+
+    Args:
+        desk: store, clock, limits.
+        publisher: of the bus.
+        due_ms_by_profile: how long each bank may take to answer.
+    """
+
+    def __init__(self, desk: Desk, publisher: Publisher, due_ms_by_profile: dict[str, int]) -> None:
+        self._desk = desk
+        self._publisher = publisher
+        self._due_ms = due_ms_by_profile
+
+    def step(self, wait_s: float) -> int:
+        """Emit one window of bank messages and one of events; return how many left."""
+        del wait_s
+        return self._emit("bank", BANK_MESSAGES) + self._emit("event", self._desk.limits.relay_batch)
+
+    def _emit(self, kind: str, count: int) -> int:
+        """Lease, publish, mark."""
+        desk = self._desk
+        with desk.store.transaction() as db:
+            now = desk.now_ms()
+            leased = outbox.lease(db, kind, now, now + desk.limits.lease_s * 1_000, count)
+            messages = [self._outgoing(db, letter) for letter in leased]
+        if not leased:
+            return 0
+        desk.reach(f"relay.{kind}_leased")
+        with desk.metrics.stage("relay", desk.clock):
+            failed = {x.index: x.reason for x in self._publisher.publish(messages)}
+            desk.reach(f"relay.{kind}_published")
+            gone = [x for n, x in enumerate(leased) if n not in failed]
+            kept = [x for n, x in enumerate(leased) if n in failed]
+            self._mark(gone, kept)
+        desk.reach(f"relay.{kind}_marked")
+        if failed:
+            reason = next(iter(failed.values()))
+            desk.log.warning("not published, will try again", kind=kind, messages=len(failed), reason=reason)
+        desk.metrics.stage_items.labels("relay").inc(len(gone))
+        return len(gone)
+
+    def _outgoing(self, db: Session, letter: Leased) -> Outgoing:
+        """Return what goes onto the bus; a bank message's bytes come from the archive, which proves them."""
+        if letter.sha256 is not None:
+            body = archive.get(db, letter.sha256)
+            headers = {"sha256": letter.sha256}
+            return Outgoing(letter.exchange, letter.routing_key, body, letter.message_id, headers, "application/xml")
+        return Outgoing(
+            letter.exchange, letter.routing_key, letter.body or b"", letter.message_id, {},
+            "application/cloudevents+json",
+        )  # fmt: skip
+
+    def _mark(self, gone: Sequence[Leased], kept: Sequence[Leased]) -> None:
+        """Forget what left, and move the payments of the bank messages among it to SENT."""
+        desk = self._desk
+        trail = desk.trail()
+        with desk.store.transaction() as db:
+            numbers = [x.message for x in gone if x.message is not None]
+            if numbers:
+                moves = []
+                for standing in payments.lock_of_messages(db, numbers):
+                    move = advance(standing.state, Event.SEND)
+                    if isinstance(move, Move):
+                        moves.append(PaymentMove(standing, Event.SEND, move.to, move.postings))
+                payments.move(db, moves, trail, "relay")
+                outcomes.send(db, [outcomes.moved(m) for m in moves], desk.now())
+                for profile, due_ms in self._due_ms.items():
+                    of_profile = [x.message for x in gone if x.message and x.routing_key == f"bank.{profile}.out"]
+                    db.pick((n,) for n in of_profile)
+                    db.run("mark_sent", now_ms=trail.at_ms, due_ms=trail.at_ms + due_ms)
+            outbox.finish(db, [x.id for x in gone])
+            outbox.postpone(db, [x.id for x in kept], trail.at_ms + POSTPONE_MS)

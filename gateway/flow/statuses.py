@@ -1,0 +1,187 @@
+"""What a bank says of payments (pacs.002, pacs.004) moves them, by the lifecycle table.
+
+References are looked up in one query a kind: by UETR, by InstrId (which carries our own number), by EndToEndId, or
+by the whole message. What contradicts the table, or names a payment that is not ours, becomes an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from adapters.profile import Profile
+from adapters.rails import Received
+from gateway.core.answers import event_of
+from gateway.core.lifecycle import Conflict, Event, Move, State, advance
+from gateway.flow import outcomes
+from gateway.flow.outcomes import BatchOutcome, Outcome
+from gateway.store import findings, payments
+from gateway.store.findings import Finding
+from gateway.store.payments import PaymentMove, Standing
+from gateway.store.session import Session
+from gateway.store.trail import Trail
+from schemas.model.identifiers import payment_number
+from schemas.model.status import Return, StatusReport
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """One thing a document says of one payment.
+
+    Attributes:
+        event: what it is, or None when the code says nothing of a single payment.
+        message: MsgId of our message, for a status of the whole message.
+        path: where it stands in the document.
+    """
+
+    document: str
+    event: Event | None
+    status: str
+    reason: str | None
+    info: str | None
+    uetr: str | None
+    instruction: int | None
+    end_to_end_id: str | None
+    message: str | None
+    path: str
+    returned: Return | None = None
+    reference: str | None = None
+
+
+def apply(
+    db: Session, profile: Profile, documents: Sequence[tuple[str, Received]], trail: Trail
+) -> list[Outcome | BatchOutcome]:
+    """Move the payments that these documents speak of; return what their sources are told."""
+    said = [x for sha256, received in documents for x in _said(sha256, received)]
+    if not said:
+        return []
+    found = _find(db, profile, said)
+    moves: dict[int, PaymentMove] = {}
+    trouble: list[Finding] = []
+    references: dict[tuple[str, str], int] = {}
+    for one, standings in zip(said, found, strict=True):
+        if not standings:
+            trouble.append(_unknown(profile, one))
+        for standing in standings:
+            if one.reference:
+                references[standing.debtor_account, one.reference] = standing.id
+            _move(one, standing, moves, trouble)
+    payments.move(db, list(moves.values()), trail, f"document {said[0].document[:16]}")
+    findings.open_all(db, trouble, trail.at_ms)
+    _keep_references(db, references)
+    return [outcomes.moved(m) for m in moves.values()]
+
+
+def _said(sha256: str, received: Received) -> Iterable[_Said]:
+    """Yield what one document says, one item a transaction or a whole message."""
+    for report in received.reports:
+        if report.transactions:
+            yield from _transactions(sha256, report)
+        elif report.group_status is not None:
+            yield _Said(
+                sha256, event_of(report.group_status, report.group_reason), report.group_status, report.group_reason,
+                report.group_info, None, None, None, report.original_message_id, "OrgnlGrpInfAndSts",
+            )  # fmt: skip
+    for item in received.returns:
+        yield _Said(
+            sha256, Event.RETURN, "RTR", item.reason, item.info, item.uetr, payment_number(item.instruction_id),
+            item.end_to_end_id, None, item.path, item,
+        )  # fmt: skip
+
+
+def _transactions(sha256: str, report: StatusReport) -> Iterable[_Said]:
+    for t in report.transactions:
+        yield _Said(
+            sha256, event_of(t.status, t.reason), t.status, t.reason, t.info, t.uetr,
+            payment_number(t.instruction_id), t.end_to_end_id, None, t.path, None, t.servicer_reference,
+        )  # fmt: skip
+
+
+def _find(db: Session, profile: Profile, said: Sequence[_Said]) -> list[list[Standing]]:
+    """Return for each item the payments it speaks of, of this relationship only, locked until the commit."""
+    ends = [x.end_to_end_id for x in said if not x.uetr and x.instruction is None and x.end_to_end_id]
+    messages = [x.message for x in said if x.message]
+    by_end: dict[str, int] = {}
+    if ends:
+        db.pick((None, profile.name, end) for end in ends)
+        by_end = {end: number for number, end in db.all("payments_by_end_to_end_id")}
+    numbers = [x.instruction for x in said if not x.uetr and x.instruction is not None]
+    standings: dict[int, Standing] = {}
+    of_message: dict[str, list[Standing]] = {}
+    if messages:
+        db.pick((None, m) for m in messages)
+        for number, name, *_ in db.all("messages_by_message_id"):
+            of_message[name] = payments.lock_of_messages(db, [number])
+    if numbers or by_end:
+        standings |= {s.id: s for s in payments.lock(db, [*numbers, *by_end.values()])}
+    uetrs = [x.uetr for x in said if x.uetr]
+    by_uetr = {s.uetr: s for s in payments.lock_by_uetr(db, uetrs)} if uetrs else {}
+    found = []
+    for x in said:
+        if x.message:
+            hits: list[Standing | None] = [*of_message.get(x.message, [])]
+        elif x.uetr:
+            hits = [by_uetr.get(x.uetr)]
+        elif x.instruction is not None:
+            hits = [standings.get(x.instruction)]
+        else:
+            hits = [standings.get(by_end.get(x.end_to_end_id or "", 0))]
+        found.append([s for s in hits if s is not None and s.profile == profile.name])
+    return found
+
+
+def _move(said: _Said, standing: Standing, moves: dict[int, PaymentMove], trouble: list[Finding]) -> None:
+    """Add the move that an item is; what the same documents said before counts first."""
+    earlier = moves.get(standing.id)
+    state = earlier.to if earlier else standing.state
+    if said.event is None or (refusal := _wrong(said, standing)) is not None:
+        if said.event is not None:
+            trouble.append(_finding("amount_differs", said, standing, refusal or ""))
+        return
+    result = advance(state, said.event)
+    if isinstance(result, Conflict):
+        text = f"the payment is {state}, and the bank says {said.status}"
+        trouble.append(_finding("unexpected_state", said, standing, text))
+    elif isinstance(result, Move):
+        returned = said.returned.amount.amount_minor if said.returned else None
+        moves[standing.id] = PaymentMove(
+            standing, said.event, result.to, (*(earlier.postings if earlier else ()), *result.postings),
+            said.reason, said.info, returned,
+        )  # fmt: skip
+
+
+def _wrong(said: _Said, standing: Standing) -> str | None:
+    """Return what is wrong with a return: another currency, or more than was paid (rule 56)."""
+    if said.returned is None:
+        return None
+    amount, charges = said.returned.amount, said.returned.charges_minor
+    if amount.currency != standing.currency:
+        return f"paid in {standing.currency}, returned in {amount.currency}"
+    if not 0 <= standing.amount_minor - amount.amount_minor <= charges:
+        return f"paid {standing.amount_minor}, returned {amount.amount_minor}, charges {charges} (rule 56)"
+    return None
+
+
+def _finding(kind: str, said: _Said, standing: Standing, why: str) -> Finding:
+    state = State(standing.state).value
+    return Finding(
+        kind, f"{said.document}:{standing.id}:{said.status}", standing.profile, standing.debtor_account,
+        standing.currency, standing.amount_minor, standing.id,
+        {"document": said.document, "path": said.path, "state": state, "status": said.status,
+         "reason": said.reason, "why": why},
+    )  # fmt: skip
+
+
+def _unknown(profile: Profile, said: _Said) -> Finding:
+    """A status of a payment that is not ours at this bank (rule 57)."""
+    named = said.uetr or said.end_to_end_id or said.message or said.path
+    kind = "returned_unknown" if said.returned else "unknown_payment"
+    evidence = {"document": said.document, "path": said.path, "status": said.status, "reference": named}
+    return Finding(kind, f"{said.document}:{named}", profile.name, evidence=evidence)
+
+
+def _keep_references(db: Session, references: dict[tuple[str, str], int]) -> None:
+    """Keep the bank's own references, by which a statement may name a payment."""
+    if references:
+        db.pick((payment, account, reference) for (account, reference), payment in references.items())
+        db.run("add_references")

@@ -1,0 +1,59 @@
+"""Exceptions: what a person must look at. Each is found once, says its evidence, and closes with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.store.session import Session, compact
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that does not fit.
+
+    Attributes:
+        kind: e.g. ``unmatched_debit``; docs/exceptions.md says what each means.
+        identity: makes it one of its kind, so that the same finding opens once.
+        amount_minor: what it is about, signed as on the statement, or None.
+        subject: number of the entry, payment or statement it is about, or None.
+        evidence: figures and references for a person; no full account number.
+    """
+
+    kind: str
+    identity: str
+    profile: str | None = None
+    account: str | None = None
+    currency: str | None = None
+    amount_minor: int | None = None
+    subject: int | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+def open_all(db: Session, findings: Iterable[Finding], now_ms: int) -> int:
+    """Open those that are new; return how many were."""
+    found = list(findings)
+    if not found:
+        return 0
+    opened = 0
+    for number, f in zip(db.take_numbers("exception", len(found)), found, strict=True):
+        opened += db.run(
+            "open_exception", id=number, kind=f.kind, identity=f.identity, profile=f.profile, account=f.account,
+            currency=f.currency, amount_minor=f.amount_minor, subject=f.subject, evidence=compact(f.evidence),
+            now_ms=now_ms,
+        )  # fmt: skip
+    return opened
+
+
+def open_again(db: Session, finding: Finding, now_ms: int) -> None:
+    """Open a finding, or open it again with today's figures if it had been closed."""
+    if not open_all(db, [finding], now_ms):
+        db.run("reopen_exception", kind=finding.kind, identity=finding.identity, amount_minor=finding.amount_minor,
+               evidence=compact(finding.evidence))  # fmt: skip
+
+
+def close(db: Session, kind: str, identity: str, by: str, resolution: str, now_ms: int) -> bool:
+    """Close a finding; return whether it was open."""
+    return bool(db.run("close_exception", kind=kind, identity=identity, closed_by=by, resolution=resolution,
+                       now_ms=now_ms))  # fmt: skip

@@ -1,0 +1,48 @@
+-- What must only grow cannot be changed or deleted, whoever asks.
+
+-- Numbers are handed out in blocks from one row a kind.
+CREATE TABLE counter (name TEXT PRIMARY KEY, next BIGINT NOT NULL);
+INSERT INTO counter VALUES ('payment', 1), ('message', 1), ('outbox', 1), ('batch', 1), ('refusal', 1),
+    ('statement', 1), ('entry', 1), ('exception', 1), ('trail', 1);
+
+CREATE TRIGGER transfer_no_update BEFORE UPDATE ON transfer
+BEGIN SELECT RAISE(ABORT, 'append-only: transfer'); END;
+
+CREATE TRIGGER transfer_no_delete BEFORE DELETE ON transfer
+BEGIN SELECT RAISE(ABORT, 'append-only: transfer'); END;
+
+CREATE TRIGGER trail_no_update BEFORE UPDATE ON trail
+BEGIN SELECT RAISE(ABORT, 'append-only: trail'); END;
+
+CREATE TRIGGER trail_no_delete BEFORE DELETE ON trail
+BEGIN SELECT RAISE(ABORT, 'append-only: trail'); END;
+
+CREATE TRIGGER move_no_update BEFORE UPDATE ON move
+BEGIN SELECT RAISE(ABORT, 'append-only: move'); END;
+
+CREATE TRIGGER move_no_delete BEFORE DELETE ON move
+BEGIN SELECT RAISE(ABORT, 'append-only: move'); END;
+
+CREATE TRIGGER archive_no_update BEFORE UPDATE ON archive
+BEGIN SELECT RAISE(ABORT, 'append-only: archive'); END;
+
+CREATE TRIGGER archive_no_delete BEFORE DELETE ON archive
+BEGIN SELECT RAISE(ABORT, 'append-only: archive'); END;
+
+CREATE TRIGGER archive_part_no_update BEFORE UPDATE ON archive_part
+BEGIN SELECT RAISE(ABORT, 'append-only: archive_part'); END;
+
+CREATE TRIGGER archive_part_no_delete BEFORE DELETE ON archive_part
+BEGIN SELECT RAISE(ABORT, 'append-only: archive_part'); END;
+
+CREATE TRIGGER approval_no_update BEFORE UPDATE ON approval
+BEGIN SELECT RAISE(ABORT, 'append-only: approval'); END;
+
+CREATE TRIGGER approval_no_delete BEFORE DELETE ON approval
+BEGIN SELECT RAISE(ABORT, 'append-only: approval'); END;
+
+CREATE TRIGGER refusal_no_update BEFORE UPDATE ON refusal
+BEGIN SELECT RAISE(ABORT, 'append-only: refusal'); END;
+
+CREATE TRIGGER refusal_no_delete BEFORE DELETE ON refusal
+BEGIN SELECT RAISE(ABORT, 'append-only: refusal'); END;

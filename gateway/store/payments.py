@@ -1,0 +1,198 @@
+"""Payments: taken in, claimed, moved. A move is a compare-and-set with its history, postings and audit link."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.core.ledger import Transfer, posting
+from gateway.core.lifecycle import Event, Posting, State
+from gateway.store import ledger
+from gateway.store.session import Session
+from gateway.store.trail import Trail, append, digest_of_moves
+from schemas.errors import Conflict
+
+_PAYMENT = (
+    "id", "version", "state", "source", "order_id", "batch", "profile", "debtor_account", "end_to_end_id", "uetr",
+    "amount_minor", "currency", "settlement_day", "content_sha256", "received_ms", "changed_ms",
+)  # fmt: skip
+_MOVE = ("payment", "version", "from_state", "event", "to_state", "reason", "cause", "at_ms", "trail")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A payment as the flow needs it: where it stands and what identifies it."""
+
+    id: int
+    state: State
+    source: str
+    order_id: str
+    batch: int | None
+    debtor_account: str
+    amount_minor: int
+    currency: str
+    uetr: str
+    end_to_end_id: str
+    profile: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewPayment:
+    """A payment about to be taken in, in the state that its checks gave it.
+
+    Attributes:
+        state: READY, HELD, or RECEIVED while its batch is not complete.
+        body: the order as accepted, JSON.
+        day: the day it may be composed (ISO date).
+    """
+
+    id: int
+    state: State
+    source: str
+    order_id: str
+    batch: int | None
+    profile: str
+    debtor_account: str
+    end_to_end_id: str
+    uetr: str
+    amount_minor: int
+    currency: str
+    day: str
+    content_sha256: str
+    body: bytes
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentMove:
+    """One payment's move; ``returned_minor`` is what came back, when not the whole amount."""
+
+    payment: Standing
+    event: Event
+    to: State
+    postings: tuple[Posting, ...] = ()
+    reason: str | None = None
+    info: str | None = None
+    returned_minor: int | None = None
+
+
+def add(db: Session, new: Sequence[NewPayment], trail: Trail, cause: str) -> None:
+    """Take payments in, each with its first move unless it waits for its batch."""
+    if not new:
+        return
+    at = trail.at_ms
+    db.bulk("payment", _PAYMENT, [
+        (p.id, int(p.state is not State.RECEIVED), p.state.value, p.source, p.order_id, p.batch, p.profile,
+         p.debtor_account, p.end_to_end_id, p.uetr, p.amount_minor, p.currency, p.day, p.content_sha256, at, at)
+        for p in new
+    ])  # fmt: skip
+    db.bulk("payment_order", ("id", "body"), [(p.id, p.body) for p in new])
+    waiting = [(p.batch, p.id, int(p.held)) for p in new if p.state is State.RECEIVED]
+    if waiting:
+        db.bulk("waiting", ("batch", "payment", "held"), waiting)
+    make_ready(db, [(p.id, p.profile, p.day) for p in new if p.state is State.READY])
+    moves = [
+        (p.id, 1, State.RECEIVED.value, (Event.PASS if p.state is State.READY else Event.HOLD).value, p.state.value,
+         None, cause)
+        for p in new if p.state is not State.RECEIVED
+    ]  # fmt: skip
+    _record(db, moves, trail, cause)
+
+
+def make_ready(db: Session, rows: Iterable[tuple[int, str, str]]) -> None:
+    """Let dispatch see payments: (payment, profile, day)."""
+    rows = list(rows)
+    if rows:
+        db.bulk("ready", ("payment", "profile", "day"), rows)
+
+
+def move(db: Session, moves: Sequence[PaymentMove], trail: Trail, cause: str) -> None:
+    """Move payments on, post what the moves post, and record it all.
+
+    Raises:
+        Conflict: one of them no longer stands where it stood when it was read; nothing is kept.
+    """
+    if not moves:
+        return
+    by_id = {m.payment.id: m for m in moves}
+    if len(by_id) != len(moves):
+        raise ValueError("a payment moves once a call")
+    db.pick((m.payment.id, m.payment.state.value, m.to.value, m.reason, m.info) for m in moves)
+    versions = sorted(db.all("apply_moves", now_ms=trail.at_ms))
+    if len(versions) != len(moves):
+        raise Conflict(f"{len(moves) - len(versions)} of {len(moves)} payments moved meanwhile")
+    rows: list[tuple[Any, ...]] = []
+    for payment, version in versions:
+        m = by_id[payment]
+        rows.append((payment, version, m.payment.state.value, m.event.value, m.to.value, m.reason, cause))
+    _record(db, rows, trail, cause)
+    ledger.post(db, (t for m in moves for t in _transfers(m)), trail.at_ms)
+
+
+def _transfers(made: PaymentMove) -> Iterable[Transfer]:
+    """Yield what a move posts."""
+    p = made.payment
+    for recipe in made.postings:
+        amount = p.amount_minor
+        if recipe is Posting.GIVE_BACK and made.returned_minor is not None:
+            amount = made.returned_minor
+        yield posting(recipe, p.id, p.source, p.debtor_account, amount, p.currency)
+
+
+def _record(db: Session, rows: list[tuple[Any, ...]], trail: Trail, cause: str) -> None:
+    """Write the history of moves, and one audit link that vouches for the list."""
+    if not rows:
+        return
+    number = db.take_number("trail")
+    rows = sorted(rows, key=lambda row: (row[0], row[1]))
+    db.bulk("move", _MOVE, [(*row, trail.at_ms, number) for row in rows])
+    body = {"cause": cause, "moves": len(rows), "moves_sha256": digest_of_moves(rows)}
+    append(db, trail, "payments.move", body, number)
+
+
+def lock(db: Session, numbers: Iterable[int]) -> list[Standing]:
+    """Return these payments, in the order of their numbers, and keep others from moving them until the commit."""
+    db.pick((n,) for n in numbers)
+    return _standings(db, "lock_payments")
+
+
+def lock_by_uetr(db: Session, uetrs: Iterable[str]) -> list[Standing]:
+    """The same by UETR."""
+    db.pick((None, u) for u in uetrs)
+    return _standings(db, "lock_payments_by_uetr")
+
+
+def lock_of_messages(db: Session, messages: Iterable[int]) -> list[Standing]:
+    """The same, all payments of these messages."""
+    db.pick((n,) for n in messages)
+    return _standings(db, "lock_payments_of_messages")
+
+
+def _standings(db: Session, name: str) -> list[Standing]:
+    return [Standing(row[0], State(row[1]), *row[2:]) for row in db.all(name)]
+
+
+def claim_ready(db: Session, profile: str, day: str, count: int) -> list[int]:
+    """Take up to ``count`` payments that may be composed on this day; nobody else gets them."""
+    return sorted(row[0] for row in db.all("claim_ready", profile=profile, day=day, count=count))
+
+
+def orders(db: Session, numbers: Collection[int]) -> list[tuple[int, str, int | None, str, str, bytes]]:
+    """Return (payment, source, batch, UETR, EndToEndId, order JSON) of these payments, by number."""
+    db.pick((n,) for n in numbers)
+    return [(*row[:5], bytes(row[5])) for row in db.all("picked_orders")]
+
+
+def assign_message(db: Session, pairs: Iterable[tuple[int, int]]) -> None:
+    """Write which message carries which payment: (payment, message)."""
+    pairs = list(pairs)
+    db.pick((payment, str(message)) for payment, message in pairs)
+    db.run("assign_message")
+    db.bulk("message_payment", ("message", "payment"), ((message, payment) for payment, message in pairs))
+
+
+def days(db: Session, numbers: Iterable[int]) -> list[tuple[int, str, str]]:
+    """Return (payment, profile, day it may be composed) of these payments."""
+    db.pick((n,) for n in numbers)
+    return [(row[0], row[1], row[2]) for row in db.all("payment_days")]

@@ -1,0 +1,96 @@
+"""PostgreSQL: the production engine. COPY on the bulk paths, row locks that skip what others hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import psycopg
+from psycopg import errors
+
+from gateway.store.session import Session, Store, load_queries, run_migrations
+from schemas.errors import Conflict, StoreUnavailable
+
+_PICK = (
+    "CREATE TEMP TABLE pick (id BIGINT, one TEXT, two TEXT, three TEXT, four TEXT) ON COMMIT DELETE ROWS;"
+    "SET plan_cache_mode = force_custom_plan; SET jit = off"
+)
+CONNECT_TIMEOUT_S = 5
+
+
+@cache
+def _queries() -> Any:
+    return load_queries("postgres", "psycopg", lock="FOR UPDATE", lock_skip="FOR UPDATE SKIP LOCKED")
+
+
+class PostgresSession(Session):
+    """A transaction on PostgreSQL."""
+
+    engine = "postgres"
+
+    def bulk(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Insert with COPY."""
+        statement = f"COPY {table} ({','.join(columns)}) FROM STDIN"
+        with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def take_numbers(self, kind: str, count: int) -> list[int]:
+        """Take numbers from the kind's sequence."""
+        return [row[0] for row in self.all("take_numbers", sequence=f"{kind}_number", count=count)]
+
+
+class PostgresStore(Store):
+    """One connection to a PostgreSQL database.
+
+    Args:
+        url: ``postgresql://user@host/database``; a password belongs in PGPASSFILE or the URL's secret store.
+    """
+
+    engine = "postgres"
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            try:
+                connection = psycopg.connect(self.url, connect_timeout=CONNECT_TIMEOUT_S, autocommit=True)
+                connection.execute(_PICK)
+            except psycopg.Error as error:
+                raise StoreUnavailable(f"cannot reach the database: {type(error).__name__}") from error
+            self._connection = connection
+        return self._connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Open a transaction."""
+        connection = self._connect()
+        try:
+            with connection.transaction():
+                yield PostgresSession(connection, _queries())
+        except (errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure) as error:
+            raise Conflict(str(error).splitlines()[0]) from error
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            self.close()
+            raise StoreUnavailable(f"the database went away: {type(error).__name__}") from error
+
+    def sibling(self) -> PostgresStore:
+        """Return a second connection's store."""
+        return PostgresStore(self.url)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def migrate(self) -> None:
+        """Bring the tables to the newest version."""
+        try:
+            run_migrations(self.url.replace("postgresql://", "postgresql+psycopg://", 1), "postgres", "BYTEA")
+        except psycopg.OperationalError as error:
+            raise StoreUnavailable(f"cannot reach the database: {type(error).__name__}") from error

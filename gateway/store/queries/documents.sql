@@ -1,0 +1,26 @@
+-- name: archived
+-- Which of the picked (one: SHA-256) documents the archive has.
+SELECT archive.sha256, archive.size FROM pick JOIN archive ON archive.sha256 = pick.one;
+
+-- name: archive_parts
+-- The parts of a document, in order.
+SELECT data FROM archive_part WHERE sha256 = :sha256 ORDER BY part;
+
+-- name: known_documents
+-- What became of the picked (one: SHA-256) documents.
+SELECT document.sha256, document.state FROM pick JOIN document ON document.sha256 = pick.one;
+
+-- name: finish_document!
+-- Write what became of a document.
+UPDATE document SET state = :state, definition = :definition, message_id = :message_id, code = :code,
+                    detail = :detail, applied_ms = :now_ms
+WHERE sha256 = :sha256;
+
+-- name: list_documents
+-- Documents, newest first.
+SELECT sha256, profile, channel, received_ms, state, definition, message_id, code, detail
+FROM document ORDER BY received_ms DESC, sha256 LIMIT :count;
+
+-- name: unfinished_documents
+-- Documents that were archived and not applied, oldest first.
+SELECT sha256, profile, channel FROM document WHERE state = 'RECEIVED' ORDER BY received_ms, sha256 LIMIT :count;

@@ -1,0 +1,97 @@
+-- name: claim_ready
+-- Take payments that may be composed today, for this worker alone.
+DELETE FROM ready WHERE payment IN
+    (SELECT payment FROM ready WHERE profile = :profile AND day <= :day ORDER BY payment LIMIT :count /*lock skip*/)
+RETURNING payment;
+
+-- name: picked_orders
+-- The orders of the picked payments, with what the gateway gave them.
+SELECT payment.id, payment.source, payment.batch, payment.uetr, payment.end_to_end_id, payment_order.body
+FROM pick JOIN payment ON payment.id = pick.id JOIN payment_order ON payment_order.id = pick.id
+ORDER BY payment.id;
+
+-- name: apply_moves
+-- Move the picked payments (one: from, two: to, three: reason, four: info), each only if it still stands in "from".
+UPDATE payment SET state = pick.two, version = version + 1, changed_ms = :now_ms,
+                   reason = COALESCE(pick.three, reason), info = COALESCE(pick.four, info)
+FROM pick WHERE payment.id = pick.id AND payment.state = pick.one
+RETURNING payment.id, payment.version;
+
+-- name: assign_message!
+-- Write into the picked payments (one: message number) which message carries them.
+UPDATE payment SET message = CAST(pick.one AS BIGINT) FROM pick WHERE payment.id = pick.id;
+
+-- name: lock_payments
+-- The picked payments, taken for ourselves in the order of their numbers.
+SELECT payment.id, payment.state, payment.source, payment.order_id, payment.batch, payment.debtor_account,
+       payment.amount_minor, payment.currency, payment.uetr, payment.end_to_end_id, payment.profile
+FROM payment WHERE payment.id IN (SELECT id FROM pick) ORDER BY payment.id /*lock*/;
+
+-- name: lock_payments_by_uetr
+-- The payments with the picked (one) UETRs, taken for ourselves in the order of their numbers.
+SELECT payment.id, payment.state, payment.source, payment.order_id, payment.batch, payment.debtor_account,
+       payment.amount_minor, payment.currency, payment.uetr, payment.end_to_end_id, payment.profile
+FROM payment WHERE payment.uetr IN (SELECT one FROM pick) ORDER BY payment.id /*lock*/;
+
+-- name: lock_payments_of_messages
+-- The payments of the picked messages, taken for ourselves in the order of their numbers.
+SELECT payment.id, payment.state, payment.source, payment.order_id, payment.batch, payment.debtor_account,
+       payment.amount_minor, payment.currency, payment.uetr, payment.end_to_end_id, payment.profile
+FROM payment WHERE payment.id IN
+    (SELECT message_payment.payment FROM message_payment WHERE message_payment.message IN (SELECT id FROM pick))
+ORDER BY payment.id /*lock*/;
+
+-- name: payments_by_end_to_end_id
+-- The numbers of the payments with the picked (one: profile, two: EndToEndId) references.
+SELECT payment.id, payment.end_to_end_id FROM payment
+WHERE (payment.debtor_account, payment.end_to_end_id) IN
+    (SELECT account.number, pick.two FROM pick JOIN account ON account.profile = pick.one);
+
+-- name: find_payment
+-- One payment by its number, UETR, or order id.
+SELECT id, state, version, source, order_id, batch, profile, debtor_account, end_to_end_id, uetr, amount_minor,
+       currency, settlement_day, received_ms, changed_ms, message, reason, info, content_sha256
+FROM payment WHERE id = :number OR uetr = :key OR order_id = :key ORDER BY id LIMIT 1;
+
+-- name: list_payments
+-- Payments, newest first, of one state or of all.
+SELECT id, state, source, order_id, batch, amount_minor, currency, debtor_account, uetr, end_to_end_id, changed_ms,
+       reason
+FROM payment WHERE (CAST(:state AS TEXT) IS NULL OR state = :state) AND (CAST(:source AS TEXT) IS NULL OR source = :source)
+ORDER BY id DESC LIMIT :count;
+
+-- name: payment_body
+-- The order of a payment, as accepted.
+SELECT body FROM payment_order WHERE id = :id;
+
+-- name: payment_moves
+-- Every move of a payment, in order.
+SELECT version, from_state, event, to_state, reason, cause, at_ms, trail FROM move WHERE payment = :id ORDER BY version;
+
+-- name: payment_transfers
+-- What the ledger posted for a payment.
+SELECT cause, leg, debit, credit, amount_minor, currency, at_ms FROM transfer
+WHERE subject = :id AND cause IN ('reserve', 'settle', 'release', 'give_back') ORDER BY at_ms, leg;
+
+-- name: count_states
+-- Payments and amounts by state and currency.
+SELECT state, currency, COUNT(*), SUM(amount_minor) FROM payment GROUP BY state, currency ORDER BY state, currency;
+
+-- name: add_approval!
+-- Record who decided what over which bytes.
+INSERT INTO approval (payment, approver, decision, sha256, at_ms)
+VALUES (:payment, :approver, :decision, :sha256, :now_ms);
+
+-- name: count_refusals
+-- How many orders were refused.
+SELECT COUNT(*) FROM refusal;
+
+-- name: payment_days
+-- The relationship and day of the picked payments.
+SELECT payment.id, payment.profile, payment.settlement_day FROM pick JOIN payment ON payment.id = pick.id;
+
+-- name: add_references!
+-- Keep the bank's own references of the picked payments (one: account, two: reference).
+INSERT INTO bank_reference (account, reference, payment)
+SELECT pick.one, pick.two, pick.id FROM pick WHERE true
+ON CONFLICT (account, reference) DO NOTHING;

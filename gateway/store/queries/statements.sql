@@ -1,0 +1,138 @@
+-- name: own_account
+-- The bank relationship of one of our accounts.
+SELECT profile FROM account WHERE number = :number AND currency = :currency;
+
+-- name: lock_account
+-- Take an account's chain of statements for ourselves.
+SELECT profile FROM account WHERE number = :number AND currency = :currency /*lock*/;
+
+-- name: add_account!
+-- Make an account of ours known.
+INSERT INTO account (number, currency, profile) VALUES (:number, :currency, :profile)
+ON CONFLICT (number, currency) DO UPDATE SET profile = excluded.profile;
+
+-- name: list_accounts
+-- Our accounts.
+SELECT number, currency, profile FROM account ORDER BY number, currency;
+
+-- name: lock_statement
+-- A statement by the bank's own id, taken for ourselves.
+SELECT id, state, opening_minor, opening_day, closing_minor, closing_day, entries, net_minor, last_page, position
+FROM statement WHERE account = :account AND currency = :currency AND statement_id = :statement_id /*lock*/;
+
+-- name: add_statement!
+-- Keep a new statement; nothing when another worker was first.
+INSERT INTO statement (id, profile, account, currency, statement_id, state, position, sequence, created, opening_minor,
+                       opening_day, closing_minor, closing_day, entries, net_minor, last_page, lead_cause, lead_minor,
+                       lead_leg, received_ms)
+VALUES (:id, :profile, :account, :currency, :statement_id, 'COLLECTING', :position, :sequence, :created, NULL, NULL,
+        NULL, NULL, 0, 0, NULL, NULL, 0, 0, :now_ms)
+ON CONFLICT (account, currency, statement_id) DO NOTHING;
+
+-- name: add_page!
+-- Keep a page's facts.
+INSERT INTO statement_page (statement, page, sha256, entries, net_minor, content_sha256)
+VALUES (:statement, :page, :sha256, :entries, :net_minor, :content_sha256);
+
+-- name: page_content
+-- The content hash of a page that came before.
+SELECT content_sha256 FROM statement_page WHERE statement = :statement AND page = :page;
+
+-- name: page_count
+-- How many pages of a statement have come.
+SELECT COUNT(*) FROM statement_page WHERE statement = :statement;
+
+-- name: update_statement!
+-- Write what a statement holds so far.
+UPDATE statement SET opening_minor = :opening_minor, opening_day = :opening_day, closing_minor = :closing_minor,
+                     closing_day = :closing_day, entries = entries + :entries, net_minor = net_minor + :net_minor,
+                     last_page = COALESCE(:last_page, last_page), position = :position
+WHERE id = :id;
+
+-- name: set_statement_state!
+-- Move a statement on.
+UPDATE statement SET state = :state WHERE id = :id;
+
+-- name: set_lead!
+-- Write what the ledger posts before a statement's entries.
+UPDATE statement SET lead_cause = :cause, lead_minor = :minor, lead_leg = :leg WHERE id = :id;
+
+-- name: statement_before
+-- The booked statement just before a position.
+SELECT id, statement_id, opening_minor, closing_minor, lead_cause, lead_minor, lead_leg, closing_day FROM statement
+WHERE account = :account AND currency = :currency AND state = 'BOOKED' AND position < :position
+ORDER BY position DESC LIMIT 1;
+
+-- name: statement_after
+-- The booked statement just after a position.
+SELECT id, statement_id, opening_minor, closing_minor, lead_cause, lead_minor, lead_leg, closing_day FROM statement
+WHERE account = :account AND currency = :currency AND state = 'BOOKED' AND position > :position
+ORDER BY position LIMIT 1;
+
+-- name: unmatched_entries
+-- The next entries of a statement, each with the payment that its references name and what is booked on it.
+SELECT entry.id, entry.account, entry.currency, entry.amount_minor, entry.value_day, entry.servicer_reference,
+       entry.end_to_end_id, entry.uetr, entry.return_reason, entry.bank_code, entry.charges_minor, entry.details,
+       entry.details_minor, entry.info,
+       CASE WHEN by_uetr.id IS NOT NULL THEN 'uetr' WHEN by_hint.id IS NOT NULL THEN 'instruction_id'
+            WHEN by_end.id IS NOT NULL THEN 'end_to_end_id' WHEN by_reference.payment IS NOT NULL
+            THEN 'servicer_reference' END,
+       COALESCE(by_uetr.id, by_hint.id, by_end.id, by_reference.payment)
+FROM entry
+LEFT JOIN payment by_uetr ON by_uetr.uetr = entry.uetr
+LEFT JOIN payment by_hint ON by_hint.id = entry.hint AND by_hint.debtor_account = entry.account
+LEFT JOIN payment by_end ON by_end.debtor_account = entry.account AND by_end.end_to_end_id = entry.end_to_end_id
+    AND by_end.end_to_end_id <> 'NOTPROVIDED'
+LEFT JOIN bank_reference by_reference ON by_reference.account = entry.account
+    AND by_reference.reference = entry.servicer_reference
+WHERE entry.statement = :statement AND entry.matched IS NULL
+ORDER BY entry.page, entry.position LIMIT :count;
+
+-- name: booked_on
+-- What statements have booked on the picked payments.
+SELECT entry.payment, entry.matched FROM pick JOIN entry ON entry.payment = pick.id;
+
+-- name: apply_matches!
+-- Write how the picked entries (one: matched, two: payment, three: rule) were explained.
+UPDATE entry SET matched = pick.one, payment = CAST(pick.two AS BIGINT), rule = pick.three
+FROM pick WHERE entry.id = pick.id;
+
+-- name: list_statements
+-- Statements, newest first.
+SELECT id, profile, account, currency, statement_id, state, opening_day, closing_day, opening_minor, closing_minor,
+       entries, net_minor, lead_cause, lead_minor
+FROM statement WHERE (CAST(:account AS TEXT) IS NULL OR account = :account)
+ORDER BY position DESC, id DESC LIMIT :count;
+
+-- name: find_statement
+-- One statement by its number.
+SELECT id, profile, account, currency, statement_id, state, opening_day, closing_day, opening_minor, closing_minor,
+       entries, net_minor, lead_cause, lead_minor
+FROM statement WHERE id = :id;
+
+-- name: statement_entries
+-- The entries of a statement, in order.
+SELECT id, page, position, amount_minor, booking_day, value_day, servicer_reference, end_to_end_id, uetr,
+       return_reason, bank_code, matched, payment, rule
+FROM entry WHERE statement = :statement ORDER BY page, position LIMIT :count;
+
+-- name: last_closings
+-- The closing balance of each account's last booked statement.
+SELECT statement.account, statement.currency, statement.closing_minor, statement.closing_day, statement.id
+FROM statement JOIN (SELECT account, currency, MAX(position) AS position FROM statement WHERE state = 'BOOKED'
+                     GROUP BY account, currency) AS last
+ON last.account = statement.account AND last.currency = statement.currency AND last.position = statement.position
+WHERE statement.state = 'BOOKED' ORDER BY statement.account, statement.currency;
+
+-- name: collecting_statements
+-- Statements of which pages are missing.
+SELECT id, account, statement_id, last_page FROM statement WHERE state = 'COLLECTING' ORDER BY id LIMIT :count;
+
+-- name: lock_entry
+-- One entry, taken for ourselves.
+SELECT id, statement, account, currency, amount_minor, matched, payment FROM entry WHERE id = :id /*lock*/;
+
+-- name: given_back
+-- What the ledger has posted as returned of the picked payments.
+SELECT transfer.subject, transfer.amount_minor FROM pick JOIN transfer ON transfer.subject = pick.id
+WHERE transfer.cause = 'give_back';

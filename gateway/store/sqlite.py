@@ -1,0 +1,108 @@
+"""SQLite: the embedded engine. Write-ahead log, one writer at a time, nothing to install."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from gateway.store.session import Session, Store, load_queries, run_migrations
+from schemas.errors import Conflict, StoreUnavailable
+
+BUSY_TIMEOUT_S = 30
+"""How long a writer waits for another process's transaction before it gives up."""
+
+_PICK = "CREATE TEMP TABLE pick (id INTEGER, one TEXT, two TEXT, three TEXT, four TEXT)"
+
+
+@cache
+def _queries() -> Any:
+    return load_queries("sqlite", "sqlite3", lock="", lock_skip="")
+
+
+class SqliteSession(Session):
+    """A transaction on SQLite."""
+
+    engine = "sqlite"
+
+    def bulk(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Insert with executemany."""
+        marks = ",".join("?" * len(columns))
+        self.connection.executemany(f"INSERT INTO {table} ({','.join(columns)}) VALUES ({marks})", rows)  # noqa: S608 - names are our own constants
+
+    def take_numbers(self, kind: str, count: int) -> list[int]:
+        """Take a block from the counter's row."""
+        if not count:
+            return []
+        after = int(self.value("advance_counter", name=kind, count=count))
+        return list(range(after - count, after))
+
+
+class SqliteStore(Store):
+    """One connection to a database file.
+
+    Args:
+        path: the file; it is created when missing.
+        durable: False gives up fsync, for simulations only.
+        turn: shared by siblings in one process, so that writers queue fairly instead of polling the file lock.
+    """
+
+    engine = "sqlite"
+
+    def __init__(self, path: Path, *, durable: bool = True, turn: threading.RLock | None = None) -> None:
+        self.path = path
+        self._durable = durable
+        self._turn = turn or threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._connection is None:
+            try:
+                connection = sqlite3.connect(
+                    self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+                )
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'OFF'}")
+                connection.execute("PRAGMA temp_store = MEMORY")
+                connection.execute("PRAGMA cache_size = -32000")
+                connection.execute(_PICK)
+            except sqlite3.OperationalError as error:
+                raise StoreUnavailable(f"cannot open the database {self.path.name}: {error}") from error
+            self._connection = connection
+        return self._connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Open a write transaction at once, so that no later step meets a lock."""
+        with self._turn:
+            connection = self._connect()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield SqliteSession(connection, _queries())
+                connection.execute("COMMIT")
+            except sqlite3.IntegrityError as error:
+                raise Conflict(str(error)) from error
+            except sqlite3.OperationalError as error:
+                raise StoreUnavailable(f"the database {self.path.name} did not answer: {error}") from error
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    def sibling(self) -> SqliteStore:
+        """Return a store on the same file that waits in the same queue."""
+        return SqliteStore(self.path, durable=self._durable, turn=self._turn)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def migrate(self) -> None:
+        """Bring the tables to the newest version."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        run_migrations(f"sqlite:///{self.path.resolve()}", "sqlite", "BLOB")

@@ -1,0 +1,77 @@
+"""The error tree of the whole project.
+
+Expected outcomes (a refused order, a duplicate, an unmatched entry) are values. These exceptions are for input
+that cannot be used at all and for broken infrastructure; each carries what was wrong, where, and what to do.
+
+    GatewayError
+    +-- InputError                 somebody else's bytes are wrong; retrying does not help
+    |   +-- DocumentRefused        a bank document (or what claims to be one): reason code, path or byte offset
+    |   |   +-- SignatureRefused   the signature or its key: DS0A .. DS0H
+    |   +-- OrderMessageRefused    a whole message of a source system: reason code, path
+    +-- ConfigurationError         a profile, a setting or a key file: file and line or key
+    +-- Unavailable                a server is away for now: wait and try again
+    |   +-- StoreUnavailable
+    |   +-- BusUnavailable
+    +-- Conflict                   another worker was first: run the step again
+"""
+
+from __future__ import annotations
+
+
+class GatewayError(Exception):
+    """The gateway could not do what was asked."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
+
+
+class InputError(GatewayError):
+    """The input cannot be used.
+
+    Args:
+        message: what was wrong, in words, without any secret or full account number.
+        code: an ISO external reason code, or a code of the project where ISO has none.
+        path: where: an XPath-like path, a JSON path, ``line 12`` or ``byte 1024``.
+    """
+
+    def __init__(self, message: str | None = None, *, code: str = "FF01", path: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.path = path
+
+    def __str__(self) -> str:
+        """Return ``code at path: message``."""
+        where = f" at {self.path}" if self.path else ""
+        return f"{self.code}{where}: {super().__str__()}"
+
+
+class DocumentRefused(InputError):
+    """The document is not one that this gateway reads."""
+
+
+class SignatureRefused(DocumentRefused):
+    """The signature does not hold."""
+
+
+class OrderMessageRefused(InputError):
+    """The order message cannot be taken."""
+
+
+class ConfigurationError(GatewayError):
+    """The configuration is wrong."""
+
+
+class Unavailable(GatewayError):
+    """A server that the gateway needs is away."""
+
+
+class StoreUnavailable(Unavailable):
+    """The database cannot be reached."""
+
+
+class BusUnavailable(Unavailable):
+    """The message broker cannot be reached."""
+
+
+class Conflict(GatewayError):
+    """Another worker changed the same rows first; the step is run again."""

@@ -1,0 +1,227 @@
+"""Events to the source systems: CloudEvents 1.0 in JSON (structured mode), up to 500 outcomes a message.
+
+The pydantic models are the contract, from which the JSON Schema is generated; ``outcome_event`` and ``batch_event``
+write the same form directly, because a payroll has hundreds of thousands of outcomes. A test validates what they write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic_core import to_json
+
+from schemas.model.money import Money
+from schemas.model.refusal import Refusal
+
+OUTCOMES_MAX = 500
+EVENT_SOURCE = "/treasury-gateway"
+"""The ``source`` attribute of every event: who says so (a URI reference, as CloudEvents asks)."""
+CONTENT_TYPE = "application/cloudevents+json"
+DATA_VERSION = "1.0"
+
+PaymentEventType = Literal[
+    "treasury.order.accepted",
+    "treasury.order.refused",
+    "treasury.payment.held",
+    "treasury.payment.sent",
+    "treasury.payment.settled",
+    "treasury.payment.rejected",
+    "treasury.payment.returned",
+    "treasury.payment.in_doubt",
+    "treasury.payment.cancelled",
+]
+BatchEventType = Literal["treasury.batch.released", "treasury.batch.incomplete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one order.
+
+    Attributes:
+        order_id: the source's number, or None when an order was refused in which it could not be read.
+        state: the payment's state, e.g. ``SETTLED``; ``REFUSED`` for an order that never became a payment.
+        amount: None when it could not be read.
+        reason: ISO reason code of a refusal, rejection or return.
+        info: what a bank or a check added in words.
+        refusals: all broken rules of a refused order.
+    """
+
+    order_id: str | None
+    state: str
+    at: datetime
+    batch_id: str | None = None
+    uetr: str | None = None
+    end_to_end_id: str | None = None
+    amount: Money | None = None
+    reason: str | None = None
+    info: str | None = None
+    refusals: Sequence[Refusal] = ()
+
+
+def routing_key(event_type: str, source: str) -> str:
+    """Return ``<event>.<source>``: ``treasury.payment.settled.fmis``."""
+    return f"{event_type}.{source}"
+
+
+def outcome_event(
+    event_type: PaymentEventType, *, event_id: str, source: str, at: datetime, outcomes: Sequence[Outcome]
+) -> bytes:
+    """Write one event with the outcomes of up to ``OUTCOMES_MAX`` orders of one source.
+
+    Args:
+        event_type: what happened, to all of them.
+        event_id: unique and the same when the event is sent again; consumers know a repetition by it.
+        source: the source system that ordered.
+        at: when the event was made, with an offset.
+        outcomes: one a order.
+
+    Raises:
+        ValueError: no outcome, or more than ``OUTCOMES_MAX``.
+    """
+    if not 0 < len(outcomes) <= OUTCOMES_MAX:
+        raise ValueError(f"{len(outcomes)} outcomes in one event; there are 1 to {OUTCOMES_MAX}")
+    data = {"version": DATA_VERSION, "source": source, "outcomes": [_outcome(outcome) for outcome in outcomes]}
+    return to_json(_event(event_type, event_id, source, at) | {"data": data})
+
+
+def batch_event(
+    event_type: BatchEventType,
+    *,
+    event_id: str,
+    source: str,
+    at: datetime,
+    batch_id: str,
+    declared: int,
+    received: int,
+    refused: int,
+    totals: Mapping[str, Money],
+    refusals: Sequence[Refusal] = (),
+) -> bytes:
+    """Write the event of a whole batch: how many orders it declared, how many came and were refused, and its sums."""
+    data = {
+        "version": DATA_VERSION,
+        "source": source,
+        "batch_id": batch_id,
+        "declared": declared,
+        "received": received,
+        "refused": refused,
+        "totals": {currency: money.text() for currency, money in totals.items()},
+        "refusals": [_refusal(refusal) for refusal in refusals],
+    }
+    return to_json(_event(event_type, event_id, source, at) | {"data": data})
+
+
+def _event(event_type: str, event_id: str, source: str, at: datetime) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": event_id,
+        "type": event_type,
+        "source": EVENT_SOURCE,
+        "subject": source,
+        "time": at.isoformat(),
+        "datacontenttype": "application/json",
+    }
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    found: dict[str, Any] = {"order_id": outcome.order_id, "state": outcome.state, "at": outcome.at.isoformat()}
+    if outcome.batch_id is not None:
+        found["batch_id"] = outcome.batch_id
+    if outcome.uetr is not None:
+        found["uetr"] = outcome.uetr
+    if outcome.end_to_end_id is not None:
+        found["end_to_end_id"] = outcome.end_to_end_id
+    if outcome.amount is not None:
+        found["amount"] = outcome.amount.text()
+        found["currency"] = outcome.amount.currency
+    if outcome.reason is not None:
+        found["reason"] = outcome.reason
+    if outcome.info is not None:
+        found["info"] = outcome.info
+    if outcome.refusals:
+        found["refusals"] = [_refusal(refusal) for refusal in outcome.refusals]
+    return found
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    return {"rule": refusal.rule, "code": refusal.code, "path": refusal.path, "message": refusal.message}
+
+
+# --------------------------------------------------------------------------------------------------------- the contract
+
+
+class _Contract(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+
+class RefusalBody(_Contract):
+    """One broken rule: its number (0: the form of the order), ISO reason code, field and words."""
+
+    rule: int
+    code: str
+    path: str
+    message: str
+
+
+class OutcomeBody(_Contract):
+    """What became of one order."""
+
+    order_id: str | None
+    state: str
+    at: AwareDatetime
+    batch_id: str | None = None
+    uetr: str | None = None
+    end_to_end_id: str | None = None
+    amount: Annotated[str, Field(description="Plain decimal")] | None = None
+    currency: str | None = None
+    reason: Annotated[str, Field(description="ISO 20022 external reason code")] | None = None
+    info: str | None = None
+    refusals: list[RefusalBody] = []
+
+
+class OutcomesData(_Contract):
+    """Outcomes of orders of one source."""
+
+    version: str
+    source: str
+    outcomes: Annotated[list[OutcomeBody], Field(min_length=1, max_length=OUTCOMES_MAX)]
+
+
+class BatchData(_Contract):
+    """What became of one batch."""
+
+    version: str
+    source: str
+    batch_id: str
+    declared: int
+    received: int
+    refused: int
+    totals: dict[str, str]
+    refusals: list[RefusalBody]
+
+
+class _CloudEvent(_Contract):
+    specversion: Literal["1.0"]
+    id: Annotated[str, Field(min_length=1)]
+    source: Annotated[str, Field(description="Who says so")]
+    subject: Annotated[str, Field(description="The source system that ordered")]
+    time: AwareDatetime
+    datacontenttype: Literal["application/json"]
+
+
+class OutcomeEvent(_CloudEvent):
+    """Something happened to orders of one source."""
+
+    type: PaymentEventType
+    data: OutcomesData
+
+
+class BatchEvent(_CloudEvent):
+    """Something happened to a whole batch."""
+
+    type: BatchEventType
+    data: BatchData

@@ -1,0 +1,192 @@
+"""The parts that payment messages share: parties, agents, accounts, settlement, and remittance.
+
+One function writes and one reads each part; the paths are ISO 20022's own (PartyIdentification135,
+BranchAndFinancialInstitutionIdentification6, CashAccount38, SettlementInstruction7, RemittanceInformation16).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from schemas.iso20022.xml import NOTHING, el, join, leaf
+from schemas.model.payment import Account, Address, Agent, Party, Remittance
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from schemas.iso20022.xml import Markup, Record
+
+CODE_LENGTH_MAX = {"clearing": 3, "account_scheme": 4}
+"""Longest external code of a ``Cd``; a longer name is the rail's own and goes to ``Prtry``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How and between whom a group settles (SttlmInf, InstgAgt and InstdAgt of a group header).
+
+    Attributes:
+        method: CLRG, INDA, INGA or COVE.
+        clearing_system: with CLRG (rule 36): an ISO code of at most 3 characters, or the rail's own name.
+        account: the settlement account, with INDA and INGA (rule 36).
+    """
+
+    method: str
+    clearing_system: str | None
+    date: date | None
+    instructing_bic: str | None
+    instructed_bic: str | None
+    account: str | None = None
+
+
+def write_settlement(settlement: Settlement) -> Markup:
+    """Return SttlmInf, InstgAgt and InstdAgt, in the order of a group header."""
+    name = settlement.clearing_system
+    kind = "Cd" if name is not None and len(name) <= CODE_LENGTH_MAX["clearing"] else "Prtry"
+    return join(
+        (
+            el(
+                "SttlmInf",
+                leaf("SttlmMtd", settlement.method),
+                leaf("SttlmAcct/Id/Othr/Id", settlement.account),
+                leaf(f"ClrSys/{kind}", name),
+            ),
+            leaf("InstgAgt/FinInstnId/BICFI", settlement.instructing_bic),
+            leaf("InstdAgt/FinInstnId/BICFI", settlement.instructed_bic),
+        )
+    )
+
+
+def read_settlement(header: Record) -> Settlement:
+    """Return the settlement of a group header; the agents may be missing where each transaction names its own."""
+    return Settlement(
+        method=header.one("SttlmInf/SttlmMtd"),
+        clearing_system=header.either("SttlmInf/ClrSys/Cd", "SttlmInf/ClrSys/Prtry"),
+        date=header.opt_date("IntrBkSttlmDt"),
+        instructing_bic=header.opt("InstgAgt/FinInstnId/BICFI"),
+        instructed_bic=header.opt("InstdAgt/FinInstnId/BICFI"),
+        account=header.either("SttlmInf/SttlmAcct/Id/Othr/Id", "SttlmInf/SttlmAcct/Id/IBAN"),
+    )
+
+
+def write_address(address: Address | None) -> Markup:
+    """Return PstlAdr: structured, or hybrid with free lines beside town and country."""
+    if address is None:
+        return NOTHING
+    return el(
+        "PstlAdr",
+        leaf("StrtNm", address.street),
+        leaf("BldgNb", address.building),
+        leaf("PstCd", address.post_code),
+        leaf("TwnNm", address.town),
+        leaf("Ctry", address.country),
+        *[leaf("AdrLine", line) for line in address.lines],
+    )
+
+
+def read_address(record: Record, path: str) -> Address | None:
+    """Return the address under a party's path, or None when there is none."""
+    address = Address(
+        country=record.opt(f"{path}/PstlAdr/Ctry"),
+        town=record.opt(f"{path}/PstlAdr/TwnNm"),
+        street=record.opt(f"{path}/PstlAdr/StrtNm"),
+        building=record.opt(f"{path}/PstlAdr/BldgNb"),
+        post_code=record.opt(f"{path}/PstlAdr/PstCd"),
+        lines=tuple(record.all(f"{path}/PstlAdr/AdrLine")),
+    )
+    return None if address == _NO_ADDRESS else address
+
+
+_NO_ADDRESS = Address()
+
+
+def write_party(tag: str, party: Party | None) -> Markup:
+    """Return a debtor, creditor or ultimate party under its tag."""
+    if party is None:
+        return NOTHING
+    identity = NOTHING
+    if party.any_bic or party.lei:
+        identity = el("Id/OrgId", leaf("AnyBIC", party.any_bic), leaf("LEI", party.lei))
+    return el(tag, leaf("Nm", party.name), write_address(party.address), identity)
+
+
+def read_party(record: Record, path: str) -> Party | None:
+    """Return the party at a path, or None when nothing is said of it."""
+    party = Party(
+        name=record.opt(f"{path}/Nm"),
+        address=read_address(record, path),
+        any_bic=record.opt(f"{path}/Id/OrgId/AnyBIC"),
+        lei=record.opt(f"{path}/Id/OrgId/LEI"),
+    )
+    return None if party == _NOBODY else party
+
+
+_NOBODY = Party()
+
+
+def write_agent(tag: str, agent: Agent) -> Markup:
+    """Return a financial institution under its tag: by BIC, or by member id or LEI with name and address (rule 34)."""
+    if agent.bic and not (agent.member_id or agent.lei or agent.name or agent.address):
+        return leaf(f"{tag}/FinInstnId/BICFI", agent.bic)
+    return el(
+        f"{tag}/FinInstnId",
+        leaf("BICFI", agent.bic),
+        el("ClrSysMmbId", leaf("ClrSysId/Cd", agent.clearing_system), leaf("MmbId", agent.member_id)),
+        leaf("LEI", agent.lei),
+        leaf("Nm", agent.name),
+        write_address(agent.address),
+    )
+
+
+def read_agent(record: Record, path: str) -> Agent:
+    """Return the financial institution at a path; all fields None when nothing is said of it."""
+    inside = f"{path}/FinInstnId"
+    return Agent(
+        bic=record.opt(f"{inside}/BICFI"),
+        clearing_system=record.either(f"{inside}/ClrSysMmbId/ClrSysId/Cd", f"{inside}/ClrSysMmbId/ClrSysId/Prtry"),
+        member_id=record.opt(f"{inside}/ClrSysMmbId/MmbId"),
+        lei=record.opt(f"{inside}/LEI"),
+        name=record.opt(f"{inside}/Nm"),
+        address=read_address(record, inside),
+    )
+
+
+def write_account(tag: str, account: Account) -> Markup:
+    """Return an account under its tag: IBAN, or a proprietary number in Othr/Id with its scheme when it is not BBAN."""
+    if account.scheme == "IBAN":
+        return el(tag, leaf("Id/IBAN", account.number), leaf("Ccy", account.currency))
+    scheme = NOTHING
+    if account.scheme != "BBAN":
+        kind = "Cd" if len(account.scheme) <= CODE_LENGTH_MAX["account_scheme"] else "Prtry"
+        scheme = leaf(f"SchmeNm/{kind}", account.scheme)
+    return el(tag, el("Id/Othr", leaf("Id", account.number), scheme), leaf("Ccy", account.currency))
+
+
+def read_account(record: Record, path: str) -> Account:
+    """Return the account at a path.
+
+    Raises:
+        DocumentRefused: it has neither an IBAN nor another number.
+    """
+    currency = record.opt(f"{path}/Ccy")
+    iban = record.opt(f"{path}/Id/IBAN")
+    if iban is not None:
+        return Account(iban, "IBAN", currency)
+    scheme = record.either(f"{path}/Id/Othr/SchmeNm/Cd", f"{path}/Id/Othr/SchmeNm/Prtry")
+    return Account(record.one(f"{path}/Id/Othr/Id"), scheme or "BBAN", currency)
+
+
+def write_remittance(remittance: Remittance) -> Markup:
+    """Return RmtInf: free text lines, and a creditor reference that is marked SCOR when it is an ISO 11649 RF."""
+    reference = remittance.creditor_reference
+    kind = leaf("Tp/CdOrPrtry/Cd", "SCOR" if reference is not None and reference.startswith("RF") else None)
+    return el(
+        "RmtInf",
+        *[leaf("Ustrd", line) for line in remittance.unstructured],
+        el("Strd/CdtrRefInf", kind, leaf("Ref", reference)) if reference is not None else NOTHING,
+    )
+
+
+def read_remittance(record: Record) -> Remittance:
+    """Return what a payment is for. Of several structured parts only one may carry a creditor reference."""
+    return Remittance(tuple(record.all("RmtInf/Ustrd")), record.opt("RmtInf/Strd/CdtrRefInf/Ref"))

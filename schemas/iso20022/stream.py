@@ -1,0 +1,155 @@
+"""A hardened reader of large files: hands over chosen elements as their end is reached, and forgets them afterwards.
+
+For files of millions of elements, whose whole tree would not fit in memory. The rules are those of the parser of
+signed messages, except that comments are skipped: what is imported from a file was never covered by a signature.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from lxml import etree
+
+from schemas.errors import DocumentRefused
+from schemas.iso20022.xml import local_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lxml.etree import _Element
+
+CHUNK_BYTES = 1 << 16
+"""How much is read and parsed at once."""
+PROLOGUE_BYTES_MAX = 1 << 20
+"""The Document must begin within this: an envelope's header with its signature takes some kilobytes."""
+ELEMENT_BYTES_MAX = 1 << 25
+"""One entry with all its details, and whatever stands between entries. This bounds the memory."""
+_DECLARATION_BYTES = 256
+_DECLARED = re.compile(rb"<\?xml[^>]*encoding\s*=\s*[\"']([^\"']*)")
+_ENCODINGS = frozenset({b"UTF-8", b"UTF8", b"US-ASCII", b"ASCII"})
+
+
+def elements(source: _Element | BinaryIO, tags: frozenset[str]) -> Iterator[_Element]:
+    """Yield every element whose local name is one of ``tags`` when its end is reached, in document order.
+
+    From a file, an element and its children are only there until the next one is asked for; its parents are there
+    with what preceded it, without the elements that were yielded before.
+
+    Raises:
+        DocumentRefused: cut off, not XML, not UTF-8, with a DOCTYPE, without a Document, or with an element that is
+            too large; the path says how far it was read: ``byte 1024``.
+    """
+    names = [f"{{*}}{tag}" for tag in sorted(tags)]
+    if isinstance(source, etree._Element):  # noqa: SLF001 - lxml has no public name for its element class
+        for _, element in etree.iterwalk(source, events=("end",), tag=names):
+            yield element
+        return
+    yield from _from_file(source, names, tags)
+
+
+def _from_file(source: BinaryIO, names: list[str], tags: frozenset[str]) -> Iterator[_Element]:
+    parser = etree.XMLPullParser(
+        events=("start", "end"),
+        tag=["{*}Document", *names],
+        encoding="utf-8",  # what the bytes are is decided here once, not by what they say of themselves
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    feed = _Feed(source, parser)
+    done: _Element | None = None
+    document: _Element | None = None
+    while feed.more():
+        for event, element in cast("Iterator[tuple[str, _Element]]", parser.read_events()):
+            if document is None:
+                document = _checked(element, feed)
+            if event == "end" and element is not document and local_name(element) in tags:
+                yield element
+                done = _forget(done, element)
+                feed.mark()
+        feed.check(PROLOGUE_BYTES_MAX if document is None else ELEMENT_BYTES_MAX)
+    if document is None:
+        raise DocumentRefused("there is no Document in it", path=feed.path)
+
+
+def _forget(done: _Element | None, element: _Element) -> _Element:
+    """Empty the element, and drop the one before it, which the parser can no longer be standing in."""
+    element.clear()
+    if done is not None and done is not element:
+        parent = done.getparent()
+        if parent is not None and parent is not element:
+            parent.remove(done)
+    return element
+
+
+def _checked(element: _Element, feed: _Feed) -> _Element:
+    """Return the Document element if the file is one that may be read on."""
+    if element.getroottree().docinfo.internalDTD is not None:
+        raise DocumentRefused("a DOCTYPE is not allowed", path=feed.path)
+    if local_name(element) != "Document":
+        raise DocumentRefused(f"{local_name(element)[:80]} stands outside of a Document", path=feed.path)
+    return element
+
+
+class _Feed:
+    """Moves the file into the parser, and knows how far it is."""
+
+    def __init__(self, source: BinaryIO, parser: etree.XMLPullParser) -> None:
+        self._source = source
+        self._parser = parser
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._byte_count = 0
+        self._marked = 0
+        self._closed = False
+
+    @property
+    def path(self) -> str:
+        """How far the file was read, as an error's path."""
+        return f"byte {self._byte_count}"
+
+    def mark(self) -> None:
+        """Remember this place: memory was freed here."""
+        self._marked = self._byte_count
+
+    def check(self, byte_count_max: int) -> None:
+        """Refuse a file that has gone on for too long without anything that could be handed over."""
+        if self._byte_count - self._marked > byte_count_max:
+            raise DocumentRefused(f"more than {byte_count_max} bytes without an end to read up to", path=self.path)
+
+    def _read(self) -> bytes:
+        """Return the next bytes; first of all enough of them to hold the XML declaration."""
+        chunk = self._source.read(CHUNK_BYTES)
+        if self._byte_count == 0:
+            while len(chunk) < _DECLARATION_BYTES and (rest := self._source.read(CHUNK_BYTES)):
+                chunk += rest
+            declared = _DECLARED.search(chunk[:_DECLARATION_BYTES])
+            if declared and declared[1].upper() not in _ENCODINGS:
+                name = declared[1][:40].decode("ascii", "replace")
+                raise DocumentRefused(f"the encoding must be UTF-8, not {name}", path="byte 0")
+        self._byte_count += len(chunk)
+        return chunk
+
+    def more(self) -> bool:
+        """Parse the next chunk; False after the end of the file."""
+        if self._closed:
+            return False
+        chunk = self._read()
+        try:
+            if b"\0" in chunk:
+                raise DocumentRefused("a zero byte is not UTF-8 text", path=self.path)
+            self._decoder.decode(chunk, final=not chunk)
+            if chunk:
+                self._parser.feed(chunk)
+            else:
+                self._closed = True
+                self._parser.close()
+        except UnicodeDecodeError as error:
+            raise DocumentRefused(f"not UTF-8: {error.reason}", path=self.path) from error
+        except etree.XMLSyntaxError as error:
+            raise DocumentRefused(f"cut off or not XML: {error}", path=self.path) from error
+        return True

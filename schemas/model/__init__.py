@@ -1,0 +1,1 @@
+"""Pure frozen dataclasses: no IO, no clock, no randomness."""

@@ -1,0 +1,116 @@
+"""A payment as the gateway knows it: who pays whom how much, under which references.
+
+The attribute names are also the JSON paths of an order (``creditor.address.town``), so a check can name the field
+that its sender wrote. Attribute names follow ISO 20022's long names; the message files map them to the tags.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from schemas.model.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A postal address (PstlAdr). Structured or hybrid: town and country apart, at most two free lines of 70."""
+
+    country: str | None = None
+    town: str | None = None
+    street: str | None = None
+    building: str | None = None
+    post_code: str | None = None
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A debtor, creditor or ultimate party."""
+
+    name: str | None = None
+    address: Address | None = None
+    any_bic: str | None = None
+    lei: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A financial institution (FinInstnId): by BIC, or by clearing member id or LEI with name and address."""
+
+    bic: str | None = None
+    clearing_system: str | None = None
+    member_id: str | None = None
+    lei: str | None = None
+    name: str | None = None
+    address: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A bank account. ``number`` goes to IBAN when ``scheme`` is "IBAN", else to Othr/Id."""
+
+    number: str
+    scheme: str = "BBAN"
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remittance:
+    """What the payment is for: free text lines (<= 140 each), or a creditor reference (ISO 11649 RF or the bank's)."""
+
+    unstructured: tuple[str, ...] = ()
+    creditor_reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A charge stated in the message (ChrgsInf)."""
+
+    amount: Money
+    agent_bic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One credit transfer, complete enough to be written as a CdtTrfTxInf.
+
+    Attributes:
+        payment_id: the gateway's own number, unique, > 0.
+        source: the system that ordered it, e.g. ``fmis``.
+        order_id: the source's own number of the order, unique in the source.
+        batch_id: the source's batch, or None for a single order.
+        maker: who prepared the order at the source; an approver is somebody else.
+        instruction_id: InstrId, <= 35 characters, unique; made from payment_id by the gateway.
+        end_to_end_id: EndToEndId, <= 35 characters, unique per debtor account, or ``NOTPROVIDED``.
+        uetr: lower-case UUID version 4.
+        amount: what the creditor's bank receives (IntrBkSttlmAmt).
+        execution_date: the day the source wants it executed.
+        charge_bearer: DEBT, CRED, SHAR or SLEV.
+        urgency: ``normal`` or ``high`` (InstrPrty).
+    """
+
+    payment_id: int
+    source: str
+    order_id: str
+    maker: str
+    instruction_id: str
+    end_to_end_id: str
+    uetr: str
+    amount: Money
+    execution_date: date
+    charge_bearer: str
+    debtor: Party
+    debtor_account: Account
+    debtor_agent: Agent
+    creditor: Party
+    creditor_account: Account
+    creditor_agent: Agent
+    batch_id: str | None = None
+    urgency: str = "normal"
+    purpose: str | None = None
+    category_purpose: str | None = None
+    remittance: Remittance = Remittance()
+    ultimate_debtor: Party | None = None
+    ultimate_creditor: Party | None = None
+    charges: tuple[Charge, ...] = ()

@@ -1,0 +1,109 @@
+"""From an order to a payment, and an order's canonical form: for keeping it, and for telling it from another."""
+
+from __future__ import annotations
+
+import hashlib
+
+from pydantic import TypeAdapter, ValidationError
+
+from schemas.errors import OrderMessageRefused
+from schemas.model.identifiers import NOT_PROVIDED
+from schemas.model.money import Money
+from schemas.model.payment import Account, Address, Agent, Charge, Party, Payment, Remittance
+from schemas.orders.models import Order, OrderAccount, OrderAddress, OrderAgent, OrderParty
+
+_ORDER = TypeAdapter(Order)
+
+
+def order_json(order: Order) -> bytes:
+    """Return the order as canonical JSON: our fields in their order, without those that say what is so anyway."""
+    return _ORDER.dump_json(order, exclude_defaults=True)
+
+
+def order_of_json(stored: bytes) -> Order:
+    """Read back what ``order_json`` wrote.
+
+    Raises:
+        OrderMessageRefused: these bytes are no order.
+    """
+    try:
+        return _ORDER.validate_json(stored)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        path = ".".join(str(step) for step in first["loc"])
+        raise OrderMessageRefused(f"these bytes are no order: {first['msg']}", code="FF01", path=path) from None
+
+
+def content_hash(order: Order) -> str:
+    """Return the SHA-256 of the order's content: the same for the same order, however its JSON was laid out."""
+    return hashlib.sha256(order_json(order)).hexdigest()
+
+
+def to_payment(
+    order: Order,
+    *,
+    source: str,
+    batch_id: str | None,
+    payment_id: int,
+    instruction_id: str,
+    uetr: str,
+    debtor_agent: Agent,
+) -> Payment:
+    """Make the payment of an order.
+
+    ``uetr`` is taken when the order has none of its own; ``debtor_agent`` is our bank, which an order does not carry.
+    An amount that cannot be read (the ``order`` of a ``BadOrder``) becomes zero; rule 19 never lets that pass.
+    """
+    remittance = order.remittance
+    return Payment(
+        payment_id,
+        source,
+        order.order_id,
+        order.maker,
+        instruction_id,
+        order.end_to_end_id or NOT_PROVIDED,
+        order.uetr or uetr,
+        _money_or_zero(order.amount, order.currency),
+        order.execution_date,
+        order.charge_bearer,
+        _party(order.debtor),
+        _account(order.debtor_account),
+        debtor_agent,
+        _party(order.creditor),
+        _account(order.creditor_account),
+        _agent(order.creditor_agent),
+        batch_id,
+        order.urgency,
+        order.purpose,
+        order.category_purpose,
+        Remittance(tuple(remittance.unstructured), remittance.creditor_reference) if remittance else Remittance(),
+        _party(order.ultimate_debtor) if order.ultimate_debtor else None,
+        _party(order.ultimate_creditor) if order.ultimate_creditor else None,
+        tuple(Charge(Money.parse(one.amount, one.currency), one.agent_bic) for one in order.charges),
+    )
+
+
+def _party(party: OrderParty) -> Party:
+    return Party(party.name, _address(party.address) if party.address else None, party.any_bic, party.lei)
+
+
+def _address(address: OrderAddress) -> Address:
+    return Address(
+        address.country, address.town, address.street, address.building, address.post_code, tuple(address.lines)
+    )
+
+
+def _account(account: OrderAccount) -> Account:
+    return Account(account.number, account.scheme, account.currency)
+
+
+def _agent(agent: OrderAgent) -> Agent:
+    address = _address(agent.address) if agent.address else None
+    return Agent(agent.bic, agent.clearing_system, agent.member_id, agent.lei, agent.name, address)
+
+
+def _money_or_zero(text: str, currency: str) -> Money:
+    try:
+        return Money.parse(text, currency)
+    except ValueError:
+        return Money(0, currency)

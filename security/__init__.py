@@ -1,0 +1,1 @@
+"""Who may, who signed, who did: keys and trust, signatures on messages and orders, roles, the audit chain."""

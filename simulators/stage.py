@@ -1,0 +1,141 @@
+"""A whole country to run against: a gateway with its keys, a central bank that knows it, and a government that orders.
+
+Everything is made in one folder from one seed: the gateway's configuration, keys and database as an operator would
+have them, and the bank's and the sources' own keys, which the gateway only knows the public halves of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from gateway.app import Gateway
+from gateway.clock import Clock
+from gateway.config import Settings
+from gateway.flow.desk import nowhere
+from schemas.model.money import Money
+from security.authority import Authority, create_authority, issue
+from security.jws import OrderKey
+from security.keys import FileKey
+from security.trust import TrustStore
+from security.trustfiles import store_certificate
+from simulators.bank_letters import Envelope
+from simulators.behaviour import Behaviour
+from simulators.central_bank import CentralBank
+
+PROFILE = "central-bank"
+PASSPHRASE = "only for simulations"
+SOURCES = ("fmis", "salary")
+OPENINGS = {
+    "000100000001": Money(900_000_000_000_000, "KHR"),
+    "000100000002": Money(50_000_000_000, "USD"),
+}
+"""The treasury's accounts at the bank on the first morning."""
+APPROVAL_LIMITS = {"KHR": "4000000000", "USD": "1000000.00"}
+VALID_BEFORE = 30
+"""Days that keys and certificates are older than the first morning."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What was set up, and the keys of those outside the gateway."""
+
+    settings: Settings
+    home: Path
+    bank_key: FileKey
+    bank_trust: TrustStore
+    authority: Authority
+    source_keys: dict[str, OrderKey]
+
+    def gateway(
+        self,
+        clock: Clock,
+        log: Any,
+        *,
+        new_uetr: Callable[[], str],
+        reach: Callable[[str], None] = nowhere,
+        durable: bool = True,
+    ) -> Gateway:
+        """Return a gateway process of this country."""
+        return Gateway(self.settings, log, clock, new_uetr, reach, durable=durable)
+
+    def bank(
+        self, gateway: Gateway, now: Callable[[], datetime], random: Random, behaviour: Behaviour = Behaviour(), **more: Any
+    ) -> CentralBank:
+        """Return the central bank, which has the gateway's certificate and its own key."""
+        profile = gateway.profiles[PROFILE]
+        return CentralBank(
+            bic=profile.bank_bic,
+            customer_bic=profile.own_bic,
+            openings=OPENINGS,
+            key=self.bank_key,
+            trust=self.bank_trust,
+            now=now,
+            random=random,
+            envelope=Envelope(profile.message.envelope_namespace, profile.message.envelope_name),
+            behaviour=behaviour,
+            clearing_system=profile.message.clearing_system or "",
+            **more,
+        )
+
+
+def set_up(
+    home: Path, at: datetime, *, database_url: str | None = None, bus_url: str = "memory://", **settings: Any
+) -> Stage:
+    """Make the folder of a gateway with its keys, and those of the bank and the sources.
+
+    Args:
+        home: an empty folder.
+        at: when keys and certificates begin to be valid.
+        database_url: ``sqlite:///...`` inside the folder if left out.
+        bus_url: as in the configuration.
+        settings: more of the configuration.
+    """
+    authority = create_authority("Simulated Certification Authority", at=at)
+    bank_key = FileKey.generate(
+        "bank-1", owner_name="National Bank of Cambodia (simulated)", owner_bic="NCAMKHPP", at=at, certifier=authority
+    )
+    own_key = FileKey.create(
+        home / "keys", "treasury-1", PASSPHRASE.encode(), owner_name="National Treasury (simulated)",
+        owner_bic="TREAKHPP", at=at, profile=PROFILE, certifier=authority,
+    )  # fmt: skip
+    trust = home / "certificates" / PROFILE
+    store_certificate(trust, "anchors", "authority", authority.certificate)
+    store_certificate(trust, "signers", "bank-1", bank_key.certificate)
+    keys: dict[str, OrderKey] = {}
+    sources: dict[str, Any] = {}
+    for name in SOURCES:
+        key = OrderKey.generate(source=name, key_id=f"{name}-1")
+        path = home / "sources" / f"{name}-1.pem"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(key.public_pem())
+        keys[name] = key
+        sources[name] = {
+            "keys": [{"kid": f"{name}-1", "file": path}],
+            "accounts": list(OPENINGS),
+            "approval_limits": APPROVAL_LIMITS,
+        }
+    made = Settings(
+        home=home,
+        database_url=database_url or f"sqlite:///{home / 'gateway.sqlite'}",
+        bus_url=bus_url,
+        keys_folder=home / "keys",
+        certificates_folder=home / "certificates",
+        passphrase=PASSPHRASE,
+        profiles=(PROFILE,),
+        sources=sources,
+        **settings,
+    )
+    bank_trust = TrustStore(anchors=[authority.certificate], signers=[own_key.certificate])
+    return Stage(made, home, bank_key, bank_trust, authority, keys)
+
+
+def another_bank_key(stage: Stage, bic: str, at: datetime) -> FileKey:
+    """Return a key of another bank that the same authority certified, for attacks."""
+    key = FileKey.generate("other-1", owner_name="Another Bank", owner_bic=bic, at=at, certifier=stage.authority)
+    assert issue  # noqa: S101 - the authority certifies through its own interface
+    return key

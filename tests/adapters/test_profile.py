@@ -1,0 +1,165 @@
+"""A bank relationship is one file, and what is wrong in it is said with file, line and reason."""
+
+from __future__ import annotations
+
+from datetime import time
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from adapters.profile import SHIPPED, Profile, check_profiles, load, load_all
+from schemas.errors import ConfigurationError
+from schemas.model.money import Money
+
+GOOD = (SHIPPED / "central-bank.toml").read_text(encoding="utf-8")
+
+
+def write(folder: Path, text: str, name: str = "a.toml") -> Path:
+    """Write a profile into a folder and return its path."""
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def line_of(text: str, part: str) -> int:
+    """Return the number of the first line that holds the part."""
+    return next(number for number, line in enumerate(text.splitlines(), 1) if part in line)
+
+
+def test_every_shipped_profile_is_right() -> None:
+    """What comes with the project works as it is."""
+    assert check_profiles(sorted(SHIPPED.glob("*.toml"))) == []
+
+
+def test_the_central_bank_is_read_as_it_is_written() -> None:
+    """The profile is the single place that says how this bank is dealt with."""
+    profile = load_all()["central-bank"]
+    assert (profile.bank_bic, profile.own_bic, profile.rail) == ("NCAMKHPP", "TREAKHPP", "high_value")
+    assert profile.currencies["KHR"].decimals == 0
+    assert profile.currencies["KHR"].cut_off == time(15, 30)
+    assert profile.limit("KHR") == Money.parse("400000000000", "KHR")
+    assert profile.limit("EUR") is None
+    assert profile.zone.key == "Asia/Phnom_Penh"
+    account = profile.account("000100000002")
+    assert account is not None
+    assert account.currency == "USD"
+    assert profile.account("1") is None
+
+
+def test_a_profile_cannot_be_changed() -> None:
+    """What was checked at the start holds until the end."""
+    profile = load_all()["central-bank"]
+    with pytest.raises(ValidationError):
+        setattr(profile, "name", "other")  # noqa: B010  an assignment would be refused by mypy already
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("settlement_days = 0 ", "settlement_dais = 0 ", "settlement_dais: unknown key"),
+        ("[currencies.USD]", "[currencies.XAU]", "currencies.XAU: 'XAU' is not a currency"),
+        ('bank_bic = "NCAMKHPP"', 'bank_bic = "NCAMKHP"', "bank_bic: 'NCAMKHP' is not a BIC"),
+        ('own_bic = "TREAKHPP"', 'own_bic = "treakhpp"', "own_bic: 'treakhpp' is not a BIC"),
+        ('time_zone = "Asia/Phnom_Penh"', 'time_zone = "Asia/Angkor"', "time_zone: 'Asia/Angkor' is not a time zone"),
+        ('cut_off = "15:30"', 'cut_off = "25:30"', "currencies.KHR.cut_off: '25:30' is not a time of day"),
+        ('limit = "400000000000"', 'limit = "4e11"', "currencies.KHR.limit: AM12"),
+        ('limit = "400000000000"', 'limit = "0"', "currencies.KHR.limit: a limit is greater than zero"),
+        ('limit = "400000000000"', "limit = 400000000000.0", "currencies.KHR.limit: should be a valid string"),
+        ("decimals = 2", "decimals = 3", "currencies.USD.decimals: USD has 2 decimals at most"),
+        ("transactions_max = 1000", "transactions_max = 0", "message.transactions_max: should be greater than"),
+        ("transactions_max = 1000", 'transactions_max = "1000"', "message.transactions_max: should be a valid integer"),
+        ('clearing_system = "KH"', "", "settlement_method CLRG needs a clearing_system"),
+        ('currency = "USD"', 'currency = "EUR"', "accounts.1.currency: EUR is not among"),
+        ('default = "[0-9]{9,15}"', 'default = "[0-9"', "account_patterns.default: '[0-9' is not a regular expression"),
+        ('default = "[0-9]{9,15}"', 'NCAMKHPP = "[0-9]+"', "account_patterns: a default pattern is missing"),
+        ('key = "treasury-1"', 'key = "../treasury-1"', "signature.key: "),
+        ('kind = "bus"', 'kind = "pigeon"', "transport.kind: should be 'bus'"),
+    ],
+)
+def test_a_mistake_is_said_with_its_line(tmp_path: Path, old: str, new: str, said: str) -> None:
+    """A bank relationship with a mistake never becomes one that pays by a default."""
+    assert old in GOOD
+    path = write(tmp_path, GOOD.replace(old, new, 1))
+    (finding, *others) = check_profiles([path])
+    assert others == []
+    assert said in finding.message
+    around = {"clearing_system": "[message]", "a default pattern": "[account_patterns]"}
+    wanted = next((mark for key, mark in around.items() if key in said), None)
+    expected = line_of(GOOD, wanted or old) if wanted or "XAU" not in said else line_of(GOOD, "[currencies.USD]")
+    assert finding.line == expected
+
+
+def test_a_cut_off_without_a_time_zone_is_refused(tmp_path: Path) -> None:
+    """15:30 is a moment only together with a place."""
+    path = write(tmp_path, GOOD.replace('time_zone = "Asia/Phnom_Penh"\n', ""))
+    with pytest.raises(ConfigurationError, match="time_zone: missing, and a cut-off means nothing without a time zone"):
+        load(path)
+
+
+def test_a_limit_without_a_currency_is_refused(tmp_path: Path) -> None:
+    """An amount is an amount of something."""
+    text = GOOD.replace("[currencies.KHR]", '[currencies]\nlimit = "5"\n[currencies.KHR]')
+    (finding, *_) = check_profiles([write(tmp_path, text)])
+    assert "a limit without a currency" in finding.message
+    assert finding.line == line_of(text, 'limit = "5"')
+
+
+def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
+    """Nobody mends a file by starting the gateway ten times."""
+    path = write(tmp_path, GOOD.replace("NCAMKHPP", "X").replace("Asia/Phnom_Penh", "Y"))
+    assert [finding.message.partition(":")[0] for finding in check_profiles([path])] == ["bank_bic", "time_zone"]
+
+
+def test_a_missing_certificate_is_found(tmp_path: Path) -> None:
+    """Without its trust anchor every statement of this bank would be refused, at night, one by one."""
+    path = write(tmp_path, GOOD.replace('# revocation_list = "', 'revocation_list = "'))
+    found = [finding.message for finding in check_profiles([path], tmp_path)]
+    assert [message.partition(":")[0] for message in found] == ["signature.trust_anchors", "signature.revocation_list"]
+    for name in ("central-bank-authority.pem", "central-bank-authority.crl"):
+        (tmp_path / name).touch()
+    assert check_profiles([path], tmp_path) == []
+
+
+def test_a_rail_has_to_exist(tmp_path: Path) -> None:
+    """The rail is a module's name, and a module that is not there is a misspelt name."""
+    path = write(tmp_path, GOOD.replace('rail = "high_value"', 'rail = "low_value"'))
+    assert [str(finding) for finding in check_profiles([path])] == [
+        f"{path}:7: rail: there is no adapters/rails/low_value.py"
+    ]
+
+
+def test_two_profiles_share_neither_name_nor_account(tmp_path: Path) -> None:
+    """With two banks for one account, or two of one name, a statement could belong to either."""
+    first, second = write(tmp_path, GOOD), write(tmp_path, GOOD, "b.toml")
+    found = check_profiles([first, second])
+    assert {finding.file for finding in found} == {second}
+    assert [finding.message.partition(":")[0] for finding in found] == [
+        "name",
+        "accounts.0.number",
+        "accounts.1.number",
+    ]
+    with pytest.raises(ConfigurationError, match="another profile is called 'central-bank'"):
+        load_all(tmp_path)
+
+
+def test_an_account_stands_in_a_profile_once(tmp_path: Path) -> None:
+    """The same account twice would be reported, and its balance counted, twice."""
+    text = GOOD.replace('number = "000100000002"\ncurrency = "USD"', 'number = "000100000001"\ncurrency = "KHR"')
+    with pytest.raises(ConfigurationError, match=r"accounts\.1\.number: this account stands in the profile twice"):
+        load(write(tmp_path, text))
+
+
+def test_a_folder_without_profiles_is_refused(tmp_path: Path) -> None:
+    """A gateway without a bank has been pointed at the wrong folder."""
+    with pytest.raises(ConfigurationError, match="holds no profile"):
+        load_all(tmp_path)
+
+
+def test_what_a_profile_leaves_out_has_a_safe_default() -> None:
+    """Signatures are required, and every rule of an outgoing transfer holds, unless a profile says otherwise."""
+    profile = load_all()["central-bank"]
+    assert Profile.model_fields["rules"].default == profile.rules
+    assert {20, 26, 29, 39, 43, 47} <= set(profile.rules)
+    assert type(profile.signature).model_fields["required"].default is True
+    assert type(profile.statements).model_fields["signed"].default is True

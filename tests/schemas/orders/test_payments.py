@@ -1,0 +1,108 @@
+"""From an order to a payment and back to bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import pytest
+from pydantic_core import to_json
+
+from schemas.errors import OrderMessageRefused
+from schemas.model.money import Money
+from schemas.model.payment import Account, Address, Agent, Charge, Party, Payment, Remittance
+from schemas.orders import Order, order_json, order_of_json, to_payment
+
+UETR = "8a562c67-ca16-48ba-b074-65581be6f001"
+FULL: dict[str, object] = {
+    "order_id": "PO-1",
+    "maker": "sok.dara",
+    "amount": "1250.50",
+    "currency": "USD",
+    "execution_date": "2026-11-30",
+    "debtor": {"name": "Treasury", "lei": "5493001KJTIIGC8Y1R12"},
+    "debtor_account": {"number": "000100200300", "currency": "USD"},
+    "creditor": {"name": "Angkor", "address": {"country": "KH", "town": "Siem Reap", "lines": ["Behind the market"]}},
+    "creditor_account": {"number": "GB82WEST12345698765432", "scheme": "IBAN"},
+    "creditor_agent": {"clearing_system": "KH", "member_id": "12", "name": "ABA", "address": {"country": "KH"}},
+    "end_to_end_id": "E2E-1",
+    "uetr": UETR,
+    "charge_bearer": "CRED",
+    "urgency": "high",
+    "purpose": "SUPP",
+    "category_purpose": "SUPP",
+    "remittance": {"unstructured": ["Invoice 17"]},
+    "ultimate_debtor": {"name": "Ministry of Health"},
+    "ultimate_creditor": {"name": "Sok Dara", "any_bic": "SIEBDEMM"},
+    "charges": [{"amount": "0", "currency": "USD", "agent_bic": "NCAMKHPP"}],
+}
+LEAST = {name: FULL[name] for name in Order.model_fields if Order.model_fields[name].is_required()}
+
+
+def payment_of(body: Mapping[str, object]) -> Payment:
+    """Return the payment of an order's JSON object."""
+    return to_payment(
+        order_of_json(to_json(body)),
+        source="fmis",
+        batch_id=None,
+        payment_id=42,
+        instruction_id="TG000000000042",
+        uetr="00000000-0000-4000-8000-000000000042",
+        debtor_agent=Agent("NCAMKHPP"),
+    )
+
+
+def test_every_field_of_an_order_reaches_its_payment() -> None:
+    """A field forgotten on the way would be paid without it."""
+    assert payment_of(FULL) == Payment(
+        payment_id=42,
+        source="fmis",
+        order_id="PO-1",
+        maker="sok.dara",
+        instruction_id="TG000000000042",
+        end_to_end_id="E2E-1",
+        uetr=UETR,
+        amount=Money(125_050, "USD"),
+        execution_date=date(2026, 11, 30),
+        charge_bearer="CRED",
+        debtor=Party("Treasury", lei="5493001KJTIIGC8Y1R12"),
+        debtor_account=Account("000100200300", currency="USD"),
+        debtor_agent=Agent("NCAMKHPP"),
+        creditor=Party("Angkor", Address("KH", "Siem Reap", lines=("Behind the market",))),
+        creditor_account=Account("GB82WEST12345698765432", "IBAN"),
+        creditor_agent=Agent(clearing_system="KH", member_id="12", name="ABA", address=Address("KH")),
+        urgency="high",
+        purpose="SUPP",
+        category_purpose="SUPP",
+        remittance=Remittance(("Invoice 17",)),
+        ultimate_debtor=Party("Ministry of Health"),
+        ultimate_creditor=Party("Sok Dara", any_bic="SIEBDEMM"),
+        charges=(Charge(Money(0, "USD"), "NCAMKHPP"),),
+    )
+
+
+def test_what_an_order_leaves_out_is_given_by_the_gateway() -> None:
+    """The least order gets our UETR, no EndToEndId of its own, and the usual charge bearer."""
+    payment = payment_of(LEAST)
+    assert payment.uetr == "00000000-0000-4000-8000-000000000042"
+    assert payment.end_to_end_id == "NOTPROVIDED"
+    assert (payment.charge_bearer, payment.urgency, payment.remittance) == ("SLEV", "normal", Remittance())
+
+
+def test_an_unreadable_amount_becomes_zero_which_no_rule_lets_pass() -> None:
+    """The other rules of such an order can be checked; rule 19 keeps it from being paid."""
+    assert payment_of(FULL | {"amount": "1_000"}).amount == Money(0, "USD")
+
+
+@pytest.mark.parametrize("body", [FULL, LEAST], ids=["full", "least"])
+def test_a_stored_order_is_the_same_order_again(body: Mapping[str, object]) -> None:
+    """What dispatch composes is what intake checked."""
+    order = order_of_json(to_json(body))
+    assert order_of_json(order_json(order)) == order
+    assert b"null" not in order_json(order)
+
+
+def test_stored_bytes_that_are_no_order_are_refused() -> None:
+    """A damaged row is named, not guessed at."""
+    with pytest.raises(OrderMessageRefused, match="no order"):
+        order_of_json(b"{}")

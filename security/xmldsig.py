@@ -66,7 +66,7 @@ ALGORITHMS: Final = frozenset(METHODS)
 
 _KEY_INFO_ID: Final = "KeyInfo"
 _NAMESPACES: Final = "urn:iso:std:iso:20022:tech:xsd:"
-_HEADER: Final = re.compile(rf"\{{({re.escape(_NAMESPACES)}head\.001\.001\.[0-9]{{2}})\}}AppHdr")
+_HEADER: Final = re.compile(rf"\{{{re.escape(_NAMESPACES)}head\.001\.001\.[0-9]{{2}}\}}AppHdr")
 _DOCUMENT: Final = re.compile(rf"\{{{re.escape(_NAMESPACES)}[a-z]{{4}}\.[0-9]{{3}}\.[0-9]{{3}}\.[0-9]{{2}}\}}Document")
 _IDENTIFIERS: Final = etree.XPath('count(//@*[translate(local-name(), "ID", "id") = "id"])')
 _LINES: Final = r"[A-Za-z0-9+/=]+(?:(?:\n[A-Za-z0-9+/=]+)*|(?:\r\n[A-Za-z0-9+/=]+)*)"

@@ -227,9 +227,15 @@ class Link:
             on_close_callback=lambda _, error: self._ended(error),
             custom_ioloop=self._ioloop,
         )
+        self._ioloop.call_later(2 * self._settings.connect_s, self._give_up_opening)
         if self._leaving.is_set():
             self._close_connection()
         self._ioloop.start()
+
+    def _give_up_opening(self) -> None:
+        """Try again from the start: the broker took the connection, and then said nothing (a queue without leader)."""
+        if self._connecting:
+            self._abort("the broker does not open the channel or the subscription")
 
     def _loop(self) -> None:
         if self._ioloop is not None:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from adapters.profile import Profile
 from adapters.rails import Received, rail
-from gateway.bus.base import Consumer
+from gateway.bus.base import Consumer, Delivery
 from gateway.flow import outcomes, reconcile, statuses
 from gateway.flow.desk import Desk
 from gateway.store import archive, findings
 from gateway.store.findings import Finding
 from gateway.store.session import Session
 from gateway.store.trail import Trail, append
-from schemas.errors import DocumentRefused
+from schemas.errors import Conflict, DocumentRefused, Unavailable
 from security.trust import TrustStore
 
 TRANSACTIONS_PER_COMMIT = 5_000
@@ -62,18 +62,37 @@ class Inbound:
         self._trust = trust
         self._channel = channel
         self._rail = rail(profile.rail)
+        self._unsettled: list[Delivery] = []
 
     def step(self, wait_s: float) -> int:
         """Take the documents that wait; return how many were settled."""
         if self._consumer is None:
             return 0
-        deliveries = self._consumer.receive(self._desk.limits.inbound_batch, wait_s)
+        if not self._unsettled:
+            self._unsettled = self._consumer.receive(self._desk.limits.inbound_batch, wait_s)
+        deliveries = self._unsettled
         if deliveries:
-            self.take([d.body for d in deliveries])
-            self._desk.reach("inbound.applied")
-            self._consumer.acknowledge(deliveries)
+            self._take_or_isolate(self._consumer, deliveries)
+            self._unsettled = []
             self._desk.reach("inbound.acknowledged")
         return len(deliveries)
+
+    def _take_or_isolate(self, consumer: Consumer, deliveries: Sequence[Delivery]) -> None:
+        """Take documents; when something unforeseen breaks them, find the one that does and retry that one."""
+        try:
+            self.take([d.body for d in deliveries])
+        except (Unavailable, Conflict):
+            raise
+        except Exception as error:
+            if len(deliveries) > 1:
+                for delivery in deliveries:
+                    self._take_or_isolate(consumer, [delivery])
+                return
+            self._desk.log.exception("bank document failed", message_id=deliveries[0].message_id)
+            consumer.retry(deliveries, f"{type(error).__name__}: {error}"[:200])
+            return
+        self._desk.reach("inbound.applied")
+        consumer.acknowledge(deliveries)
 
     def take(self, contents: Sequence[bytes]) -> list[tuple[str, str]]:
         """Keep and apply documents; return for each its SHA-256 and what became of it.

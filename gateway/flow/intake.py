@@ -23,7 +23,7 @@ from gateway.store.payments import NewPayment
 from gateway.store.session import Session, compact
 from gateway.store.trail import Trail, append
 from schemas import orders
-from schemas.errors import OrderMessageRefused
+from schemas.errors import Conflict, OrderMessageRefused, Unavailable
 from schemas.model.identifiers import instruction_id
 from schemas.model.payment import Payment
 from schemas.orders import BadOrder, Message, Order
@@ -84,13 +84,38 @@ class Intake:
         self._keys = keys
         self._policy = policy
         self._new_uetr = new_uetr
+        self._unsettled: list[Delivery] = []
 
     def step(self, wait_s: float) -> int:
-        """Take what waits in the queue, up to the batch limit; return how many messages were settled."""
-        deliveries = self._consumer.receive(self._desk.limits.intake_batch, wait_s)
-        for group in self._groups(deliveries):
+        """Take what waits in the queue, up to the batch limit; return how many messages were settled.
+
+        What a lost database or another worker kept from being settled is taken first the next time.
+        """
+        if not self._unsettled:
+            self._unsettled = self._consumer.receive(self._desk.limits.intake_batch, wait_s)
+        count = len(self._unsettled)
+        for group in self._groups(tuple(self._unsettled)):
+            self._take_or_isolate(group)
+        return count
+
+    def _take_or_isolate(self, group: list[_Letter]) -> None:
+        """Take a group in; when something unforeseen breaks it, find the message that does and retry that one."""
+        try:
             self._take(group)
-        return len(deliveries)
+        except (Unavailable, Conflict):
+            raise
+        except Exception as error:
+            if len(group) > 1:
+                for letter in group:
+                    self._take_or_isolate([letter])
+                return
+            self._desk.log.exception("order message failed", message_id=group[0].delivery.message_id)
+            self._consumer.retry([group[0].delivery], f"{type(error).__name__}: {error}"[:200])
+            self._settled([group[0].delivery])
+
+    def _settled(self, deliveries: Sequence[Delivery]) -> None:
+        done = {id(x) for x in deliveries}
+        self._unsettled = [x for x in self._unsettled if id(x) not in done]
 
     def _groups(self, deliveries: Sequence[Delivery]) -> Iterator[list[_Letter]]:
         """Verify and read each message, and cut them into groups of a bounded number of orders."""
@@ -126,6 +151,7 @@ class Intake:
         self._desk.log.warning("order message refused", message_id=delivery.message_id, reason=reason)
         self._desk.metrics.orders.labels("unknown", "dead_letter").inc()
         self._consumer.dead_letter(delivery, reason)
+        self._settled([delivery])
 
     def _take(self, group: list[_Letter]) -> None:
         """Take a group in, in one transaction, and acknowledge it."""
@@ -149,7 +175,9 @@ class Intake:
             outcomes.send(db, result.outcomes, self._desk.now())
         self._desk.reach("intake.committed")
         turned_away = {id(letter.delivery) for letter, _ in (*conflicting, *refused_chunks)}
-        self._consumer.acknowledge([x.delivery for x in group if id(x.delivery) not in turned_away])
+        taken = [x.delivery for x in group if id(x.delivery) not in turned_away]
+        self._consumer.acknowledge(taken)
+        self._settled(taken)
         for letter, reason in (*conflicting, *refused_chunks):
             self._refuse(letter.delivery, reason)
         self._count(result)

@@ -33,9 +33,19 @@ def attack(code: str) -> Callable[[Attack], Attack]:
     return add
 
 
-def trusting(scene: Scene, certificate: x509.Certificate, **more: object) -> TrustStore:
-    """Return a store with the scene's authority as its anchor and one signer."""
-    return TrustStore(anchors=[scene.authority.certificate], signers=[certificate], **more)  # type: ignore[arg-type]
+def trusting(
+    scene: Scene,
+    certificate: x509.Certificate,
+    *lists: x509.CertificateRevocationList,
+    required: bool = False,
+) -> TrustStore:
+    """Return a store with the scene's authority as its anchor, one signer, and revocation lists."""
+    return TrustStore(
+        anchors=[scene.authority.certificate],
+        signers=[certificate],
+        revocation_lists=lists,
+        revocation_required=required,
+    )
 
 
 def fresh() -> ec.EllipticCurvePrivateKey:
@@ -86,22 +96,20 @@ def revoked(scene: Scene) -> tuple[bytes, TrustStore]:
     """A stolen key."""
     serial = scene.bank.certificate.serial_number
     lists = [revoke(scene.authority, [Revoked(serial, AT - timedelta(hours=1))], at=AT)]
-    return compose(scene.bank), trusting(scene, scene.bank.certificate, revocation_lists=lists)
+    return compose(scene.bank), trusting(scene, scene.bank.certificate, *lists)
 
 
 @attack("DS0D")
 def stale_revocation_list(scene: Scene) -> tuple[bytes, TrustStore]:
     """Whoever withholds the new list wants the old one to be believed."""
     lists = [revoke(scene.authority, [], at=AT - timedelta(days=60), days=7)]
-    return compose(scene.bank), trusting(
-        scene, scene.bank.certificate, revocation_lists=lists, revocation_required=True
-    )
+    return compose(scene.bank), trusting(scene, scene.bank.certificate, *lists, required=True)
 
 
 @attack("DS0D")
 def no_revocation_list(scene: Scene) -> tuple[bytes, TrustStore]:
     """The same by having no list at all, where one is required."""
-    return compose(scene.bank), trusting(scene, scene.bank.certificate, revocation_required=True)
+    return compose(scene.bank), trusting(scene, scene.bank.certificate, required=True)
 
 
 @attack("DS0D")

@@ -34,9 +34,9 @@ def envelope(*, header: str = HEADER, body: str = BODY, name: str = "Envelope") 
     )
 
 
-def key(kind: KeyKind = "ec-p256", **more: object) -> FileKey:
+def key(kind: KeyKind = "ec-p256") -> FileKey:
     """Return a key with a certificate of its own."""
-    return FileKey.generate("key-1", owner_name="Treasury", owner_bic="TREAKHPP", at=AT, kind=kind, **more)  # type: ignore[arg-type]
+    return FileKey.generate("key-1", owner_name="Treasury", owner_bic="TREAKHPP", at=AT, kind=kind)
 
 
 def pinning(*keys: FileKey) -> TrustStore:
@@ -178,7 +178,7 @@ def test_an_unexpected_error_is_a_refusal() -> None:
     """Fail closed: nothing passes because something broke."""
 
     class Broken(TrustStore):
-        def find(self, subject_key_id: bytes) -> list[object]:  # type: ignore[override]
+        def find(self, subject_key_id: bytes) -> list[object]:  # type: ignore[override] - it never returns
             raise RuntimeError(subject_key_id.hex())
 
     with pytest.raises(SignatureRefused) as refused:

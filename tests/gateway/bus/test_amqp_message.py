@@ -13,10 +13,15 @@ MOMENT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 LIMIT_BYTES = 100
 
 
+def delivered(routing_key: str) -> spec.Basic.Deliver:
+    """Return the method frame of a delivery."""
+    return spec.Basic.Deliver("consumer", 1, exchange="treasury.orders", routing_key=routing_key)
+
+
 def assembled(size: int, piece: int) -> bytes:
     """Return the body that is made of the frames of a delivery."""
     assembler = BoundedAssembler(LIMIT_BYTES)
-    assert assembler.process(frame.Method(1, spec.Basic.Deliver("consumer", 1, False, "", "queue"))) is None
+    assert assembler.process(frame.Method(1, delivered("queue"))) is None
     result = assembler.process(frame.Header(1, size, BasicProperties()))
     for start in range(0, size, piece):
         assert result is None
@@ -42,10 +47,10 @@ def test_a_body_beyond_the_limit_leaves_only_its_size(size: int, piece: int) -> 
 def test_the_account_of_failures_is_no_header_of_the_publisher() -> None:
     """A consumer sees what was published; the bus keeps its account to itself, and the broker's apart."""
     properties = BasicProperties(message_id="m1", headers={"jws": "e30", "x-delivery-count": 3, "x-death": [], "n": 1})
-    method = spec.Basic.Deliver("consumer", 1, True, ORDERS, "orders.fmis")
+    method = delivered("orders.fmis")
     delivery = delivery_of(1, "gateway.orders", method, properties, b"{}")
     once = failed(properties, delivery, "first", MOMENT)
-    again = delivery_of(2, "gateway.orders", spec.Basic.Deliver("c", 2, False, "", "gateway.orders"), once, b"{}")
+    again = delivery_of(2, "gateway.orders", delivered("gateway.orders"), once, b"{}")
     twice = failed(once, again, "second", MOMENT.replace(hour=2))
     letter = dead_letter_of("gateway.dead", twice, b"{}")
     assert (delivery.headers, again.headers, letter.headers) == ({"jws": "e30"},) * 3
@@ -74,6 +79,3 @@ def test_a_message_without_any_account_is_shown_all_the_same() -> None:
     letter = dead_letter_of("gateway.dead", BasicProperties(), b"?")
     assert (letter.message_id, letter.queue, letter.attempts, letter.first_failure) == ("", "", 0, "")
     assert letter.reason
-
-
-ORDERS = "treasury.orders"

@@ -188,7 +188,7 @@ class Server(ABC):
 
     def destroy(self) -> None:
         """Kill it and remove its folder."""
-        self.stop()
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _process(self) -> psutil.Process | None:

@@ -52,6 +52,7 @@ class _Line:
     item: Order | BadOrder
     order_id: str
     content: str
+    body: bytes
     batch: int | None = None
 
 
@@ -213,10 +214,10 @@ class Intake:
         for index, item in enumerate(message.items):
             if isinstance(item, BadOrder):
                 order_id = item.order_id or f"?{letter.sha256[:16]}/{index}"
-                content = sha256(item.raw).hexdigest()
+                body = item.raw
             else:
-                order_id, content = item.order_id, orders.content_hash(item)
-            found.append(_Line(letter, index, item, order_id, content, batch))
+                order_id, body = item.order_id, orders.order_json(item)
+            found.append(_Line(letter, index, item, order_id, sha256(body).hexdigest(), body, batch))
         return found
 
     def _judge(self, db: Session, lines: list[_Line], progress: dict[int, batches.Progress]) -> _Result:
@@ -249,7 +250,7 @@ class Intake:
                     progress[line.batch].refused += 1
             else:
                 seen.add(payment)
-                result.accepted.append(self._accept(line, line.item, payment, contexts))
+                result.accepted.append(self._accept(line, payment, contexts))
         return result
 
     def _seen(self, db: Session, lines: list[_Line]) -> Seen:
@@ -314,9 +315,7 @@ class Intake:
         prefix = line.letter.message.path(line.index)
         return [*found, *(x.under(prefix) for x in refusals)]
 
-    def _accept(
-        self, line: _Line, order: Order, payment: Payment, contexts: dict[tuple[str, str], Context]
-    ) -> NewPayment:
+    def _accept(self, line: _Line, payment: Payment, contexts: dict[tuple[str, str], Context]) -> NewPayment:
         """Return the payment as it is stored, in the state that its amount and its batch give it."""
         source = line.letter.message.source
         relationship = self._policy.relationship(payment.debtor_account.number, payment.amount.currency)
@@ -337,7 +336,7 @@ class Intake:
             currency=payment.amount.currency,
             day=execution_day(payment, context).isoformat(),
             content_sha256=line.content,
-            body=orders.order_json(order),
+            body=line.body,
             held=held,
         )
 

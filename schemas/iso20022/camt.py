@@ -70,12 +70,15 @@ class _Reader:
             return
         if tag == "Ntry" and above in KINDS:
             if self._statement is None:
+                # Only what stands before the first entry can have been handed over with the statement.
+                self._balance_count = sum(1 for _ in element.itersiblings("{*}Bal", preceding=True))
                 yield self._begin(parent)
             yield self._entry(element)
         elif tag == "GrpHdr" and above in _MESSAGES:
             self._open(parent, element)
         elif tag in KINDS and above in _MESSAGES:
             if self._statement is None:
+                self._balance_count = sum(1 for _ in element.iterchildren("{*}Bal"))
                 yield self._begin(element)
             self._end(element)
 
@@ -95,7 +98,6 @@ class _Reader:
         self.statement_count += 1
         self._entry_count = 0
         record = Record(element, f"{self._message}/{tag}[{self.statement_count}]", _STATEMENT)
-        self._balance_count = len(record.each("Bal", _BALANCE))
         self._statement = _read_statement(record, tag, self._message_id)
         return self._statement
 

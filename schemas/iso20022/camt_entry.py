@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 ENTRY = Shape("NtryDtls/TxDtls", "Chrgs")
 _DETAIL, _CHARGES, _CHARGE = Shape("Chrgs"), Shape("Rcrd"), Shape()
 _SIGNS = {"CRDT": 1, "DBIT": -1}
+_NAMES = {
+    1: ("RltdPties/Dbtr/Pty/Nm", "RltdPties/Dbtr/Nm"),
+    -1: ("RltdPties/Cdtr/Pty/Nm", "RltdPties/Cdtr/Nm"),
+}
+_ACCOUNTS = {
+    1: ("RltdPties/DbtrAcct/Id/Othr/Id", "RltdPties/DbtrAcct/Id/IBAN"),
+    -1: ("RltdPties/CdtrAcct/Id/Othr/Id", "RltdPties/CdtrAcct/Id/IBAN"),
+}
+"""Where the other side stands: of a credit it is the debtor, of a debit the creditor."""
 
 
 def read_entry(record: Record, index: int, status_if_missing: str) -> Entry:
@@ -98,7 +107,6 @@ def _read_detail(record: Record, entry_sign: int, entry_currency: str) -> Detail
     """Return one transaction. Without an indicator of its own it goes the entry's way."""
     sign = _sign(record) if record.has("CdtDbtInd") else entry_sign
     money = record.opt_amount("Amt") or record.opt_amount("AmtDtls/TxAmt/Amt")
-    party = "Dbtr" if sign > 0 else "Cdtr"
     uetr = record.reference("Refs/UETR")
     return Detail(
         amount_minor=sign * money.amount_minor if money is not None and money.currency == entry_currency else None,
@@ -110,8 +118,8 @@ def _read_detail(record: Record, entry_sign: int, entry_currency: str) -> Detail
         servicer_reference=record.reference("Refs/AcctSvcrRef"),
         return_reason=record.either("RtrInf/Rsn/Cd", "RtrInf/Rsn/Prtry"),
         remittance=_remittance(record),
-        counterparty_name=record.either(f"RltdPties/{party}/Pty/Nm", f"RltdPties/{party}/Nm"),
-        counterparty_account=record.either(f"RltdPties/{party}Acct/Id/IBAN", f"RltdPties/{party}Acct/Id/Othr/Id"),
+        counterparty_name=record.either(*_NAMES[sign]),
+        counterparty_account=record.either(*_ACCOUNTS[sign]),
         charges_minor=_charges(record, entry_currency),
     )
 

@@ -125,9 +125,10 @@ class Record:
         Raises:
             DocumentRefused: the tag is there more than once, so nobody can say which one is meant.
         """
-        if path not in self._wanted:
-            self._learn(path)
         value = self._values.get(path)
+        if value is None and path not in self._wanted:
+            self._learn(path)
+            value = self._values.get(path)
         if self._repeated and path in self._repeated:
             raise self.refuse(path, f"{path} must not be repeated")
         return value or None

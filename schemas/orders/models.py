@@ -67,7 +67,7 @@ class OrderAddress(_Strict):
     street: Annotated[str, _text(lengths.STREET, "Street")] | None = None
     building: Annotated[str, _text(lengths.BUILDING, "Building number")] | None = None
     post_code: Annotated[str, _text(lengths.POST_CODE, "Post code")] | None = None
-    lines: list[Annotated[str, _text(lengths.ADDRESS_LINE, "A free line")]] = Field(default=[], max_length=7)
+    lines: tuple[Annotated[str, _text(lengths.ADDRESS_LINE, "A free line")], ...] = Field(default=(), max_length=7)
 
 
 class OrderParty(_Strict):
@@ -101,7 +101,7 @@ class OrderAccount(_Strict):
 class OrderRemittance(_Strict):
     """What the payment is for: free lines, or a creditor reference."""
 
-    unstructured: list[Annotated[str, _text(lengths.REMITTANCE_LINE, "A line")]] = Field(default=[], max_length=100)
+    unstructured: tuple[Annotated[str, _text(lengths.REMITTANCE_LINE, "A line")], ...] = Field(default=(), max_length=100)
     creditor_reference: Annotated[str, _text(lengths.CREDITOR_REFERENCE, "ISO 11649 RF or the bank's")] | None = None
 
 
@@ -139,7 +139,7 @@ class Order(_Strict):
     remittance: OrderRemittance | None = None
     ultimate_debtor: OrderParty | None = None
     ultimate_creditor: OrderParty | None = None
-    charges: list[OrderCharge] = Field(default=[], max_length=10)
+    charges: tuple[OrderCharge, ...] = Field(default=(), max_length=10)
 
 
 class BatchPart(_Strict):

@@ -175,7 +175,15 @@ NOTIFICATION = replace(
     net_minor=None,
     path="BkToCstmrDbtCdtNtfctn/Ntfctn[1]",
 )
-HEADER = head001.Header(TREASURY, BANK, GROUP.message_id, pacs008.DEFINITION, CREATED, True, "kh.rtgs.01")
+HEADER = head001.Header(
+    TREASURY,
+    BANK,
+    GROUP.message_id,
+    pacs008.DEFINITION,
+    CREATED,
+    possible_duplicate=True,
+    business_service="kh.rtgs.01",
+)
 
 
 def header_of_envelope() -> _Element:

@@ -66,7 +66,7 @@ def _variants(root: etree._Element) -> list[etree._Element]:
 
 @pytest.mark.parametrize("definition", sorted(definitions.IN_WHEELS & MESSAGES.keys()))
 def test_both_sources_of_a_definition_accept_and_refuse_the_same(definition: str) -> None:
-    """A fresh clone checks against the wheels: they must say what the catalogue says, on good and on broken messages."""
+    """A fresh clone checks against the wheels: they must judge as the catalogue does, also broken messages."""
     ours, theirs = definitions.shared(definition), definitions.in_wheel(definition)
     if ours is None or theirs is None:
         pytest.skip(f"only one source of {definition} is here: {ours or theirs or 'none'}")

@@ -218,8 +218,10 @@ def test_amounts_are_signed_as_the_bank_books_them() -> None:
             "NtryDtls/Btch/NbOfTxs",
         ),
         (
-            '<Amt Ccy="KHR">1</Amt><CdtDbtInd>CRDT</CdtDbtInd><NtryDtls><TxDtls><Amt Ccy="KHR">0.001</Amt></TxDtls>'
-            "</NtryDtls>",
+            (
+                '<Amt Ccy="KHR">1</Amt><CdtDbtInd>CRDT</CdtDbtInd><NtryDtls><TxDtls><Amt Ccy="KHR">0.001</Amt></TxDtls>'
+                "</NtryDtls>"
+            ),
             "CH20",
             "NtryDtls/TxDtls[1]/Amt",
         ),
@@ -264,8 +266,10 @@ def test_a_batchs_count_is_what_the_bank_states() -> None:
         ('<Chrgs><Amt Ccy="KHR">2</Amt></Chrgs><Chrgs><Amt Ccy="KHR">3</Amt></Chrgs>', 500),
         ('<Chrgs><TtlChrgsAndTaxAmt Ccy="KHR">2</TtlChrgsAndTaxAmt></Chrgs>', 200),
         (
-            '<Chrgs><TtlChrgsAndTaxAmt Ccy="KHR">1</TtlChrgsAndTaxAmt><Rcrd><Amt Ccy="KHR">3</Amt></Rcrd>'
-            '<Rcrd><Amt Ccy="KHR">2</Amt><CdtDbtInd>CRDT</CdtDbtInd></Rcrd></Chrgs>',
+            (
+                '<Chrgs><TtlChrgsAndTaxAmt Ccy="KHR">1</TtlChrgsAndTaxAmt><Rcrd><Amt Ccy="KHR">3</Amt></Rcrd>'
+                '<Rcrd><Amt Ccy="KHR">2</Amt><CdtDbtInd>CRDT</CdtDbtInd></Rcrd></Chrgs>'
+            ),
             100,
         ),
         ('<Chrgs><Rcrd><Amt Ccy="USD">3</Amt></Rcrd></Chrgs>', 0),
@@ -310,7 +314,8 @@ def test_the_counterparty_is_the_other_side(nesting: str) -> None:
     """Of a credit the debtor, of a debit the creditor; newer versions put a Pty in between."""
     parties = (
         f"<RltdPties><Dbtr>{nesting}</Dbtr><DbtrAcct><Id><IBAN>GB33BUKB20201555555555</IBAN></Id></DbtrAcct>"
-        f"<Cdtr>{nesting.replace('Sok', 'Chan')}</Cdtr><CdtrAcct><Id><Othr><Id>99</Id></Othr></Id></CdtrAcct></RltdPties>"
+        f"<Cdtr>{nesting.replace('Sok', 'Chan')}</Cdtr><CdtrAcct><Id><Othr><Id>99</Id></Othr></Id></CdtrAcct>"
+        "</RltdPties>"
     )
     credit, debit = detail(parties), detail(parties, "DBIT")
     assert (credit.counterparty_name, credit.counterparty_account) == ("Sok", "GB33BUKB20201555555555")

@@ -87,7 +87,13 @@ def test_a_header_is_read_as_it_was_written(case: tuple[pacs008.Group, Sequence[
     """The header says who speaks to whom; an envelope gives back both of its parts."""
     group, payments = case
     header = head001.Header(
-        group.instructing_bic, group.instructed_bic, group.message_id, pacs008.DEFINITION, group.created, True, "kh.rtgs"
+        group.instructing_bic,
+        group.instructed_bic,
+        group.message_id,
+        pacs008.DEFINITION,
+        group.created,
+        possible_duplicate=True,
+        business_service="kh.rtgs",
     )
     document = pacs008.build(group, payments)
     envelope = head001.envelope(header, document, namespace="urn:example", name="Message")

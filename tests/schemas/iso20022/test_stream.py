@@ -20,20 +20,21 @@ END = DOCUMENT.rindex(b"</Ntry>") + len(b"</Ntry>")
 ENTRIES = DOCUMENT[START:END]
 
 
-class Chunks(io.RawIOBase):
+class Chunks(io.BytesIO):
     """A file that is made while it is read, and hands out no more than it likes at a time."""
 
     def __init__(self, parts: Iterator[bytes], size_max: int = 1 << 20) -> None:
+        super().__init__()
         self._parts, self._size_max, self._rest = parts, size_max, b""
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int | None = -1, /) -> bytes:
         """Return at most ``size`` bytes; none at the end."""
         while not self._rest:
             part = next(self._parts, None)
             if part is None:
                 return b""
             self._rest = part
-        length = min(size, self._size_max)
+        length = min(size or 0, self._size_max)
         piece, self._rest = self._rest[:length], self._rest[length:]
         return piece
 
@@ -50,7 +51,7 @@ def test_memory_does_not_grow_with_the_file() -> None:
     peaks = []
     for times in (500, 5_000):
         tracemalloc.start()
-        count = sum(isinstance(item, Entry) for item in camt.read(Chunks(_long(times))))  # type: ignore[arg-type]
+        count = sum(isinstance(item, Entry) for item in camt.read(Chunks(_long(times))))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert count == 2 * times
@@ -60,7 +61,7 @@ def test_memory_does_not_grow_with_the_file() -> None:
 def test_entries_and_their_parents_are_let_go_while_reading() -> None:
     """What Python's memory does not show: the tree itself holds no more entries than one chunk of the file."""
     held = 0
-    for element in stream.elements(Chunks(_long(2_000)), frozenset({"Ntry"})):  # type: ignore[arg-type]
+    for element in stream.elements(Chunks(_long(2_000)), frozenset({"Ntry"})):
         parent = element.getparent()
         assert parent is not None
         held = max(held, len(parent))
@@ -71,7 +72,7 @@ def test_entries_and_their_parents_are_let_go_while_reading() -> None:
 def test_how_the_file_is_cut_into_pieces_makes_no_difference(size: int) -> None:
     """A pipe or a socket hands out what it has."""
     source = Chunks(iter([DOCUMENT]), size)
-    assert list(camt.read(source)) == list(camt.read(io.BytesIO(DOCUMENT)))  # type: ignore[arg-type]
+    assert list(camt.read(source)) == list(camt.read(io.BytesIO(DOCUMENT)))
 
 
 @pytest.mark.parametrize("length", [0, 1, 100, START + 10, END, len(DOCUMENT) - 1])
@@ -121,10 +122,10 @@ def test_a_file_without_an_end_to_read_up_to_is_refused() -> None:
     """Memory is bounded by what may stand between two entries, and before the Document."""
     prologue = Chunks(iter([b"<a>"] + [b"<b>filling</b>" * 1000] * 200))
     with pytest.raises(DocumentRefused, match="without an end"):
-        list(camt.read(prologue))  # type: ignore[arg-type]
+        list(camt.read(prologue))
     inside = Chunks(iter([DOCUMENT[:START], b"<Ntry>"] + [b"<AddtlNtryInf>filling</AddtlNtryInf>" * 10_000] * 200))
     with pytest.raises(DocumentRefused, match="without an end"):
-        list(camt.read(inside))  # type: ignore[arg-type]
+        list(camt.read(inside))
 
 
 def test_comments_and_instructions_do_not_cut_a_value_in_two() -> None:

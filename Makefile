@@ -58,7 +58,7 @@ test-fast: $(DEV) $(DEFINITIONS)/.ready ## Run the tests that need no server and
 
 .PHONY: programs
 programs: $(DEV)
-	@$(BIN)/python -m tests.servers install || $(absent)
+	@$(BIN)/python -m simulators.servers install || $(absent)
 	@command -v xmlsec1 >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 		&& $(call again,$(APT) update) && $(call again,$(APT) install --no-install-recommends xmlsec1); } \
 		|| { echo "xmlsec1 is absent: install Debian's package xmlsec1" >&2; $(absent); }

@@ -9,6 +9,7 @@ from datetime import time, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from adapters.profile import Profile, load_all
 from gateway.bus.base import ORDERS_QUEUE, Bus, Consumer, Publisher, bank_queues
@@ -75,6 +76,7 @@ class Gateway:
     reach: Callable[[str], None] = nowhere
     metrics: Metrics = field(default_factory=Metrics)
     durable: bool = True
+    _siblings: WeakSet[Store] = field(default_factory=WeakSet, init=False, repr=False)
 
     # --------------------------------------------------------------------------------------------------- resources
 
@@ -158,13 +160,18 @@ class Gateway:
                 for account in profile.accounts:
                     db.run("add_account", number=account.number, currency=account.currency, profile=profile.name)
         self.bus.declare(tuple(self.profiles))
+        if not self.settings.bus_url.startswith("memory://"):  # nobody else can ever listen inside this process
+            for source in self.settings.sources:
+                self.bus.bind_events(f"events.{source}", f"#.{source}")
 
     # ----------------------------------------------------------------------------------------------------- workers
 
     def desk(self, stream: str) -> Desk:
         """Return one worker's tools, with a database connection of its own."""
+        store = self.store.sibling()
+        self._siblings.add(store)
         return Desk(
-            self.store.sibling(), self.clock, stream, self.log.bind(worker=stream), self.settings.workers,
+            store, self.clock, stream, self.log.bind(worker=stream), self.settings.workers,
             self.metrics, self.reach,
         )  # fmt: skip
 
@@ -211,6 +218,8 @@ class Gateway:
         """Close what this process has opened itself."""
         if "bus" in self.__dict__:
             self.bus.close()
+        for store in self._siblings:
+            store.close()
         if "store" in self.__dict__:
             self.store.close()
 

@@ -68,7 +68,7 @@ class WorkerSettings(_Table):
     """The bounds of the work in hand, so that no step takes more than it can finish, hold in memory or lose.
 
     Attributes:
-        intake_batch: order messages taken in one transaction; more gains little, and a crash repeats them all.
+        intake_batch: order messages taken at once; a chunk of a batch has up to a megabyte, and all are in memory.
         intake_payments_max: payments in that transaction, however many messages they come in.
         dispatch_batch: payments claimed for one round of composing.
         relay_batch: messages published in one window of confirms.
@@ -82,12 +82,12 @@ class WorkerSettings(_Table):
         document_bytes_max: a bank document above this is refused unread.
     """
 
-    intake_batch: int = Field(default=500, ge=1, le=5_000)
-    intake_payments_max: int = Field(default=5_000, ge=1_000, le=50_000)
-    dispatch_batch: int = Field(default=5_000, ge=1, le=50_000)
+    intake_batch: int = Field(default=100, ge=1, le=5_000)
+    intake_payments_max: int = Field(default=2_000, ge=1_000, le=50_000)
+    dispatch_batch: int = Field(default=2_000, ge=1, le=50_000)
     relay_batch: int = Field(default=500, ge=1, le=5_000)
-    inbound_batch: int = Field(default=20, ge=1, le=500)
-    reconcile_batch: int = Field(default=10_000, ge=1, le=50_000)
+    inbound_batch: int = Field(default=10, ge=1, le=500)
+    reconcile_batch: int = Field(default=5_000, ge=1, le=50_000)
     events_batch: int = Field(default=500, ge=1, le=500)
     wait_s: float = Field(default=1.0, gt=0, le=60)
     lease_s: int = Field(default=60, ge=5, le=3_600)

@@ -6,23 +6,28 @@ once. Asked to stop, each worker finishes the batch in hand.
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, wait_random_exponential
 
 from gateway.app import Step
 from schemas.errors import Conflict, Unavailable
 
 IDLE_S = 0.02
 """Pause of a worker that polls the database and found nothing: what latency costs at no load."""
-WAIT_MAX_S = 10
+AWAY_S_MAX = 10.0
 """Longest pause between two attempts to reach a server that is away."""
-CONFLICTS_LOGGED = 20
+BUSY_S_MAX = 1.0
+"""Longest pause after a conflict with another worker."""
+CONFLICTS_LOGGED = 10
 """Conflicts in a row from which something is wrong and not just busy."""
+
+_AWAY = wait_random_exponential(multiplier=0.2, max=AWAY_S_MAX)
+_BUSY = wait_random_exponential(multiplier=0.01, max=BUSY_S_MAX)
+"""Pauses grow, and are drawn at random, so that workers which disturb each other fall out of step."""
 
 
 @dataclass
@@ -35,6 +40,10 @@ class Worker:
         log: a structlog logger.
         stop: set when it shall finish.
         polls: it looks into the database instead of waiting at a queue, and pauses when it found nothing.
+        wait_s: longest wait at a queue before it looks whether it shall stop.
+
+    Attributes:
+        waiting_for: why it cannot work now, in words; empty while it can.
     """
 
     name: str
@@ -43,39 +52,50 @@ class Worker:
     stop: threading.Event
     polls: bool
     wait_s: float = 1.0
+    waiting_for: str = ""
 
     def run(self) -> None:
-        """Work until asked to stop."""
+        """Work until asked to stop; what is in hand then is finished first."""
         self.log.info("worker started")
         again = Retrying(
-            retry=retry_if_exception_type(Unavailable),
-            wait=wait_random_exponential(multiplier=0.2, max=WAIT_MAX_S),
+            retry=retry_if_exception_type((Unavailable, Conflict)),
+            wait=_pause_s,
             stop=lambda _state: self.stop.is_set(),
-            sleep=self.stop.wait,
+            sleep=sleep_using_event(self.stop),
             before_sleep=self._say_waiting,
             reraise=True,
         )
-        conflicts = 0
         while not self.stop.is_set():
             try:
                 done = again(self.step.step, self.wait_s)
-                conflicts = 0
-            except Unavailable:
-                break  # asked to stop while the server was away
-            except Conflict as conflict:
-                conflicts += 1
-                if conflicts % CONFLICTS_LOGGED == 0:
-                    self.log.warning("conflicts with other workers", reason=str(conflict), count=conflicts)
-                self.stop.wait(IDLE_S)
-                continue
+            except (Unavailable, Conflict):
+                break  # asked to stop while the step could not be done: it is done after the next start
+            if self.waiting_for:
+                self.log.info("working again", after=self.waiting_for)
+                self.waiting_for = ""
             if not done and self.polls:
                 self.stop.wait(IDLE_S)
         self.log.info("worker stopped")
 
     def _say_waiting(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        wait_s = round(state.next_action.sleep, 2) if state.next_action else 0
+        """Write what is waited for: each attempt to reach a server, and conflicts when there are many in a row."""
+        error = _error(state)
+        if isinstance(error, Conflict):
+            if state.attempt_number % CONFLICTS_LOGGED == 0:
+                self.log.warning("conflicts with other workers", reason=str(error), count=state.attempt_number)
+            return
+        self.waiting_for = str(error)
+        wait_s = round(state.upcoming_sleep, 2)
         self.log.warning("waiting for a server", reason=str(error), attempt=state.attempt_number, wait_s=wait_s)
+
+
+def _error(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _pause_s(state: RetryCallState) -> float:
+    """Return how long to wait before the step is tried again."""
+    return _BUSY(state) if isinstance(_error(state), Conflict) else _AWAY(state)
 
 
 class Service:
@@ -84,18 +104,26 @@ class Service:
     Args:
         workers: (name, step, polls).
         log: a structlog logger.
-        on_failure: called with the name of a worker that died of a defect; the service stops then, so that whoever
-            watches the process starts it anew.
+        stop: ends the service when it is set; a worker that dies of a defect sets it too, so that whoever watches the
+            process starts it anew.
+        wait_s: longest wait of a worker at its queue.
+
+    Attributes:
+        failed: the names of the workers that died.
     """
 
     def __init__(
-        self, workers: Sequence[tuple[str, Step, bool]], log: Any, on_failure: Callable[[str], None] | None = None
+        self,
+        workers: Sequence[tuple[str, Step, bool]],
+        log: Any,
+        stop: threading.Event | None = None,
+        wait_s: float = 1.0,
     ) -> None:
-        self.stop = threading.Event()
-        self.failed: str | None = None
-        self._on_failure = on_failure
-        self._log = log
-        self._workers = [Worker(name, step, log.bind(worker=name), self.stop, polls) for name, step, polls in workers]
+        self.stop = stop or threading.Event()
+        self.failed: list[str] = []
+        self._workers = [
+            Worker(name, step, log.bind(worker=name), self.stop, polls, wait_s) for name, step, polls in workers
+        ]
         self._threads = [threading.Thread(target=self._run, args=(w,), name=w.name, daemon=True) for w in self._workers]
 
     def start(self) -> None:
@@ -106,25 +134,16 @@ class Service:
     def join(self) -> None:
         """Wait until every worker has finished the batch in hand."""
         for thread in self._threads:
-            while thread.is_alive():
-                thread.join(0.2)
+            thread.join()
 
-    def stop_on_signals(self) -> None:
-        """Let SIGTERM and SIGINT finish the batches in hand and leave."""
-
-        def ask(number: int, _frame: Any) -> None:
-            self._log.info("asked to stop", signal=signal.Signals(number).name)
-            self.stop.set()
-
-        signal.signal(signal.SIGTERM, ask)
-        signal.signal(signal.SIGINT, ask)
+    def waiting_for(self) -> list[str]:
+        """Return what keeps workers from working now, one line a worker; nothing when all can."""
+        return [f"{worker.name}: {reason}" for worker in self._workers if (reason := worker.waiting_for)]
 
     def _run(self, worker: Worker) -> None:
         try:
             worker.run()
         except BaseException:
-            self.failed = worker.name
-            self._log.exception("worker died", worker=worker.name)
+            self.failed.append(worker.name)
+            worker.log.exception("worker died")
             self.stop.set()
-            if self._on_failure is not None:
-                self._on_failure(worker.name)

@@ -13,6 +13,7 @@ that cannot be used at all and for broken infrastructure; each carries what was 
     |   +-- StoreUnavailable
     |   +-- BusUnavailable
     +-- Conflict                   another worker was first: run the step again
+    +-- OperationRefused           a person asked for what may not be done: what, why, and what to do instead
 """
 
 from __future__ import annotations
@@ -75,3 +76,7 @@ class BusUnavailable(Unavailable):
 
 class Conflict(GatewayError):
     """Another worker changed the same rows first; the step is run again."""
+
+
+class OperationRefused(GatewayError):
+    """What was asked for may not be done."""

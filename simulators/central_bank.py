@@ -16,7 +16,8 @@ from itertools import chain
 from random import Random
 from typing import TYPE_CHECKING
 
-from schemas.errors import DocumentRefused
+from schemas.errors import DocumentRefused, SignatureRefused
+from schemas.iso20022 import head001
 from schemas.iso20022.parser import parse
 from schemas.model.money import Money
 from security import xmldsig
@@ -58,7 +59,8 @@ class CentralBank:
         zone: the bank's own time, which its dates are in.
 
     Attributes:
-        counts: what happened, by kind: messages, repeats, refused, unreadable, settled, rejected, returned.
+        counts: what happened, by kind: messages, repeats, unverified (of these: unreadable, unanswered), refused,
+            settled, rejected, returned.
     """
 
     def __init__(
@@ -120,6 +122,14 @@ class CentralBank:
         """The UETRs of the payments that were given back."""
         return {movement.uetr for movement in self._books.returns() if movement.uetr}
 
+    def seen(self, uetrs: Collection[str]) -> set[str]:
+        """Return which of these UETRs ever reached the bank in a message that it took, settled or rejected."""
+        return self._books.seen_uetrs(uetrs)
+
+    def expects(self) -> int:
+        """Return how many late answers and returned payments have not gone out yet."""
+        return len(self._late) + len(self._returning)
+
     # -- what the bank does
 
     def receive(self, document: bytes) -> list[bytes]:
@@ -127,11 +137,15 @@ class CentralBank:
         self.counts["messages"] += 1
         try:
             verified = xmldsig.verify(document, self._trust, self._now())
-            message = bank_message.read(verified.app_header, verified.document, self.bic)
-            self._trust.require_owner(verified.certificate, message.header.from_bic)
+            header = head001.read(verified.app_header)
+            self._trust.require_owner(verified.certificate, header.from_bic)
         except DocumentRefused as refusal:
-            return self._refuse(document, refusal)
+            return self._turn_away(document, refusal)
         digest = _content_digest(document)
+        try:
+            message = bank_message.read(verified.app_header, verified.document, self.bic)
+        except DocumentRefused as refusal:
+            return self._refuse(header.message_id, digest, refusal)
         earlier = self._books.answer(message.message_id)
         if earlier is not None:
             return self._repeat(message.message_id, *earlier, digest)
@@ -189,6 +203,11 @@ class CentralBank:
         """
         return self._statements(self._books.closed_day(day), duplicate=True)
 
+    def answer_again(self, message_id: str) -> list[bytes]:
+        """Return the answers to a message once more, as a clerk does who is called; none when it never came."""
+        earlier = self._books.answer(message_id)
+        return [] if earlier is None else earlier[1]
+
     def close(self) -> None:
         """Forget everything."""
         self._books.close()
@@ -199,17 +218,29 @@ class CentralBank:
 
     # -- refusing, repeating
 
-    def _refuse(self, document: bytes, refusal: DocumentRefused) -> list[bytes]:
-        """Answer a message that is not taken, if it says which one it is, and never settle that MsgId afterwards."""
-        self.counts["refused"] += 1
+    def _turn_away(self, document: bytes, refusal: DocumentRefused) -> list[bytes]:
+        """Answer a message that nobody vouches for, if it says which one it is, and forget it.
+
+        It must not take the MsgId that it claims: the good message of that name may still come.
+        """
+        self.counts["unverified"] += 1
         message_id = _claimed_message_id(document)
-        if message_id is None or not self._behaviour.answers_unverified:
-            self.counts["unreadable" if message_id is None else "unanswered"] += 1
+        if message_id is None or not isinstance(refusal, SignatureRefused):
+            self.counts["unreadable"] += 1
             return []
-        if self._books.answer(message_id) is not None:
-            return []  # a broken copy of a message that was already answered says nothing about that one
+        if not self._behaviour.answers_unverified or self._books.answer(message_id) is not None:
+            self.counts["unanswered"] += 1  # a broken copy of what was answered says nothing about that one
+            return []
+        return [self._letters.report(message_id, group_status="RJCT", reason=refusal.code, info=str(refusal))]
+
+    def _refuse(self, message_id: str, digest: bytes, refusal: DocumentRefused) -> list[bytes]:
+        """Reject a message of its true sender as a whole, and never settle that MsgId afterwards."""
+        earlier = self._books.answer(message_id)
+        if earlier is not None:
+            return self._repeat(message_id, *earlier, digest)
+        self.counts["refused"] += 1
         answer = self._letters.report(message_id, group_status="RJCT", reason=refusal.code, info=str(refusal))
-        self._books.keep_answer(message_id, _content_digest(document), [answer])
+        self._books.keep_answer(message_id, digest, [answer])
         return [answer]
 
     def _repeat(self, message_id: str, known_digest: bytes, answers: list[bytes], digest: bytes) -> list[bytes]:

@@ -6,16 +6,19 @@ have them, and the bank's and the sources' own keys, which the gateway only know
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
 from gateway.app import Gateway
 from gateway.clock import Clock
-from gateway.config import Settings
+from gateway.config import DEFAULT_NAME, Settings
 from gateway.flow.desk import nowhere
 from schemas.model.money import Money
 from security.authority import Authority, create_authority, issue
@@ -38,6 +41,23 @@ OPENINGS = {
 APPROVAL_LIMITS = {"KHR": "4000000000", "USD": "1000000.00"}
 VALID_BEFORE = 30
 """Days that keys and certificates are older than the first morning."""
+
+
+class StagedSettings(Settings):
+    """A configuration that the environment does not touch: the database that it names may be a real one."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what the simulation says and nothing else."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
 
 
 @dataclass(frozen=True)
@@ -84,7 +104,13 @@ class Stage:
 
 
 def set_up(
-    home: Path, at: datetime, *, database_url: str | None = None, bus_url: str = "memory://", **settings: Any
+    home: Path,
+    at: datetime,
+    *,
+    database_url: str | None = None,
+    bus_url: str = "memory://",
+    approval_limits: Mapping[str, str] = APPROVAL_LIMITS,
+    **settings: Any,
 ) -> Stage:
     """Make the folder of a gateway with its keys, and those of the bank and the sources.
 
@@ -93,6 +119,7 @@ def set_up(
         at: when keys and certificates begin to be valid.
         database_url: ``sqlite:///...`` inside the folder if left out.
         bus_url: as in the configuration.
+        approval_limits: amount by currency above which an order waits for an approval.
         settings: more of the configuration.
     """
     authority = create_authority("Simulated Certification Authority", at=at)
@@ -117,9 +144,9 @@ def set_up(
         sources[name] = {
             "keys": [{"kid": f"{name}-1", "file": path}],
             "accounts": list(OPENINGS),
-            "approval_limits": APPROVAL_LIMITS,
+            "approval_limits": dict(approval_limits),
         }
-    made = Settings(
+    made = StagedSettings(
         home=home,
         database_url=database_url or f"sqlite:///{home / 'gateway.sqlite'}",
         bus_url=bus_url,
@@ -132,6 +159,42 @@ def set_up(
     )
     bank_trust = TrustStore(anchors=[authority.certificate], signers=[own_key.certificate])
     return Stage(made, home, bank_key, bank_trust, authority, keys)
+
+
+def write_configuration(stage: Stage) -> Path:
+    """Write the stage's configuration into its folder, so that the ``gateway`` command works on it; return the file.
+
+    The passphrase is written beside it (mode 0600), and so are the sources' own keys, which a real gateway never has.
+    """
+    secret = stage.home / "passphrase"
+    secret.touch(mode=0o600)
+    secret.write_text(f"{PASSPHRASE}\n", encoding="utf-8")
+    settings = stage.settings
+    lines = [
+        "# A SIMULATION: these keys and this passphrase protect nothing, and no bank knows these accounts.",
+        f"database_url = {_text(settings.database_url.replace(f'{stage.home}/', ''))}",
+        f"bus_url = {_text(settings.bus_url)}",
+        'keys_folder = "keys"',
+        'certificates_folder = "certificates"',
+        'passphrase_file = "passphrase"',
+        f"profiles = {_text(list(settings.profiles))}",
+    ]
+    for name, source in settings.sources.items():
+        stage.source_keys[name].write(stage.home / "sources" / f"{name}-1.key.pem", PASSPHRASE.encode())
+        keys = ", ".join(
+            f"{{ kid = {_text(key.kid)}, file = {_text(str(key.file.relative_to(stage.home)))} }}" for key in source.keys
+        )
+        lines += ["", f"[sources.{name}]", f"keys = [{keys}]", f"accounts = {_text(list(source.accounts))}"]
+        lines += ["", f"[sources.{name}.approval_limits]"]
+        lines += [f"{currency} = {_text(limit)}" for currency, limit in source.approval_limits.items()]
+    path = stage.home / DEFAULT_NAME
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _text(value: str | list[str]) -> str:
+    """Return a text or a list of texts as TOML writes it: JSON's strings and arrays are TOML's as well."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def another_bank_key(stage: Stage, bic: str, at: datetime) -> FileKey:

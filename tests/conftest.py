@@ -23,7 +23,7 @@ from gateway.bus.base import Bus
 from gateway.bus.memory import MemoryBus
 from gateway.bus.rabbitmq import RabbitBus
 from gateway.clock import ManualClock, SystemClock
-from tests.servers import PostgresServer, RabbitServer, Server, ServerMissing, new_folder
+from simulators.servers import PostgresServer, RabbitServer, Server, ServerMissing, new_folder
 
 _FOLDER = pytest.StashKey[Path]()
 _OWNER = pytest.StashKey[int]()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -84,7 +85,8 @@ class RabbitBus:
         self._clock = clock
         self._retry_limit = retry_limit
         self._window_messages = window_messages
-        self._opened: list[RabbitConsumer | RabbitPublisher] = []
+        # Weak, so that one which was closed and forgotten costs nothing; the thread of a living one holds it.
+        self._opened: weakref.WeakSet[RabbitConsumer | RabbitPublisher] = weakref.WeakSet()
         self._lock = threading.Lock()
 
     def declare(self, profiles: Sequence[str]) -> None:
@@ -120,14 +122,14 @@ class RabbitBus:
             publisher=lambda: RabbitPublisher(self._settings, f"moves failures of {queue}"),
         )
         with self._lock:
-            self._opened.append(consumer)
+            self._opened.add(consumer)
         return consumer
 
     def publisher(self) -> RabbitPublisher:
         """Open a publisher; a broker that is away is no error before something is published."""
         publisher = RabbitPublisher(self._settings, "publisher", window_messages=self._window_messages)
         with self._lock:
-            self._opened.append(publisher)
+            self._opened.add(publisher)
         return publisher
 
     def depth(self, queue: str) -> int:
@@ -172,7 +174,8 @@ class RabbitBus:
     def close(self) -> None:
         """Leave, with every consumer and publisher that was opened here."""
         with self._lock:
-            opened, self._opened = self._opened, []
+            opened = list(self._opened)
+            self._opened.clear()
         for one in opened:
             one.close()
 

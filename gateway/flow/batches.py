@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.core.checks import BatchFacts, Refusal, check_batch
-from gateway.core.lifecycle import Event, Move, State, advance as next_state
+from gateway.core.lifecycle import Event, Move
+from gateway.core.lifecycle import advance as next_state
 from gateway.flow import outcomes
 from gateway.flow.outcomes import BatchOutcome, Outcome
 from gateway.store import findings, payments
@@ -162,30 +163,31 @@ def advance(db: Session, batch: Progress, trail: Trail) -> list[BatchOutcome]:
     )]  # fmt: skip
 
 
-def release(db: Session, count: int, trail: Trail) -> list[Outcome] | None:
-    """Move one slice of the payments of complete batches on; return its outcomes, or None when no batch waits."""
+def release(db: Session, count: int, trail: Trail) -> tuple[int, list[Outcome]]:
+    """Move one slice of the payments of complete batches on; return how many, and what their sources are told.
+
+    That a payment is released is told by the event of its batch; what is held or refused is told one by one.
+    """
     row = db.one("releasing_batches", count=1)
     if row is None:
-        return None
+        return 0, []
     number, source, batch_id, state = row
     taken = {payment: held for payment, held in db.all("take_waiting", batch=number, count=count)}
     if not taken:
         db.run("set_batch_state", id=number, state="RELEASED" if state == "RELEASING" else "REFUSED")
-        return []
+        return 0, []
+    cause = f"batch {source}/{batch_id}"
+    event = Event.REFUSE if state == "REFUSING" else None
+    payments.release(db, [n for n, held in taken.items() if not held and event is None], trail, cause)
     moves, told = [], []
-    for standing in payments.lock(db, taken):
-        if standing.state is not State.RECEIVED:
-            continue
-        event = Event.REFUSE if state == "REFUSING" else Event.HOLD if taken[standing.id] else Event.PASS
-        move = next_state(standing.state, event)
+    for standing in payments.lock(db, [n for n, held in taken.items() if held or event is not None]):
+        what = event or Event.HOLD
+        move = next_state(standing.state, what)
         if isinstance(move, Move):
-            reason = "AM10" if event is Event.REFUSE else None
-            moves.append(PaymentMove(standing, event, move.to, reason=reason))
+            moves.append(PaymentMove(standing, what, move.to, reason="AM10" if event else None))
             told.append(outcomes.moved(moves[-1]))
-    payments.move(db, moves, trail, f"batch {source}/{batch_id}")
-    days = {row[0]: (row[1], row[2]) for row in payments.days(db, [m.payment.id for m in moves])}
-    payments.make_ready(db, [(m.payment.id, *days[m.payment.id]) for m in moves if m.to is State.READY])
-    return told
+    payments.move(db, moves, trail, cause)
+    return len(taken), told
 
 
 def notice_overdue(db: Session, trail: Trail, count: int) -> list[BatchOutcome]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from adapters.profile import Profile
@@ -62,10 +62,11 @@ class Dispatch:
         trail = self._desk.trail()
         with self._desk.store.transaction() as db:
             late = batches.notice_overdue(db, trail, CHASE_MESSAGES)
-            told = batches.release(db, RELEASE_SLICE, trail)
-            outcomes.send(db, [*late, *(told or [])], self._desk.now())
-        self._desk.reach("dispatch.released")
-        return len(told) if told is not None else 0
+            count, told = batches.release(db, RELEASE_SLICE, trail)
+            outcomes.send(db, [*late, *told], self._desk.now())
+        if count:
+            self._desk.reach("dispatch.released")
+        return count
 
     # ------------------------------------------------------------------------------------------------- composing
 
@@ -86,36 +87,38 @@ class Dispatch:
 
     def _compose(self, db: Session, numbers: list[int], today: date, trail: Trail) -> None:
         """Write the messages of the claimed payments; what must wait for another day goes back."""
-        dated = self._payments(db, numbers)
+        claimed = payments.lock_orders(db, numbers)
+        standings = {standing.id: standing for standing, _ in claimed}
+        dated = self._dated(claimed)
         later = [(p.payment_id, self._profile.name, day.isoformat()) for p, day in dated if day > today]
         payments.make_ready(db, later)
         due = [(p, day) for p, day in dated if day <= today]
         for parcel in parcels(due, self._profile.message.transactions_max):
             try:
-                self._send(db, parcel, trail)
+                self._send(db, parcel, standings, trail)
             except DocumentRefused as refused:
-                self._isolate(db, parcel, refused, trail)
+                self._isolate(db, parcel, standings, refused, trail)
 
-    def _payments(self, db: Session, numbers: list[int]) -> list[tuple[Payment, date]]:
+    def _dated(self, claimed: Sequence[tuple[Standing, bytes]]) -> list[tuple[Payment, date]]:
         """Return the claimed payments, each with the day it can settle (rules 28 and 29)."""
-        now, found = self._desk.now(), []
-        context = None
-        for number, source, _, uetr, _, body in payments.orders(db, numbers):
+        now, found, context = self._desk.now(), [], None
+        for standing, body in claimed:
             payment = to_payment(
-                order_of_json(body), source=source, batch_id=None, payment_id=number,
-                instruction_id=instruction_id(number), uetr=uetr, debtor_agent=self._relationship.agent,
+                order_of_json(body), source=standing.source, batch_id=None, payment_id=standing.id,
+                instruction_id=instruction_id(standing.id), uetr=standing.uetr, debtor_agent=self._relationship.agent,
             )  # fmt: skip
             if context is None:
-                context = self._policy.context(self._policy.sources[source].rules, self._relationship, now, _NOTHING_SEEN)
+                rules = self._policy.sources[standing.source].rules
+                context = self._policy.context(rules, self._relationship, now, _NOTHING_SEEN)
             found.append((payment, execution_day(payment, context)))
         return found
 
-    def _send(self, db: Session, parcel: Parcel, trail: Trail) -> None:
+    def _send(self, db: Session, parcel: Parcel, standings: Mapping[int, Standing], trail: Trail) -> None:
         """Write one message, and move its payments, in the caller's transaction."""
         number, now = db.take_number("message"), self._desk.now()
         name = message_id(self._profile.own_bic, parcel.settlement_date, number)
-        made_with = self._signer()
-        made = self._write(parcel, made_with, Task(name, now.astimezone(self._relationship.zone), parcel.settlement_date))
+        key = self._signer()
+        made = self._write(parcel, key, Task(name, now.astimezone(self._relationship.zone), parcel.settlement_date))
         digest = archive.sha256(made.document)
         archive.put(db, [(digest, len(made.document), archive.compress(made.document))], "out", trail.at_ms)
         total = sum(p.amount.amount_minor for p in parcel.payments)
@@ -124,13 +127,12 @@ class Dispatch:
             sha256=digest, payments=len(parcel.payments), total_minor=total, currency=parcel.currency,
             settlement_day=parcel.settlement_date.isoformat(), now_ms=trail.at_ms,
         )  # fmt: skip
-        standings = payments.lock(db, [p.payment_id for p in parcel.payments])
-        moves = [_composed(standing) for standing in standings]
-        payments.assign_message(db, [(p.payment_id, number) for p in parcel.payments])
+        moves = [_composed(standings[p.payment_id], number) for p in parcel.payments]
+        payments.carry(db, number, (p.payment_id for p in parcel.payments))
         payments.move(db, moves, trail, f"message {name}")
         outbox.add(db, [self._letter(number, name, digest)], trail.at_ms)
         facts = {
-            "message_id": name, "sha256": digest, "key": made_with.key_id, "payments": len(parcel.payments),
+            "message_id": name, "sha256": digest, "key": key.key_id, "payments": len(parcel.payments),
             "total": Money(total, parcel.currency).text(), "currency": parcel.currency,
         }  # fmt: skip
         append(db, trail, "key.sign", facts)
@@ -151,18 +153,20 @@ class Dispatch:
 
         return self._rail.compose(self._profile, task, parcel.payments, key, inspect)
 
-    def _isolate(self, db: Session, parcel: Parcel, refused: DocumentRefused, trail: Trail) -> None:
+    def _isolate(
+        self, db: Session, parcel: Parcel, standings: Mapping[int, Standing], refused: DocumentRefused, trail: Trail
+    ) -> None:
         """Find the payments that no valid message can be made of, hold them for a person, and send the others."""
         if len(parcel.payments) > 1:
             middle = len(parcel.payments) // 2
             for part in (parcel.payments[:middle], parcel.payments[middle:]):
                 half = Parcel(parcel.currency, parcel.settlement_date, part)
                 try:
-                    self._send(db, half, trail)
+                    self._send(db, half, standings, trail)
                 except DocumentRefused as again:
-                    self._isolate(db, half, again, trail)
+                    self._isolate(db, half, standings, again, trail)
             return
-        (standing,) = payments.lock(db, [parcel.payments[0].payment_id])
+        standing = standings[parcel.payments[0].payment_id]
         moves = [PaymentMove(standing, Event.HOLD, State.HELD, reason=refused.code, info=str(refused)[:500])]
         payments.move(db, moves, trail, "cannot be composed")
         findings.open_all(db, [Finding(
@@ -217,12 +221,12 @@ class Dispatch:
         return len(open_ones)
 
 
-def _composed(standing: Standing) -> PaymentMove:
+def _composed(standing: Standing, message: int) -> PaymentMove:
     """Return the move that composing is."""
     move = advance(standing.state, Event.COMPOSE)
     if not isinstance(move, Move):
         raise AssertionError(f"payment {standing.id} was ready and is {standing.state}")
-    return PaymentMove(standing, Event.COMPOSE, move.to, move.postings)
+    return PaymentMove(standing, Event.COMPOSE, move.to, move.postings, message=message)
 
 
 def _message_facts(

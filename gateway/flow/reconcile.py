@@ -368,6 +368,7 @@ def _match(
 ) -> list[Outcome | BatchOutcome]:
     """Explain and post the entries of a booked statement, slice by slice."""
     told: list[Outcome | BatchOutcome] = []
+    db.run("match_settled", statement=whole.number)
     while rows := db.all("unmatched_entries", statement=whole.number, count=batch):
         candidates = _candidates(db, [row[15] for row in rows if row[15] is not None])
         posted = _Posted()

@@ -2,13 +2,16 @@
 
 A crash between the emission and the mark makes the next worker emit the same bytes under the same id again; every
 receiver knows messages by their id.
+
+A bank message that the broker cannot route waits: its queue is missing. An event that it cannot route is done: each
+configured source has a queue of its own from the start, so nobody was to hear of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.bus.base import Outgoing, Publisher
+from gateway.bus.base import UNROUTABLE, Outgoing, Publisher
 from gateway.core.lifecycle import Event, Move, advance
 from gateway.flow import outcomes
 from gateway.flow.desk import Desk
@@ -54,6 +57,8 @@ class Relay:
         desk.reach(f"relay.{kind}_leased")
         with desk.metrics.stage("relay", desk.clock):
             failed = {x.index: x.reason for x in self._publisher.publish(messages)}
+            if kind == "event":
+                failed = {index: reason for index, reason in failed.items() if reason != UNROUTABLE}
             desk.reach(f"relay.{kind}_published")
             gone = [x for n, x in enumerate(leased) if n not in failed]
             kept = [x for n, x in enumerate(leased) if n in failed]

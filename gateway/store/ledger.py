@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from gateway.core.ledger import Transfer
 from gateway.store.session import Session
+from schemas.model.identifiers import mask_account
 from schemas.model.money import Money
 
 _COLUMNS = ("subject", "cause", "leg", "debit", "credit", "amount_minor", "currency", "at_ms")
@@ -23,30 +25,34 @@ def balances(db: Session) -> dict[tuple[str, str], int]:
     return {(account, currency): int(minor) for account, currency, minor in db.all("balances")}
 
 
-def verify(db: Session) -> Iterator[str]:
-    """Yield one sentence for each invariant that is broken, with its rows; nothing when the ledger is whole.
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A place where an invariant does not hold.
 
-    The invariants: every booked statement adds up; a cash account is its last closing balance and what the bank has
-    answered since; transit holds exactly the payments that are out; every payment posted what its state says, once;
-    every entry of a booked statement is explained once; suspense holds what nobody explained.
+    Attributes:
+        text: what is wrong, as one sentence.
+        account, currency: the ledger account that holds another balance than it must.
+        payment, statement, entry: number of the row that it is about.
     """
+
+    text: str
+    account: str | None = None
+    currency: str | None = None
+    payment: int | None = None
+    statement: int | None = None
+    entry: int | None = None
+
+
+Sums = dict[tuple[str, str], int]
+"""Debits less credits by (account, currency)."""
+
+
+def verify(db: Session) -> Iterator[str]:
+    """Yield one sentence for each invariant that is broken, with its rows; nothing when the ledger is whole."""
     sums = balances(db)
-    yield from _verify_cash(db, sums)
-    yield from _verify_transit(db, sums)
-    yield from _verify_suspense(db, sums)
-    for number, state, reserve, settle, release, back in db.all("payments_with_wrong_postings"):
-        yield (
-            f"payment {number} is {state} and posted reserve x{reserve}, settle x{settle}, release x{release}, "
-            f"give_back x{back}"
-        )
-    for row in db.all("transfers_with_wrong_amounts"):
-        yield f"payment {row[0]}: {row[1]} posted {Money(row[4], row[5])}, the payment is {Money(row[6], row[7])}"
-    for number, name, opening, closing, net in db.all("statements_that_do_not_add_up"):
-        yield f"statement {number} ({name}): opening {opening} + entries {net} is not closing {closing}"
-    for number, statement, minor in db.all("entries_unexplained"):
-        yield f"entry {number} of statement {statement} ({minor}) is explained by nothing"
-    for payment, count in db.all("paid_twice"):
-        yield f"payment {payment} is settled by {count} entries"
+    for _, invariant in INVARIANTS:
+        for violation in invariant(db, sums):
+            yield violation.text
 
 
 def cash_expected(db: Session) -> dict[tuple[str, str], int]:
@@ -57,38 +63,89 @@ def cash_expected(db: Session) -> dict[tuple[str, str], int]:
     return expected
 
 
-def _verify_cash(db: Session, sums: dict[tuple[str, str], int]) -> Iterator[str]:
-    expected = cash_expected(db)
-    held = {(name.removeprefix("bank:"), c): v for (name, c), v in sums.items() if name.startswith("bank:")}
-    yield from _differences("cash account", held, expected)
+def _cash(db: Session, sums: Sums) -> Iterator[Violation]:
+    return _differences("bank", sums, cash_expected(db))
 
 
-def _verify_transit(db: Session, sums: dict[tuple[str, str], int]) -> Iterator[str]:
+def _transit(db: Session, sums: Sums) -> Iterator[Violation]:
     expected = {(account, currency): -int(minor) for account, currency, minor in db.all("transit_by_payments")}
-    held = {(name.removeprefix("transit:"), c): v for (name, c), v in sums.items() if name.startswith("transit:")}
-    yield from _differences("transit account", held, expected)
+    return _differences("transit", sums, expected)
 
 
-def _verify_suspense(db: Session, sums: dict[tuple[str, str], int]) -> Iterator[str]:
-    expected: dict[tuple[str, str], int] = {}
+def _suspense(db: Session, sums: Sums) -> Iterator[Violation]:
+    expected: Sums = {}
     for name in ("suspense_by_entries", "suspense_gaps"):
         for account, currency, minor in db.all(name):
             expected[account, currency] = expected.get((account, currency), 0) - int(minor)
     for account, currency, minor in db.all("suspense_resolved"):
         key = (account.removeprefix("suspense:"), currency)
         expected[key] = expected.get(key, 0) + int(minor)
-    held = {(name.removeprefix("suspense:"), c): v for (name, c), v in sums.items() if name.startswith("suspense:")}
-    yield from _differences("suspense account", held, expected)
+    return _differences("suspense", sums, expected)
 
 
-def _differences(
-    what: str, held: dict[tuple[str, str], int], expected: dict[tuple[str, str], int]
-) -> Iterator[str]:
-    """Yield a sentence for each account that does not hold what it must."""
+def _differences(kind: str, sums: Sums, expected: Sums) -> Iterator[Violation]:
+    """Yield a violation for each account of a kind that does not hold what it must."""
+    start = f"{kind}:"
+    held = {(name.removeprefix(start), c): v for (name, c), v in sums.items() if name.startswith(start)}
     for account, currency in sorted(held.keys() | expected.keys()):
         has, must = held.get((account, currency), 0), expected.get((account, currency), 0)
         if has != must:
-            yield (
-                f"{what} {account}: holds {Money(has, currency)}, must hold {Money(must, currency)}, "
+            text = (
+                f"{start}{mask_account(account)} holds {Money(has, currency)}, must hold {Money(must, currency)}, "
                 f"difference {Money(has - must, currency)}"
             )
+            yield Violation(text, account=f"{start}{account}", currency=currency)
+
+
+def _postings(db: Session, _sums: Sums) -> Iterator[Violation]:
+    for number, state, reserve, settle, release, back in db.all("payments_with_wrong_postings"):
+        text = (
+            f"payment {number} is {state} and posted reserve x{reserve}, settle x{settle}, release x{release}, "
+            f"give_back x{back}"
+        )
+        yield Violation(text, payment=number)
+
+
+def _amounts(db: Session, _sums: Sums) -> Iterator[Violation]:
+    for row in db.all("transfers_with_wrong_amounts"):
+        text = f"payment {row[0]}: {row[1]} posted {Money(row[4], row[5])}, the payment is {Money(row[6], row[7])}"
+        yield Violation(text, payment=row[0])
+
+
+def _statements(db: Session, _sums: Sums) -> Iterator[Violation]:
+    for number, name, opening, closing, net in db.all("statements_that_do_not_add_up"):
+        text = f"statement {number} ({name}): opening {opening} + entries {net} is not closing {closing}"
+        yield Violation(text, statement=number)
+
+
+def _entries(db: Session, _sums: Sums) -> Iterator[Violation]:
+    for number, statement, minor in db.all("entries_unexplained"):
+        yield Violation(f"entry {number} of statement {statement} ({minor}) is explained by nothing", entry=number)
+    for number, statement, matched, minor, suspended in db.all("entries_wrongly_suspended"):
+        text = f"entry {number} of statement {statement} ({minor}) is {matched}, and {suspended} of it is suspended"
+        yield Violation(text, entry=number)
+
+
+def _paid_once(db: Session, _sums: Sums) -> Iterator[Violation]:
+    for payment, count in db.all("paid_twice"):
+        yield Violation(f"payment {payment} is settled by {count} entries", payment=payment)
+
+
+def _resolutions(db: Session, _sums: Sums) -> Iterator[Violation]:
+    for number, leg, minor, currency, kind, state in db.all("resolutions_without_exception"):
+        text = f"leg {leg} of resolution {number} posted {Money(minor, currency)}; its exception is {kind} and {state}"
+        yield Violation(text)
+
+
+INVARIANTS: tuple[tuple[str, Callable[[Session, Sums], Iterator[Violation]]], ...] = (
+    ("a cash account is its last closing balance, and what the bank has answered since", _cash),
+    ("transit holds exactly the payments that are out at the bank", _transit),
+    ("suspense holds exactly what nobody has explained, and statement gaps", _suspense),
+    ("every payment posted what its state says, once", _postings),
+    ("every transfer of a payment has the payment's amount and currency", _amounts),
+    ("every booked statement adds up", _statements),
+    ("every entry of a booked statement is explained once", _entries),
+    ("no payment is settled twice", _paid_once),
+    ("every correcting transfer belongs to a resolved exception", _resolutions),
+)
+"""What must always hold, in words, and the proof of it."""

@@ -66,7 +66,12 @@ class NewPayment:
 
 @dataclass(frozen=True, slots=True)
 class PaymentMove:
-    """One payment's move; ``returned_minor`` is what came back, when not the whole amount."""
+    """One payment's move.
+
+    Attributes:
+        returned_minor: what came back, when not the whole amount.
+        message: number of the message that carries it from now on.
+    """
 
     payment: Standing
     event: Event
@@ -75,6 +80,7 @@ class PaymentMove:
     reason: str | None = None
     info: str | None = None
     returned_minor: int | None = None
+    message: int | None = None
 
 
 def add(db: Session, new: Sequence[NewPayment], trail: Trail, cause: str) -> None:
@@ -118,7 +124,9 @@ def move(db: Session, moves: Sequence[PaymentMove], trail: Trail, cause: str) ->
     by_id = {m.payment.id: m for m in moves}
     if len(by_id) != len(moves):
         raise ValueError("a payment moves once a call")
-    db.pick((m.payment.id, m.payment.state.value, m.to.value, m.reason, m.info) for m in moves)
+    db.pick(
+        (m.payment.id, m.payment.state.value, m.to.value, m.reason, m.info, m.message and str(m.message)) for m in moves
+    )
     versions = sorted(db.all("apply_moves", now_ms=trail.at_ms))
     if len(versions) != len(moves):
         raise Conflict(f"{len(moves) - len(versions)} of {len(moves)} payments moved meanwhile")
@@ -128,6 +136,23 @@ def move(db: Session, moves: Sequence[PaymentMove], trail: Trail, cause: str) ->
         rows.append((payment, version, m.payment.state.value, m.event.value, m.to.value, m.reason, cause))
     _record(db, rows, trail, cause)
     ledger.post(db, (t for m in moves for t in _transfers(m)), trail.at_ms)
+
+
+def release(db: Session, numbers: Sequence[int], trail: Trail, cause: str) -> None:
+    """Let payments of a complete batch go on to dispatch: RECEIVED -> READY, which posts nothing.
+
+    Raises:
+        Conflict: one of them is no longer RECEIVED; nothing is kept.
+    """
+    if not numbers:
+        return
+    before, after, event = State.RECEIVED.value, State.READY.value, Event.PASS.value
+    db.pick((n, before, after) for n in numbers)
+    versions = sorted(db.all("apply_moves", now_ms=trail.at_ms))
+    if len(versions) != len(numbers):
+        raise Conflict(f"{len(numbers) - len(versions)} of {len(numbers)} payments moved meanwhile")
+    db.run("make_picked_ready")
+    _record(db, [(n, version, before, event, after, None, cause) for n, version in versions], trail, cause)
 
 
 def _transfers(made: PaymentMove) -> Iterable[Transfer]:
@@ -178,21 +203,13 @@ def claim_ready(db: Session, profile: str, day: str, count: int) -> list[int]:
     return sorted(row[0] for row in db.all("claim_ready", profile=profile, day=day, count=count))
 
 
-def orders(db: Session, numbers: Collection[int]) -> list[tuple[int, str, int | None, str, str, bytes]]:
-    """Return (payment, source, batch, UETR, EndToEndId, order JSON) of these payments, by number."""
+def lock_orders(db: Session, numbers: Collection[int]) -> list[tuple[Standing, bytes]]:
+    """Return these payments, locked until the commit, each with its order (JSON), in the order of their numbers."""
     db.pick((n,) for n in numbers)
-    return [(*row[:5], bytes(row[5])) for row in db.all("picked_orders")]
+    return [(Standing(row[0], State(row[1]), *row[2:11]), bytes(row[11])) for row in db.all("lock_orders")]
 
 
-def assign_message(db: Session, pairs: Iterable[tuple[int, int]]) -> None:
-    """Write which message carries which payment: (payment, message)."""
-    pairs = list(pairs)
-    db.pick((payment, str(message)) for payment, message in pairs)
-    db.run("assign_message")
-    db.bulk("message_payment", ("message", "payment"), ((message, payment) for payment, message in pairs))
+def carry(db: Session, message: int, numbers: Iterable[int]) -> None:
+    """Write down which payments a message carries."""
+    db.bulk("message_payment", ("message", "payment"), ((message, payment) for payment in numbers))
 
-
-def days(db: Session, numbers: Iterable[int]) -> list[tuple[int, str, str]]:
-    """Return (payment, profile, day it may be composed) of these payments."""
-    db.pick((n,) for n in numbers)
-    return [(row[0], row[1], row[2]) for row in db.all("payment_days")]

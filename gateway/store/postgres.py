@@ -14,7 +14,7 @@ from gateway.store.session import Session, Store, load_queries, run_migrations
 from schemas.errors import Conflict, StoreUnavailable
 
 _PICK = (
-    "CREATE TEMP TABLE pick (id BIGINT, one TEXT, two TEXT, three TEXT, four TEXT) ON COMMIT DELETE ROWS;"
+    "CREATE TEMP TABLE pick (id BIGINT, one TEXT, two TEXT, three TEXT, four TEXT, five TEXT) ON COMMIT DELETE ROWS;"
     "SET plan_cache_mode = force_custom_plan; SET jit = off"
 )
 CONNECT_TIMEOUT_S = 5

@@ -2,11 +2,11 @@
 
 The statements stand in queries/*.sql, each with one line of intent, and are loaded with aiosql. What must differ
 between the engines stands in queries/sqlite.sql and queries/postgres.sql under the same name. Two marks in the text
-become the engine's own locking clause: ``/*lock*/`` and ``/*lock skip*/`` (SQLite has one writer at a time and needs
-none).
+become the engine's own locking clause: ``/*lock*/`` (of the table ``payment`` alone: ``/*lock payment*/``) and
+``/*lock skip*/``; SQLite has one writer at a time and needs none.
 
 A statement over many rows never names them one by one: the rows are put into the temporary table ``pick`` (id, one,
-two, three, four) and joined.
+two, three, four, five) and joined.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import aiosql
 from yoyo import get_backend, read_migrations
 
 Row = tuple[Any, ...]
-PICK_COLUMNS = ("id", "one", "two", "three", "four")
+PICK_COLUMNS = ("id", "one", "two", "three", "four", "five")
 
 
 class Session(ABC):
@@ -62,7 +62,7 @@ class Session(ABC):
         """Fill the temporary table ``pick``; what it held before is gone.
 
         Args:
-            rows: (id), (id, one), ... up to (id, one, two, three, four); id is a whole number or None.
+            rows: (id), (id, one), ... up to (id, one, two, three, four, five); id is a whole number or None.
         """
         self.run("clear_pick")
         rows = list(rows)
@@ -119,6 +119,7 @@ def load_queries(engine: str, driver: str, lock: str, lock_skip: str) -> Any:
     common = [n for n in names if n not in ("sqlite.sql", "postgres.sql")]
     text = "\n".join((folder / n).read_text(encoding="utf-8") for n in (*common, f"{engine}.sql"))
     text = text.replace("/*lock skip*/", lock_skip).replace("/*lock*/", lock)
+    text = text.replace("/*lock payment*/", f"{lock} OF payment" if lock else "")
     return aiosql.from_str(text, driver, mandatory_parameters=False)
 
 

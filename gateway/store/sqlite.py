@@ -16,7 +16,7 @@ from schemas.errors import Conflict, StoreUnavailable
 BUSY_TIMEOUT_S = 30
 """How long a writer waits for another process's transaction before it gives up."""
 
-_PICK = "CREATE TEMP TABLE pick (id INTEGER, one TEXT, two TEXT, three TEXT, four TEXT)"
+_PICK = "CREATE TEMP TABLE pick (id INTEGER, one TEXT, two TEXT, three TEXT, four TEXT, five TEXT)"
 
 
 @cache

@@ -17,7 +17,7 @@ from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as Tree
+from xml.etree import ElementTree as ET
 
 import pytest
 import structlog
@@ -80,29 +80,31 @@ class Day:
     entries: tuple[tuple[str, int], ...]
 
 
-def minor(text: str | None) -> int:
+def minor(text: str) -> int:
     """Return a decimal amount of two decimals in minor units."""
-    return int(Decimal(text or "") * 100)
+    return int(Decimal(text) * 100)
+
+
+def text_at(element: ET.Element, *tags: str) -> str:
+    """Return the text at a path of tags below an element, empty where there is none."""
+    return element.findtext("/".join(CAMT + tag for tag in tags)) or ""
+
+
+def signed(entry: ET.Element) -> int:
+    """Return an entry's amount as it changes the account, minor units."""
+    return minor(text_at(entry, "Amt")) * (1 if text_at(entry, "CdtDbtInd") == "CRDT" else -1)
 
 
 def read_file(path: Path) -> dict[str, Day]:
     """Return what a file says, by account."""
     found = {}
-    for statement in Tree.parse(path).iter(f"{CAMT}Stmt"):  # noqa: S314 - our own sample files
-        path_of = lambda *tags: "/".join(CAMT + tag for tag in tags)  # noqa: E731 - two lines below use it
+    for statement in ET.parse(path).iter(f"{CAMT}Stmt"):  # noqa: S314 - the project's own sample files
         balances = {
-            balance.findtext(path_of("Tp", "CdOrPrtry", "Cd")): minor(balance.findtext(path_of("Amt")))
+            text_at(balance, "Tp", "CdOrPrtry", "Cd"): minor(text_at(balance, "Amt"))
             for balance in statement.iter(f"{CAMT}Bal")
         }
-        entries = tuple(
-            (
-                entry.findtext(path_of("AcctSvcrRef")) or "",
-                minor(entry.findtext(path_of("Amt")))
-                * (1 if entry.findtext(path_of("CdtDbtInd")) == "CRDT" else -1),
-            )
-            for entry in statement.iter(f"{CAMT}Ntry")
-        )
-        account = statement.findtext(path_of("Acct", "Id", "Othr", "Id")) or ""
+        entries = tuple((text_at(entry, "AcctSvcrRef"), signed(entry)) for entry in statement.iter(f"{CAMT}Ntry"))
+        account = text_at(statement, "Acct", "Id", "Othr", "Id")
         found[account] = Day(path.stem, balances["OPBD"], balances["CLBD"], entries)
     return found
 
@@ -150,8 +152,8 @@ class Desk:
         """Return (account, reference, amount) of every entry that is posted, with how often it is."""
         with self.gateway.store.transaction() as db:
             rows = db.connection.execute(
-                "SELECT entry.account, entry.servicer_reference, transfer.amount_minor, transfer.debit, transfer.credit,"
-                " entry.currency, transfer.currency FROM transfer JOIN entry ON entry.id = transfer.subject"
+                "SELECT entry.account, entry.servicer_reference, transfer.amount_minor, transfer.debit,"
+                " transfer.credit, entry.currency, transfer.currency FROM transfer JOIN entry ON entry.id = transfer.subject"
                 " WHERE transfer.cause IN ('suspend', 'charge')"
             ).fetchall()
         found: Counter[tuple[str, str, int]] = Counter()
@@ -179,7 +181,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def open_desk(home: Path, tmp_path: Path) -> Iterator[Open]:
     """Open a gateway on an empty database: a SQLite file, unless an address is given."""
-    opened: list[Gateway] = []
+    opened: list[Desk] = []
 
     def make(database_url: str | None) -> Desk:
         settings = Settings(
@@ -190,13 +192,15 @@ def open_desk(home: Path, tmp_path: Path) -> Iterator[Open]:
         )
         clock = ManualClock(NOW)
         gateway = Gateway(settings, structlog.get_logger(), clock, durable=False)
-        opened.append(gateway)
         gateway.prepare()
-        return Desk(gateway, gateway.inbound("inbound.test", gateway.profiles[PROFILE], None, "file"), clock)
+        inbound = gateway.inbound("inbound.test", gateway.profiles[PROFILE], None, "file")
+        opened.append(Desk(gateway, inbound, clock))
+        return opened[-1]
 
     yield make
-    for gateway in opened:
-        gateway.close()
+    for desk in opened:
+        desk.inbound._desk.store.close()
+        desk.gateway.close()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.servers)])
@@ -249,7 +253,7 @@ def test_the_samples_are_the_month_that_the_other_tests_count_on() -> None:
 
 
 def test_after_each_day_the_cash_account_is_the_closing_balance(desk: Desk) -> None:
-    """This equality is what the ledger is for; an entry nobody explains waits in suspense, and is posted all the same."""
+    """This equality is what the ledger is for; what nobody explains waits in suspense, and is posted all the same."""
     come: list[str] = []
     for path in FILES:
         assert desk.take(path) == "APPLIED"
@@ -265,18 +269,18 @@ def test_after_each_day_the_cash_account_is_the_closing_balance(desk: Desk) -> N
 )
 def test_in_any_order_gaps_open_and_close_by_themselves(files: list[Path], open_desk: Open) -> None:
     """Banks send late and again; each gap is an exception with its amount until the missing day arrives."""
-    desk, come = open_desk(None), []
+    desk, come, gapped = open_desk(None), [], False
     for path in files:
         assert desk.take(path) == "APPLIED"
         come.append(path.stem)
+        gapped = gapped or gaps(come) != []
         assert desk.cash() == last_closings(come), path.name
         assert sorted(desk.open_exceptions()) == sorted(gaps(come)), path.name
         assert desk.faults() == [], path.name
     assert desk.open_exceptions() == []
     assert desk.entries() == whole_month()
     resolved = desk.rows("list_exceptions", state="resolved", kind="continuity_gap", count=1_000)
-    assert resolved
-    assert {row[11] for row in resolved} == {"reconcile"}, "no person had to close a gap"
+    assert {row[11] for row in resolved} == ({"reconcile"} if gapped else set()), "no person had to close a gap"
 
 
 @pytest.mark.servers

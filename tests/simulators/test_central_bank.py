@@ -67,10 +67,30 @@ def test_a_message_signed_by_a_partner_in_the_treasurys_name_is_refused(
 
 def test_what_was_refused_once_never_settles_under_the_same_message_id(office: Office, make_bank: MakeBank) -> None:
     """The bank keeps its word: after RJCT for a MsgId the sender may give the money to somebody else."""
+    bank = make_bank()
+    bank.receive(office.message([office.payment()], "M1", to_bic="ABAAKHPP"))
+    report = office.report(bank.receive(office.message([office.payment()], "M1"))[0])
+    assert (report.group_status, report.group_reason) == ("RJCT", "DU01")
+    assert not bank.settled
+
+
+def test_a_message_that_nobody_vouches_for_does_not_take_its_message_id(office: Office, make_bank: MakeBank) -> None:
+    """Otherwise one flipped bit, or anyone without a key, could keep a good message from being paid."""
     bank, good = make_bank(), office.message([office.payment()], "M1")
     bank.receive(good.replace(b">1000.00<", b">1.00<"))
     report = office.report(bank.receive(good)[0])
-    assert (report.group_status, report.group_reason) == ("RJCT", "DU01")
+    assert [item.status for item in report.transactions] == ["ACSC"]
+    assert len(bank.settled) == 1
+
+
+def test_a_broken_message_gets_the_code_of_a_signature_or_no_answer(office: Office, make_bank: MakeBank) -> None:
+    """Any other code would reject payments for good in the name of a message that nobody has signed."""
+    bank, good = make_bank(), office.message([office.payment()], "M1")
+    codes = set()
+    for position in range(good.find(b"<AppHdr"), len(good), 7):  # the envelope around is not signed
+        for answer in bank.receive(good[:position] + bytes([good[position] ^ 1]) + good[position + 1 :]):
+            codes.add((office.report(answer).group_reason or "")[:3])
+    assert codes == {"DS0"}
     assert not bank.settled
 
 
@@ -351,3 +371,12 @@ def test_the_same_seed_makes_the_same_day(office: Office, make_bank: MakeBank) -
     other = make_bank(behaviour, seed=8)
     assert other.receive(document)
     assert other.settled != first.settled
+
+
+def test_a_clerk_gives_the_answers_once_more(office: Office, make_bank: MakeBank) -> None:
+    """An operator who calls the bank gets what was said, also where the bank was silent; nothing settles by it."""
+    bank = make_bank(Behaviour(silent=1.0))
+    bank.receive(office.message([office.payment()], "M1"))
+    assert [item.status for item in office.report(bank.answer_again("M1")[0]).transactions] == ["ACSC"]
+    assert bank.answer_again("M2") == []
+    assert set(bank.settlements.values()) == {1}

@@ -78,7 +78,7 @@ GROUP BY account, currency;
 SELECT account, currency, SUM(minor) FROM (
     SELECT debit AS account, currency, amount_minor AS minor FROM transfer WHERE cause = 'resolve'
     UNION ALL SELECT credit, currency, -amount_minor FROM transfer WHERE cause = 'resolve') AS sides
-WHERE account LIKE 'suspense:%' GROUP BY account, currency;
+WHERE substr(account, 1, 9) = 'suspense:' GROUP BY account, currency;
 
 -- name: paid_twice
 -- Payments that more than one entry settles, or that carry one UETR twice.

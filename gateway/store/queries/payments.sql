@@ -4,22 +4,22 @@ DELETE FROM ready WHERE payment IN
     (SELECT payment FROM ready WHERE profile = :profile AND day <= :day ORDER BY payment LIMIT :count /*lock skip*/)
 RETURNING payment;
 
--- name: picked_orders
--- The orders of the picked payments, with what the gateway gave them.
-SELECT payment.id, payment.source, payment.batch, payment.uetr, payment.end_to_end_id, payment_order.body
-FROM pick JOIN payment ON payment.id = pick.id JOIN payment_order ON payment_order.id = pick.id
-ORDER BY payment.id;
+-- name: lock_orders
+-- The picked payments with their orders, taken for ourselves in the order of their numbers.
+SELECT payment.id, payment.state, payment.source, payment.order_id, payment.batch, payment.debtor_account,
+       payment.amount_minor, payment.currency, payment.uetr, payment.end_to_end_id, payment.profile,
+       payment_order.body
+FROM payment JOIN payment_order ON payment_order.id = payment.id
+WHERE payment.id IN (SELECT id FROM pick) ORDER BY payment.id /*lock payment*/;
 
 -- name: apply_moves
--- Move the picked payments (one: from, two: to, three: reason, four: info), each only if it still stands in "from".
+-- Move the picked payments (one: from, two: to, three: reason, four: info, five: message that carries it from now on),
+-- each only if it still stands in "from".
 UPDATE payment SET state = pick.two, version = version + 1, changed_ms = :now_ms,
-                   reason = COALESCE(pick.three, reason), info = COALESCE(pick.four, info)
+                   reason = COALESCE(pick.three, reason), info = COALESCE(pick.four, info),
+                   message = COALESCE(CAST(pick.five AS BIGINT), message)
 FROM pick WHERE payment.id = pick.id AND payment.state = pick.one
 RETURNING payment.id, payment.version;
-
--- name: assign_message!
--- Write into the picked payments (one: message number) which message carries them.
-UPDATE payment SET message = CAST(pick.one AS BIGINT) FROM pick WHERE payment.id = pick.id;
 
 -- name: lock_payments
 -- The picked payments, taken for ourselves in the order of their numbers.
@@ -86,8 +86,9 @@ VALUES (:payment, :approver, :decision, :sha256, :now_ms);
 -- How many orders were refused.
 SELECT COUNT(*) FROM refusal;
 
--- name: payment_days
--- The relationship and day of the picked payments.
+-- name: make_picked_ready!
+-- Let dispatch see the picked payments.
+INSERT INTO ready (payment, profile, day)
 SELECT payment.id, payment.profile, payment.settlement_day FROM pick JOIN payment ON payment.id = pick.id;
 
 -- name: add_references!
@@ -95,3 +96,7 @@ SELECT payment.id, payment.profile, payment.settlement_day FROM pick JOIN paymen
 INSERT INTO bank_reference (account, reference, payment)
 SELECT pick.one, pick.two, pick.id FROM pick WHERE true
 ON CONFLICT (account, reference) DO NOTHING;
+
+-- name: count_by_state
+-- Payments by state.
+SELECT state, '', COUNT(*) FROM payment GROUP BY state;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from pika import BasicProperties, frame, spec
@@ -62,7 +63,7 @@ def test_the_account_of_failures_is_no_header_of_the_publisher() -> None:
 
 def test_a_replay_forgets_the_failures_and_keeps_the_routing_key() -> None:
     """What is replayed has all its attempts before it."""
-    headers = {
+    headers: dict[str, Any] = {
         "jws": "e30",
         "x-attempts": 6,
         "x-reason": "no",

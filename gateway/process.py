@@ -1,0 +1,295 @@
+"""A process of the gateway: the workers of some roles, from start to a clean end.
+
+It waits for a database and a broker that are away, keeps the metrics fresh, and works until SIGTERM or SIGINT: then
+each worker finishes the batch in hand, and the process leaves with 0. A worker that dies of a defect ends the process
+with 1, so that whoever watches it (systemd, Kubernetes) starts it anew. Asked a second time, it leaves at once: every
+moment is one at which a process may die.
+
+    python -m gateway.process --config gateway.toml intake dispatch relay inbound
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import gc
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import structlog
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, wait_random_exponential
+
+from gateway import logs
+from gateway.app import ROLES, Gateway
+from gateway.bus.base import ORDERS_QUEUE
+from gateway.clock import SystemClock
+from gateway.config import DEFAULT_NAME, load
+from gateway.crash import crash_points
+from gateway.metrics import MetricsServer
+from gateway.service import Service
+from schemas.errors import ConfigurationError, Conflict, GatewayError, Unavailable
+
+POLLING = frozenset({"dispatch", "relay"})
+"""Roles that look into the database for work; the others wait at their queue."""
+REFRESH_S = 10.0
+"""How often the gauges are refreshed, and a broker that came back empty gets its queues."""
+START_S_MAX = 5.0
+"""Longest pause between two attempts to reach a server that is away at the start."""
+SLOTS_MAX = 1_000
+"""Processes of one home folder on one machine."""
+GARBAGE_THRESHOLD = 50_000
+"""New objects between two looks for cyclic garbage: a batch makes thousands of objects and hardly a cycle."""
+LEFT_AT_ONCE = 130
+"""Exit status of a process that was asked twice."""
+
+Refresh = Callable[[Gateway], None]
+"""Sets the gauges of ``gateway.metrics``; it is called on a thread of its own, and brings its own connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A process's name among those alive, and its number on this machine."""
+
+    instance: str
+    slot: int
+
+
+@contextmanager
+def place(home: Path, instance: str | None = None) -> Iterator[Place]:
+    """Give a name that no other live process of this home folder has, and few over time.
+
+    Each worker writes an audit stream of its own, named after role and instance. The name is the host's and the lowest
+    number whose file in ``<home>/run`` nobody has locked; the lock ends with the process, however that ends, and the
+    next one goes on with the same streams. Where host names change with each start (containers), name the instance.
+
+    Raises:
+        ConfigurationError: the folder cannot be written, or too many processes run.
+    """
+    if instance is not None:
+        yield Place(instance, 0)
+        return
+    folder = home / "run"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        slot, file = _free_slot(folder)
+    except OSError as error:
+        raise ConfigurationError(f"{folder}: {error.strerror}; make it writable, or name the instance") from error
+    with file:
+        yield Place(f"{socket.gethostname()}-{slot}", slot)
+
+
+def _free_slot(folder: Path) -> tuple[int, TextIO]:
+    """Return the lowest number that no process has, and the file whose lock keeps it."""
+    for slot in range(SLOTS_MAX):
+        file = (folder / f"{slot}.lock").open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            continue
+        return slot, file
+    raise ConfigurationError(f"{folder}: {SLOTS_MAX} processes run already")
+
+
+def serve(
+    gateway: Gateway,
+    roles: Sequence[str],
+    *,
+    instance: str | None = None,
+    refresh: Refresh | None = None,
+    stop: threading.Event | None = None,
+) -> int:
+    """Run the workers of these roles until the process is asked to stop; return its exit status.
+
+    Args:
+        gateway: the composition root; closed at the end.
+        roles: some of ``ROLES``.
+        instance: what tells this process's audit streams from those of others; None: see ``place``.
+        refresh: sets the gauges, every few seconds.
+        stop: ends the process; None: SIGTERM and SIGINT do.
+
+    Raises:
+        ConfigurationError: the configuration is such that no worker can be built.
+    """
+    if stop is None:
+        stop = threading.Event()
+        stop_on_signals(stop, gateway.log)
+    with closing(gateway), place(gateway.settings.home, instance) as here:
+        if not prepare(gateway, stop):
+            return 0
+        workers = [
+            (name, step, role in POLLING) for role in roles for name, step in gateway.workers(role, here.instance)
+        ]
+        service = Service(workers, gateway.log, stop, gateway.settings.workers.wait_s)
+        spare_the_collector()
+        with _metrics(gateway, service, here.slot), _care(gateway, service, refresh):
+            service.start()
+            gateway.log.info("gateway started", roles=list(roles), instance=here.instance)
+            stop.wait()
+            service.join()
+    gateway.log.info("gateway stopped", failed=service.failed)
+    return 1 if service.failed else 0
+
+
+def stop_on_signals(stop: threading.Event, log: Any) -> None:
+    """Let SIGTERM and SIGINT set the event, and leave at once when one comes again.
+
+    A thread waits for them, with the signals blocked everywhere else: a handler would run in the middle of whatever
+    the main thread does, also while it holds the event's own lock.
+    """
+    asked = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, asked)
+
+    def wait() -> None:
+        log.info("asked to stop: the batches in hand are finished first", signal=_next(asked))
+        stop.set()
+        log.warning("asked again: leaving at once", signal=_next(asked))
+        os._exit(LEFT_AT_ONCE)
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
+
+
+def _next(asked: set[signal.Signals]) -> str:
+    return signal.Signals(signal.sigwait(asked)).name
+
+
+def prepare(gateway: Gateway, stop: threading.Event) -> bool:
+    """Prepare database and broker, and wait for one that is away; return False when asked to stop meanwhile."""
+
+    def say(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        wait_s = round(state.upcoming_sleep, 2)
+        gateway.log.warning(
+            "waiting for a server to start", reason=str(error), attempt=state.attempt_number, wait_s=wait_s
+        )
+
+    again = Retrying(
+        retry=retry_if_exception_type((Unavailable, Conflict)),
+        wait=wait_random_exponential(multiplier=0.2, max=START_S_MAX),
+        stop=lambda _state: stop.is_set(),
+        sleep=sleep_using_event(stop),
+        before_sleep=say,
+        reraise=True,
+    )
+    try:
+        again(gateway.prepare)
+    except (Unavailable, Conflict):
+        return False
+    return not stop.is_set()
+
+
+def spare_the_collector() -> None:
+    """Take what is loaded by now out of the collector's sight, and let it look less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD, 20, 20)
+
+
+def readiness(gateway: Gateway, service: Service) -> list[str]:
+    """Return what keeps this process from working: the database, the broker, or what a worker waits for."""
+    reasons = service.waiting_for()
+    store = gateway.store.sibling()
+    try:
+        with store.transaction() as db:
+            db.all("list_accounts")
+    except GatewayError as error:
+        reasons.append(str(error))
+    finally:
+        store.close()
+    try:
+        gateway.bus.depth(ORDERS_QUEUE)
+    except GatewayError as error:
+        reasons.append(str(error))
+    return reasons
+
+
+@contextmanager
+def _metrics(gateway: Gateway, service: Service, slot: int) -> Iterator[None]:
+    """Serve metrics, health and readiness, each process of a machine on the port after the one before it."""
+    settings = gateway.settings.metrics
+    if not settings.port:
+        yield
+        return
+    port = settings.port + slot
+    try:
+        server = MetricsServer(
+            gateway.metrics, lambda: readiness(gateway, service), host=settings.host, port=port
+        )  # fmt: skip
+    except (OSError, OverflowError) as error:
+        text = (
+            f"metrics: cannot listen on {settings.host}:{port} ({error}); set [metrics] port or GATEWAY_METRICS__PORT"
+        )
+        raise ConfigurationError(text) from error
+    gateway.log.info("metrics served", host=server.host, port=server.port)
+    with server:
+        yield
+
+
+@contextmanager
+def _care(gateway: Gateway, service: Service, refresh: Refresh | None) -> Iterator[None]:
+    """Refresh the gauges, and declare the topology again while a worker waits: its broker may have come back empty."""
+
+    def look() -> None:
+        if service.waiting_for():
+            gateway.bus.declare(tuple(gateway.profiles))
+        if refresh is not None:
+            refresh(gateway)
+
+    def care() -> None:
+        while True:
+            try:
+                look()
+            except (Unavailable, Conflict) as error:
+                gateway.log.debug("not refreshed", reason=str(error))
+            except Exception:
+                gateway.log.exception("refreshing failed")
+            if service.stop.wait(REFRESH_S):
+                return
+
+    thread = threading.Thread(target=care, name="care", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        service.stop.set()
+        thread.join()
+
+
+def route_library_logs(log: Any) -> None:
+    """Send what modules without a logger of their own write (the bus) to this one, instead of standard output."""
+
+    def forward(_logger: Any, _method: str, event: structlog.typing.EventDict) -> tuple[tuple[Any], dict[str, Any]]:
+        return (event.pop("event"),), dict(event)
+
+    structlog.configure(processors=[forward], logger_factory=lambda *_: log, wrapper_class=structlog.BoundLogger)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a process from a configuration file; return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m gateway.process", description="Run workers of the gateway.")
+    parser.add_argument("--config", type=Path, default=Path(DEFAULT_NAME))
+    parser.add_argument("--instance", help="name of this process in the audit trail; chosen if left out")
+    parser.add_argument("roles", nargs="+", choices=ROLES, metavar="ROLE", help=", ".join(ROLES))
+    given = parser.parse_args(arguments)
+    try:
+        settings = load(given.config)
+        clock = SystemClock()
+        log = logs.create(clock, form=settings.logs.format, level=settings.logs.level)
+        route_library_logs(log)
+        gateway = Gateway(settings, log, clock, reach=crash_points(os.environ))
+        return serve(gateway, given.roles, instance=given.instance)
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

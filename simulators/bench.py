@@ -1,0 +1,373 @@
+"""``gateway bench``: how fast the whole pipeline is, beside the raw cost of the same work.
+
+Nothing is spared: every commit is durable, every publication is confirmed, the bank really verifies and answers. The
+simulated bank and the sender have their own time, which is reported apart. Figures with the machine they were measured
+on stand in docs/benchmarks.md; nothing in the test suite depends on a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Annotated, Any
+
+import structlog
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from adapters.profile import SHIPPED
+from gateway.app import Gateway, random_uetr
+from gateway.bus.base import ORDERS_QUEUE, Outgoing
+from gateway.clock import SystemClock
+from gateway.store import ledger
+from simulators import bench_floor, stage
+from simulators.bank_service import BankService
+from simulators.bench_workers import Processes, Threads, peak_memory_mb
+from simulators.government import Government, sign
+from simulators.stage import PROFILE, Stage
+
+app = typer.Typer(help="Measure the gateway beside its floor.", no_args_is_help=True)
+
+BATCH_LINES = 10_000
+"""Lines of one payroll batch in the benchmark; a larger N is more batches."""
+QUEUE_ORDERS_MAX = 20_000
+"""Orders that may wait in the queue: the sender holds back, so that the broker's memory is not what is measured."""
+STALLED_S = 120
+"""Without any progress for so long, the run has failed."""
+
+
+@dataclass
+class Run:
+    """What one run measured; seconds of the wall clock unless it says CPU."""
+
+    payments: int
+    seconds: float = 0.0
+    simulator_cpu_s: float = 0.0
+    sender_cpu_s: float = 0.0
+    stages: dict[str, float] = field(default_factory=dict)
+    memory_mb: dict[str, int] = field(default_factory=dict)
+
+
+@app.callback()
+def benchmarks() -> None:
+    """Measure the gateway beside its floor."""
+
+
+@app.command()
+def pipeline(
+    payments: Annotated[int, typer.Option(help="Payments from order to reconciled entry.", min=1)] = 50_000,
+    chunk: Annotated[int, typer.Option(help="Orders a message; 1: single orders.", min=1, max=1_000)] = 500,
+    embedded: Annotated[bool, typer.Option(help="SQLite and the in-process bus.")] = False,
+    database_url: Annotated[str, typer.Option(help="An empty PostgreSQL database; a private server if left out.")] = "",
+    bus_url: Annotated[str, typer.Option(help="An empty RabbitMQ vhost; a private server if left out.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Orders published, checked, stored, composed, signed, sent, answered, reconciled, posted, events published."""
+    with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder, _urls(embedded, database_url, bus_url) as urls:
+        made = _stage(Path(folder), *urls)
+        run = _pipeline(made, payments, chunk, embedded=embedded)
+        floor = bench_floor.measure(made, min(payments, 20_000), chunk)
+    floor_s = round(sum(floor.values()) * payments, 3)
+    result = {
+        "payments": payments,
+        "chunk": chunk,
+        "payments_per_s": round(payments / run.seconds),
+        "seconds": round(run.seconds, 2),
+        "stages": {name: round(value, 2) for name, value in run.stages.items()},
+        "simulator_s": round(run.simulator_cpu_s, 2),
+        "sender_s": round(run.sender_cpu_s, 2),
+        "peak_memory_mb": run.memory_mb,
+        "floor_s": floor_s,
+        "floor": {name: round(value * payments, 2) for name, value in floor.items()},
+        "floor_ratio": round(floor_s / run.seconds, 3),
+        "engine": "sqlite" if embedded else "postgresql",
+        "bus": "memory" if embedded else "rabbitmq",
+        "cpu": _cpu(),
+    }
+    if as_json:
+        typer.echo(json.dumps(result))
+    else:
+        _show(result)
+
+
+@app.command()
+def latency(
+    rate: Annotated[int, typer.Option(help="Single orders a second.", min=1)] = 100,
+    seconds: Annotated[int, typer.Option(help="For how long.", min=1)] = 20,
+    embedded: Annotated[bool, typer.Option(help="SQLite and the in-process bus.")] = False,
+    database_url: Annotated[str, typer.Option(help="An empty PostgreSQL database; a private server if left out.")] = "",
+    bus_url: Annotated[str, typer.Option(help="An empty RabbitMQ vhost; a private server if left out.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """From an order's publication to its message at the bank, for single orders at a steady rate."""
+    with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder, _urls(embedded, database_url, bus_url) as urls:
+        times_ms = sorted(_latency(_stage(Path(folder), *urls), rate, seconds, embedded=embedded))
+    result = {
+        "orders": len(times_ms),
+        "rate": rate,
+        **{f"p{share}_ms": round(times_ms[len(times_ms) * share // 100 - 1], 1) for share in (50, 95, 99)},
+        "max_ms": round(times_ms[-1], 1),
+        "engine": "sqlite" if embedded else "postgresql",
+        "bus": "memory" if embedded else "rabbitmq",
+        "cpu": _cpu(),
+    }
+    typer.echo(json.dumps(result) if as_json else "\n".join(f"{key:>8}  {value}" for key, value in result.items()))
+
+
+# --------------------------------------------------------------------------------------------------------- the runs
+
+
+@contextlib.contextmanager
+def _urls(embedded: bool, database_url: str, bus_url: str) -> Iterator[tuple[str | None, str]]:
+    """Give the addresses of database and broker; private servers where none are named."""
+    if embedded:
+        yield None, "memory://"
+        return
+    if database_url and bus_url:
+        yield database_url, bus_url
+        return
+    from simulators.servers import PostgresServer, RabbitServer, new_folder  # noqa: PLC0415 - only when needed
+
+    with PostgresServer(new_folder()) as postgres, RabbitServer(new_folder()) as rabbit:
+        yield database_url or postgres.fresh_database(), bus_url or rabbit.fresh_vhost()
+
+
+def _stage(home: Path, database_url: str | None, bus_url: str) -> Stage:
+    """Set up a country whose bank is open now, whatever day and hour it is."""
+    now = datetime.now(UTC)
+    calendar = {"working_days": (now.date(),)}
+    made = stage.set_up(
+        home, now - timedelta(days=30), database_url=database_url, bus_url=bus_url, calendar=calendar,
+        metrics={"port": 0}, logs={"level": "warning", "format": "json"},
+    )  # fmt: skip
+    return _always_open(made)
+
+
+def _always_open(made: Stage) -> Stage:
+    """Return the country with a bank that has no cut-off today, and sources that need no approval."""
+    folder = made.home / "profiles"
+    folder.mkdir()
+    text = (SHIPPED / f"{PROFILE}.toml").read_text(encoding="utf-8")
+    text = re.sub(r'^cut_off = "[0-9:]+"', 'cut_off = "23:59"', text, flags=re.MULTILINE)
+    text = re.sub(r'^time_zone = "[^"]+"', 'time_zone = "UTC"', text, flags=re.MULTILINE)
+    (folder / f"{PROFILE}.toml").write_text(text, encoding="utf-8")
+    limits = {"KHR": "9999999999999", "USD": "9999999999"}
+    sources = {k: v.model_copy(update={"approval_limits": limits}) for k, v in made.settings.sources.items()}
+    settings = made.settings.model_copy(update={"profiles_folder": folder, "sources": sources})
+    return replace(made, settings=settings)
+
+
+def _pipeline(made: Stage, payments: int, chunk: int, *, embedded: bool) -> Run:
+    """Run everything from the first order to the booked statement and the last event."""
+    log = structlog.get_logger()
+    clock = SystemClock()
+    gateway = made.gateway(clock, log, new_uetr=random_uetr)
+    gateway.prepare()
+    gateway.bus.bind_events("bench.events", "treasury.#")
+    events = gateway.bus.consumer("bench.events", 500)
+    bank = made.bank(gateway, clock.now, Random(1))  # noqa: S311 - a simulation
+    service = BankService(gateway.bus, PROFILE, bank, clock.now)
+    run = Run(payments)
+    stop = threading.Event()
+    watch = _Watch(gateway, payments)
+    workers = Threads(gateway) if embedded else Processes(made)
+    helpers = [
+        threading.Thread(target=_send, args=(gateway, made, payments, chunk, run), daemon=True),
+        threading.Thread(target=_bank, args=(service, stop, watch, clock), daemon=True),
+        threading.Thread(target=_listen, args=(events, stop), daemon=True),
+    ]
+    workers.start()
+    started_s = time.perf_counter()
+    for helper in helpers:
+        helper.start()
+    try:
+        watch.wait()
+        run.seconds = time.perf_counter() - started_s
+        run.stages = workers.cpu_s()
+        run.memory_mb = workers.memory_mb() | {"simulators" if not embedded else "all": peak_memory_mb()}
+    finally:
+        stop.set()
+        workers.stop()
+        for helper in helpers:
+            helper.join(10)
+    run.simulator_cpu_s = service.busy_s
+    with gateway.store.transaction() as db:
+        broken = list(ledger.verify(db))
+    if broken:
+        raise typer.Exit(_fail(f"the ledger does not verify: {broken[0]}"))
+    service.close()
+    gateway.close()
+    return run
+
+
+class _Watch:
+    """Knows when the day is done, from the database alone."""
+
+    def __init__(self, gateway: Gateway, payments: int) -> None:
+        self._gateway = gateway
+        self._payments = payments
+        self._store = gateway.store.sibling()
+        self.settled = threading.Event()
+
+    def wait(self) -> None:
+        """Wait until every payment is settled, reconciled, and every event is out."""
+        last, since = (0, 0), time.monotonic()
+        while True:
+            time.sleep(0.1)
+            with self._store.transaction() as db:
+                states = {row[0]: row[2] for row in db.all("count_by_state")}
+                entries = db.value("count_matched") or 0
+                waiting = sum(row[1] for row in db.all("outbox_state"))
+            settled = states.get("SETTLED", 0)
+            if settled >= self._payments:
+                self.settled.set()
+            if entries >= self._payments and not waiting:
+                return
+            if (settled, entries) != last:
+                last, since = (settled, entries), time.monotonic()
+            elif time.monotonic() - since > STALLED_S:
+                raise typer.Exit(_fail(f"no progress for {STALLED_S} s at {states}, {entries} entries"))
+
+
+def _send(gateway: Gateway, made: Stage, payments: int, chunk: int, run: Run) -> None:
+    """Publish the orders, never more ahead than the queue may hold."""
+    government = Government(Random(1), datetime.now(UTC).date())  # noqa: S311 - a simulation
+    publisher = gateway.bus.publisher()
+    window: list[Outgoing] = []
+    size = max(1, min(200, 5_000 // chunk))
+    started_s = time.thread_time()
+    for submission in _submissions(government, payments, chunk):
+        window.append(sign(submission, made.source_keys[submission.source]))
+        if len(window) >= size:
+            _publish(gateway, publisher.publish, window, chunk)
+            window = []
+    _publish(gateway, publisher.publish, window, chunk)
+    run.sender_cpu_s = time.thread_time() - started_s
+
+
+def _submissions(government: Government, payments: int, chunk: int) -> Iterator[Any]:
+    if chunk == 1:
+        yield from government.singles(government.suppliers(payments))
+        return
+    for start in range(0, payments, BATCH_LINES):
+        yield from government.payroll(min(BATCH_LINES, payments - start), chunk=chunk)
+
+
+def _publish(gateway: Gateway, publish: Callable[[list[Outgoing]], list[Any]], window: list[Outgoing], chunk: int) -> None:
+    while gateway.bus.depth(ORDERS_QUEUE) * chunk > QUEUE_ORDERS_MAX:
+        time.sleep(0.01)
+    while window:
+        window = [window[failed.index] for failed in publish(window)]
+
+
+def _bank(service: BankService, stop: threading.Event, watch: _Watch, clock: SystemClock) -> None:
+    """Answer until all is settled, then issue the day's statement."""
+    closed = False
+    while not stop.is_set():
+        service.step(0.05)
+        if not closed and watch.settled.is_set():
+            closed = True
+            service.end_of_day(clock.now().date())
+
+
+def _listen(events: Any, stop: threading.Event) -> None:
+    """Take the events as the source systems would."""
+    while not stop.is_set():
+        deliveries = events.receive(500, 0.2)
+        events.acknowledge(deliveries)
+
+
+def _latency(made: Stage, rate: int, seconds: int, *, embedded: bool) -> list[float]:
+    """Send single orders at a steady rate, and note when each is at the bank."""
+    clock = SystemClock()
+    gateway = made.gateway(clock, structlog.get_logger(), new_uetr=random_uetr)
+    gateway.prepare()
+    bank = made.bank(gateway, clock.now, Random(1))  # noqa: S311 - a simulation
+    arrived: dict[bytes, float] = {}
+    service = BankService(gateway.bus, PROFILE, bank, clock.now)
+    receive = bank.receive
+
+    def noting(document: bytes) -> list[bytes]:
+        now_s = time.perf_counter()
+        for part in document.split(b"<EndToEndId>")[1:]:
+            arrived[part.partition(b"<")[0]] = now_s
+        return receive(document)
+
+    bank.receive = noting  # type: ignore[method-assign]  # the one place that wants to know when, not what
+    workers = Threads(gateway) if embedded else Processes(made)
+    stop = threading.Event()
+    helper = threading.Thread(target=lambda: [service.step(0.01) for _ in iter(stop.is_set, True)], daemon=True)
+    workers.start()
+    helper.start()
+    time.sleep(2)
+    sent: dict[bytes, float] = {}
+    government = Government(Random(1), datetime.now(UTC).date())  # noqa: S311 - a simulation
+    publisher = gateway.bus.publisher()
+    begin_s = time.perf_counter()
+    for number, submission in enumerate(government.singles(government.suppliers(rate * seconds))):
+        while time.perf_counter() < begin_s + number / rate:
+            time.sleep(0.0005)
+        order = json.loads(submission.body)["order"]
+        sent[order["end_to_end_id"].encode()] = time.perf_counter()
+        publisher.publish([sign(submission, made.source_keys[submission.source])])
+    deadline_s = time.perf_counter() + 20
+    while len(arrived) < len(sent) and time.perf_counter() < deadline_s:
+        time.sleep(0.05)
+    stop.set()
+    workers.stop()
+    helper.join(5)
+    return [(arrived[key] - at) * 1_000 for key, at in sent.items() if key in arrived]
+
+
+# ------------------------------------------------------------------------------------------------------------ output
+
+
+def _cpu() -> str:
+    """Return the processor's name and how many of it there are."""
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        if names:
+            return f"{len(names)} x {names[0]}"
+    return platform.processor() or platform.machine()
+
+
+def _fail(text: str) -> int:
+    typer.echo(text, err=True)
+    return 1
+
+
+def _show(result: dict[str, Any]) -> None:
+    """Print the result for people."""
+    console = Console()
+    console.print(
+        f"[bold]{result['payments_per_s']:,} payments/s[/] ({result['payments']:,} in {result['seconds']} s, "
+        f"{result['engine']} + {result['bus']}, {result['cpu']})"
+    )
+    total = sum(result["stages"].values()) or 1
+    table = Table("stage", "CPU s", "share", "peak MB", box=None)
+    for name, cpu_s in result["stages"].items():
+        memory = result["peak_memory_mb"].get(name, "")
+        table.add_row(name, f"{cpu_s:.2f}", f"{100 * cpu_s / total:.0f} %", str(memory))
+    console.print(table)
+    apart = f"apart: simulated bank {result['simulator_s']} s, sender {result['sender_s']} s (CPU)"
+    console.print(apart, f"memory {result['peak_memory_mb']}", sep="; ")
+    parts = ", ".join(f"{name} {value}" for name, value in result["floor"].items())
+    console.print(f"floor {result['floor_s']} s ({parts}); floor / actual = {result['floor_ratio']}")
+
+
+if __name__ == "__main__":
+    app()
+
+

@@ -1,0 +1,116 @@
+"""The gateway's workers as the benchmark runs them: threads of one process, or processes of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from gateway.app import ROLES, Gateway, Step
+from gateway.service import Service
+from simulators.stage import Stage, write_configuration
+
+STOP_WITHIN_S = 20
+"""A worker that takes longer to finish the batch in hand is stuck."""
+
+
+def peak_memory_mb(pid: int | None = None) -> int:
+    """Return the largest resident size that a process has ever had, in MB."""
+    path = Path(f"/proc/{pid or 'self'}/status")
+    with contextlib.suppress(OSError):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) // 1024
+    return psutil.Process(pid).memory_info().rss // 2**20
+
+
+class _Timed:
+    """A worker whose CPU time is counted."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self.cpu_s = 0.0
+
+    def step(self, wait_s: float) -> int:
+        """Do the step, and count its CPU time."""
+        started_s = time.thread_time()
+        try:
+            return self._step.step(wait_s)
+        finally:
+            self.cpu_s += time.thread_time() - started_s
+
+
+class Threads:
+    """All workers in this process, as ``gateway serve`` runs them."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        gc.freeze()
+        gc.set_threshold(200_000, 20, 100)
+        found = [(role, worker) for role in ROLES for worker in gateway.workers(role, "bench")]
+        self._timed = {role: _Timed(worker) for role, (_, worker) in found}
+        workers = [(name, self._timed[role], role in ("dispatch", "relay")) for role, (name, _) in found]
+        self._service = Service(workers, gateway.log)
+
+    def start(self) -> None:
+        """Start every thread."""
+        self._service.start()
+
+    def stop(self) -> None:
+        """Let every worker finish the batch in hand."""
+        self._service.stop.set()
+        self._service.join()
+
+    def cpu_s(self) -> dict[str, float]:
+        """Return the CPU seconds of each role."""
+        return {role: timed.cpu_s for role, timed in self._timed.items()}
+
+    def memory_mb(self) -> dict[str, int]:
+        """Return nothing: the process as a whole is measured."""
+        return {}
+
+
+class Processes:
+    """One process a role, as in production, from a configuration file."""
+
+    def __init__(self, made: Stage) -> None:
+        self._configuration = write_configuration(made)
+        days = [day.isoformat() for day in made.settings.calendar.working_days]
+        self._environment = os.environ | {
+            "GATEWAY_PROFILES_FOLDER": str(made.settings.profile_folder),
+            "GATEWAY_CALENDAR__WORKING_DAYS": json.dumps(days),
+            "GATEWAY_METRICS__PORT": "0",
+            "GATEWAY_LOGS__LEVEL": "warning",
+        }
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self) -> None:
+        """Start a process for each role."""
+        for role in ROLES:
+            command = [sys.executable, "-m", "gateway.process", "--config", str(self._configuration), role]
+            self._processes[role] = subprocess.Popen(command, env=self._environment)  # noqa: S603 - our own module
+
+    def stop(self) -> None:
+        """Let every worker finish the batch in hand."""
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            process.wait(STOP_WITHIN_S)
+
+    def cpu_s(self) -> dict[str, float]:
+        """Return the CPU seconds of each role's process."""
+        found = {}
+        for role, process in self._processes.items():
+            times = psutil.Process(process.pid).cpu_times()
+            found[role] = times.user + times.system
+        return found
+
+    def memory_mb(self) -> dict[str, int]:
+        """Return the largest resident size of each role's process."""
+        return {role: peak_memory_mb(process.pid) for role, process in self._processes.items()}

@@ -18,6 +18,7 @@ from lxml import etree
 from gateway.app import Gateway, random_uetr
 from gateway.bus.base import ORDERS_EXCHANGE, Outgoing
 from gateway.clock import SystemClock
+from gateway.core.batching import parcels
 from gateway.core.lifecycle import State
 from gateway.store.session import Store
 from gateway.store.sqlite import SqliteStore
@@ -84,12 +85,12 @@ def _xml(gateway: Gateway, made: Stage, payments: list[Payment]) -> float:
     profile, key = gateway.profiles[PROFILE], made.bank_key
     now = datetime.now(UTC)
     started_s = time.perf_counter()
-    for start in range(0, len(payments), MESSAGE):
+    for parcel in parcels(((payment, now.date()) for payment in payments), MESSAGE):
         group = pacs008.Group(
-            f"FLOOR-{start}", now, "CLRG", profile.message.clearing_system, now.date(), profile.own_bic,
-            profile.bank_bic,
+            f"FLOOR-{parcel.payments[0].payment_id}", now, "CLRG", profile.message.clearing_system, now.date(),
+            profile.own_bic, profile.bank_bic,
         )  # fmt: skip
-        document = pacs008.build(group, payments[start : start + MESSAGE])
+        document = pacs008.build(group, parcel.payments)
         xml.validate(document, pacs008.DEFINITION)
         key.sign(hashlib.sha256(etree.tostring(document, method="c14n", exclusive=True, with_comments=False)).digest())
     return time.perf_counter() - started_s

@@ -17,6 +17,8 @@ from gateway.app import ROLES, Gateway, Step
 from gateway.service import Service
 from simulators.stage import Stage, write_configuration
 
+START_S = 4
+"""What a process needs until it works; that is not part of the throughput."""
 STOP_WITHIN_S = 20
 """A worker that takes longer to finish the batch in hand is stuck."""
 
@@ -95,6 +97,7 @@ class Processes:
         for role in ROLES:
             command = [sys.executable, "-m", "gateway.process", "--config", str(self._configuration), role]
             self._processes[role] = subprocess.Popen(command, env=self._environment)  # noqa: S603 - our own module
+        time.sleep(START_S)
 
     def stop(self) -> None:
         """Let every worker finish the batch in hand."""

@@ -11,9 +11,9 @@ import json
 import shutil
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from itertools import islice
 from pathlib import Path
@@ -27,7 +27,7 @@ from gateway import logs
 from gateway.app import ROLES, Gateway
 from gateway.clock import ManualClock, SystemClock
 from gateway.core.lifecycle import State
-from gateway.operations.approvals import decide, proposal
+from gateway.operations.approvals import Choice, decide, proposal
 from gateway.operations.operator import Operator
 from gateway.operations.resolutions import Order as Resolve
 from gateway.operations.resolutions import Way, resolve
@@ -36,7 +36,7 @@ from schemas.model.money import Money
 from simulators import demo_report, demo_view
 from simulators.bank_service import BankService
 from simulators.behaviour import Behaviour
-from simulators.demo_report import Report, Standing
+from simulators.demo_report import Cash, Report, Standing
 from simulators.demo_view import Watcher
 from simulators.government import Government, Submission, sign
 from simulators.names import PEOPLE, PHNOM_PENH, PROVINCES
@@ -153,6 +153,16 @@ class Day:
             self._until(day, time(17))
             self._bank_closes(day)
 
+    def disagreements(self, cash: Sequence[Cash]) -> Iterator[str]:
+        """Yield a sentence for each thing that the bank's own books say otherwise; nothing when they agree."""
+        for one in cash:
+            balance = self.bank.balance(one.account)
+            if balance != one.ledger:
+                yield f"account {one.account}: the bank has {balance}, the ledger {one.ledger}"
+        for uetr, times in self.bank.settlements.items():
+            if times > 1:
+                yield f"payment {uetr} was paid {times} times"
+
     def close(self) -> None:
         """Close what the day has opened."""
         self._service.close()
@@ -163,13 +173,11 @@ class Day:
     def _orders_come(self) -> None:
         """Let payroll and FMIS send their messages, some a minute, while the gateway works."""
         plan = self._plan
-        chunks = -(-plan.lines // CHUNK)
-        self._say(
-            f"{_many(plan.lines, 'payroll line')} in {_many(chunks, 'chunk')} and {_many(plan.orders, 'supplier order')}"
-        )
-        for submissions, orders in self._post():
+        chunks, orders = _many(-(-plan.lines // CHUNK), "chunk"), _many(plan.orders, "supplier order")
+        self._say(f"{_many(plan.lines, 'payroll line')} in {chunks} and {orders}")
+        for submissions, count in self._post():
             self._publisher.publish([sign(item, self._stage.source_keys[item.source]) for item in submissions])
-            self.sent += orders
+            self.sent += count
             self._clock.advance(timedelta(minutes=1))
             self._work()
         now = self._standing()
@@ -197,8 +205,8 @@ class Day:
         decided = held[: max(0, len(held) - LEFT)]
         operator = Operator(self._gateway.store, self._clock, APPROVER)
         for position, seen in enumerate(decided):
-            choice, reason = ("decline", "no contract on file") if position == DECLINED else ("approve", "")
-            decide(operator, str(seen.payment.id), choice, seen.sha256, reason)
+            choice: Choice = "decline" if position == DECLINED else "approve"
+            decide(operator, str(seen.payment.id), choice, seen.sha256, "no contract on file")
         if held:
             declined = int(len(decided) > DECLINED)
             self._say(
@@ -213,10 +221,12 @@ class Day:
             found = db.all("list_exceptions", state="open", kind="unmatched_credit", count=demo_report.EVERYTHING)
         known = found[: max(0, len(found) - LEFT)]
         operator = Operator(self._gateway.store, self._clock, OFFICER)
+        order = Resolve(Way.RECEIPT, "a tax receipt, says the tax office", source="fmis")
         for row in known:
-            resolve(operator, row[0], Resolve(Way.RECEIPT, "a tax receipt, as the taxpayer's office says", source="fmis"))
+            resolve(operator, row[0], order)
         if found:
-            self._say(f"an officer recognises {_many(len(known), 'tax receipt')}, leaves {len(found) - len(known)} to you")
+            left = len(found) - len(known)
+            self._say(f"an officer recognises {_many(len(known), 'tax receipt')}, leaves {left} to you")
 
     def _taxes_come(self, count: int) -> None:
         """Let taxpayers pay into our accounts: no order of ours explains that money."""
@@ -245,8 +255,9 @@ class Day:
         self._work()
         now = self._standing()
         back = now.states.get(State.RETURNED, 0)
-        told = f"statements of {len(OPENINGS)} accounts: {now.entries - before.entries:,} entries reconciled"
+        told = f"statements: {now.entries - before.entries:,} entries reconciled"
         self._say(told if day == DAY else f"{told}; {_many(back, 'payment')} came back so far")
+        self._notice_doubt()
 
     # ------------------------------------------------------------------------------------------------ making it go
 
@@ -266,7 +277,7 @@ class Day:
         if doubt > self._in_doubt:
             self._say(f"no answer for {_many(doubt, 'payment')}: in doubt, and the same bytes are sent again")
         elif self._in_doubt and not doubt:
-            self._say("the bank has answered: nothing is in doubt, nothing was paid twice")
+            self._say("nothing is in doubt any more, and nothing was paid twice")
         self._in_doubt = doubt
 
     def _work(self) -> None:
@@ -321,8 +332,9 @@ def run(plan: Plan, home: Path, watcher: Watcher) -> Report:
         with closing(gateway), closing(Day(plan, stage, gateway, clock, watcher)) as day:
             day.run()
             with gateway.store.transaction() as db:
-                elapsed_s = real.monotonic_s() - started
-                return demo_report.read(db, seed=plan.seed, sent=day.sent, elapsed_s=elapsed_s)
+                report = demo_report.read(db, seed=plan.seed, sent=day.sent)
+            faults = list(day.disagreements(report.cash))
+            return replace(report, bank_faults=faults, seconds=round(real.monotonic_s() - started, 2))
 
 
 def prepare_folder(home: Path) -> None:

@@ -36,7 +36,6 @@ class Report:
     """The outcome of a demonstration.
 
     Attributes:
-        seconds: how long it took, without the time that the simulated clock pretended.
         orders: state -> orders in it at the end, in the order of the lifecycle.
         amounts: (state, currency) -> minor units.
         refused: reason code -> orders that the gateway refused; an order counts under its first reason.
@@ -47,11 +46,12 @@ class Report:
         resolved: exceptions that were opened and have closed by themselves.
         statements: statements of the bank that were booked.
         ledger_faults, audit_faults: what the two proofs found wrong, a sentence each.
+        bank_faults: what the bank's own books say otherwise.
+        seconds: how long it took, not on the simulated clock.
         examples: state (or ``exception``) -> an order id (or an exception's number) to look at.
     """
 
     seed: int
-    seconds: float
     orders: Mapping[str, int]
     amounts: Mapping[tuple[str, str], int]
     refused: Mapping[str, int]
@@ -65,11 +65,14 @@ class Report:
     ledger_faults: Sequence[str]
     audit_faults: Sequence[str]
     examples: Mapping[str, str]
+    bank_faults: Sequence[str] = ()
+    seconds: float = 0.0
 
     @property
     def proved(self) -> bool:
-        """Whether ledger and audit trail are whole and every cash account equals its statement."""
-        return not self.ledger_faults and not self.audit_faults and all(cash.equal for cash in self.cash)
+        """Whether ledger and audit trail are whole, and all cash is what the statement and the bank's books say."""
+        faults = (*self.ledger_faults, *self.audit_faults, *self.bank_faults)
+        return not faults and all(cash.equal for cash in self.cash)
 
     def as_object(self) -> dict[str, Any]:
         """Return what ``--json`` prints; amounts are decimal texts, for JSON numbers are floats to many readers."""
@@ -146,14 +149,13 @@ def standing(db: Session) -> Standing:
     return Standing(states, int(db.value("count_refusals")), sum(booked))
 
 
-def read(db: Session, *, seed: int, sent: int, elapsed_s: float) -> Report:
+def read(db: Session, *, seed: int, sent: int) -> Report:
     """Read the outcome from the store.
 
     Args:
         db: an open transaction.
         seed: what the demonstration was made from.
         sent: orders that the source systems sent, repeated ones as well.
-        elapsed_s: how long it took.
     """
     orders: Counter[str] = Counter()
     amounts: dict[tuple[str, str], int] = {}
@@ -166,7 +168,6 @@ def read(db: Session, *, seed: int, sent: int, elapsed_s: float) -> Report:
     found = db.all("count_exceptions")
     return Report(
         seed=seed,
-        seconds=round(elapsed_s, 2),
         orders={state.value: orders[state] for state in State if orders[state]},
         amounts=amounts,
         refused=_by_count(refused),

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group
 from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
@@ -42,8 +42,10 @@ MEANINGS = {
     State.REJECTED: "by the bank",
     State.SETTLED: "paid",
     State.RETURNED: "paid, and came back",
+    State.CANCEL_REQUESTED: "recalled, no answer yet",
     State.CANCELLED: "declined",
 }
+REPEATED = "came twice, taken once"
 TO_DO = {
     "unmatched_credit": "find out who paid: a receipt, a return, a mistake",
     "unmatched_debit": "ask the bank what it took: a charge, or a mistake of theirs",
@@ -115,7 +117,7 @@ class Teller:
         for name, (done, total) in steps.items():
             if name not in self._tasks:
                 self._tasks[name] = self._bars.add_task(name)
-            self._bars.update(self._tasks[name], completed=done, total=total or None)
+            self._bars.update(self._tasks[name], completed=done, total=total or 1)
 
 
 @contextmanager
@@ -143,7 +145,8 @@ def show(console: Console, report: Report, home: Path) -> None:
     if report.refused or report.rejected or report.returned:
         parts.insert(1, _reasons(report))
     for part in parts:
-        console.print(Padding(part, (1, 0, 0, 2), expand=False), width=_width(console))
+        console.print()
+        console.print(Padding(part, (0, 0, 0, 2), expand=False), width=_width(console))
     console.print(Text("\n  What to look at next", style="bold"))
     for command, said in _next(report, home):
         line = Text.assemble("  ", (f"{command:<{COMMAND_WIDTH}}" if said else command, "cyan"), (said, "dim"))
@@ -171,10 +174,12 @@ def _orders(report: Report) -> Group:
     currencies = sorted({currency for _, currency in report.amounts})
     table = _table(("state", False), ("orders", True), *((currency, True) for currency in currencies), ("", False))
     for name, count in report.orders.items():
+        state = State(name)
         amounts = [_amount(report.amounts.get((name, currency)), currency) for currency in currencies]
-        table.add_row(Text(name, style=_colour(State(name))), f"{count:,}", *amounts, Text(MEANINGS.get(State(name), ""), style="dim"))
+        table.add_row(Text(name, style=_colour(state)), f"{count:,}", *amounts, Text(MEANINGS[state], style="dim"))
     if report.repeated:
-        table.add_row(Text("(repeated)", style="dim"), f"{report.repeated:,}", *("" for _ in currencies), Text("came twice, taken once", style="dim"))
+        blanks = [""] * len(currencies)
+        table.add_row(Text("(repeated)", style="dim"), f"{report.repeated:,}", *blanks, Text(REPEATED, style="dim"))
     return _titled("Orders", table)
 
 
@@ -185,7 +190,7 @@ def _colour(state: State) -> str:
 
 
 def _reasons(report: Report) -> Group:
-    table = _table(("by", False), ("code", False), ("orders", True), ("meaning", False))
+    table = _table(("", False), ("code", False), ("orders", True), ("meaning", False))
     groups = (("refused", report.refused), ("rejected", report.rejected), ("returned", report.returned))
     for name, counts in groups:
         for position, (code, count) in enumerate(counts.items()):
@@ -217,7 +222,8 @@ def _exceptions(report: Report) -> Group:
 def _proofs(report: Report) -> Group:
     ledger = _proof("ledger verified", "statements add up, every transfer has one cause", report.ledger_faults)
     audit = _proof("audit verified", "no row of the hash chains was edited, deleted or moved", report.audit_faults)
-    return Group(Text("Proofs", style="bold"), *ledger, *audit)
+    bank = _proof("bank agrees", "its own books have these balances, and no payment twice", report.bank_faults)
+    return Group(Text("Proofs", style="bold"), *ledger, *audit, *bank)
 
 
 def _proof(name: str, meaning: str, faults: Sequence[str]) -> list[Text]:

@@ -78,7 +78,8 @@ def proposal(db: Session, key: str) -> Proposal:
         )
     order = order_of_json(body)
     _compare(found, order)
-    return Proposal(found, order, digest, tuple(db.all("payment_approvals", id=found.id)))  # type: ignore[arg-type]  # rows of four
+    earlier = tuple((row[0], row[1], row[2], row[3]) for row in db.all("payment_approvals", id=found.id))
+    return Proposal(found, order, digest, earlier)
 
 
 def decide(operator: Operator, key: str, choice: Choice, digest: str, reason: str = "") -> Decision:
@@ -135,17 +136,17 @@ def _may_decide(db: Session, user: str, found: Found, choice: Choice, digest: st
     except OperationRefused:
         if choice == "approve":
             raise
-        expected, maker, earlier = found.content_sha256, "", tuple(db.all("payment_approvals", id=found.id))
+        expected, maker = found.content_sha256, ""
     else:
-        expected, maker, earlier = seen.sha256, seen.order.maker, seen.earlier
+        expected, maker = seen.sha256, seen.order.maker
     if len(digest) != HASH_CHARACTERS or not hmac.compare_digest(digest.encode(), expected.encode()):
         raise OperationRefused(
             f"payment {found.id}: that is not the SHA-256 of what is to be decided; look at it again: "
             f"gateway payments show {found.id}"
         )
-    if choice == "approve" and not is_independent(user, maker):
-        raise OperationRefused(f"{user} made the order of payment {found.id}; someone else must approve it")
-    if any(not is_independent(user, row[0]) for row in earlier):
+    if not is_independent(user, maker):
+        raise OperationRefused(f"{user} made the order of payment {found.id}; someone else must {choice} it")
+    if any(not is_independent(user, row[0]) for row in db.all("payment_approvals", id=found.id)):
         raise OperationRefused(f"{user} has decided over payment {found.id} before; someone else must do so now")
     return expected
 

@@ -82,6 +82,4 @@ def _rows(db: Session, key: str) -> list[Row]:
 
 
 def _found(row: Row) -> Found:
-    return Found(
-        row[0], State(row[1]), *row[3:10], Money(row[10], row[11]), *row[12:19]
-    )  # fmt: skip
+    return Found(*(row[0], State(row[1]), *row[3:10], Money(row[10], row[11]), *row[12:19]))

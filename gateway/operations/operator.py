@@ -57,7 +57,8 @@ class Operator:
     def act(self, work: Callable[[Session, Trail], _Result]) -> _Result:
         """Do something in one transaction; when a worker was first, do it again on what it left."""
         again = Retrying(retry=retry_if_exception_type(Conflict), stop=stop_after_attempt(ATTEMPTS_MAX), reraise=True)
-        return again(self._once, work)
+        result: _Result = again(self._once, work)
+        return result
 
     def _once(self, work: Callable[[Session, Trail], _Result]) -> _Result:
         with self.store.transaction() as db:

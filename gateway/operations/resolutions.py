@@ -1,12 +1,12 @@
 """Exceptions, resolved by a person: correcting transfers out of suspense, never an edit of what was posted.
 
-    way       for                                posts
-    charge    an entry in suspense               suspense -> charges: the bank took (or gave back) a fee
-    receipt   money that came in                 suspense -> receipts:<source>: a source expected it
-    return    money that came in                 suspense -> returned: money came back that no payment of ours explains
-    match     an entry in suspense               suspend reversed; the entry settles or returns the payment it belongs to
-    leave     what is in suspense                nothing: explained, and the money waits there (for the bank's correction)
-    close     what has nothing in suspense       nothing: somebody has seen to it
+    way       for                             posts
+    charge    an entry in suspense            suspense -> charges: the bank took (or gave back) a fee
+    receipt   money that came in              suspense -> receipts:<source>: a source expected it
+    return    money that came in              suspense -> returned: it came back, and no payment of ours explains it
+    match     an entry in suspense            suspend reversed; the entry settles or returns the payment it belongs to
+    leave     what is in suspense             nothing: explained, and the money waits there, say for a correction
+    close     what has nothing in suspense    nothing: somebody has seen to it
 
 What was left in suspense can be resolved another way later; what was taken out of it cannot be taken out again.
 """
@@ -211,7 +211,7 @@ def _why_not(found: Case, way: Way) -> str:
         said = "the money left our account"
     else:
         said = "it holds money in suspense" if found.state == "open" else "its money was left in suspense already"
-    return f"exception {found.id} ({found.kind}) cannot be resolved as {way}: {said}. What it can be resolved as: {ways}"
+    return f"exception {found.id} ({found.kind}) cannot be resolved as {way}: {said}. Open to it: {ways}"
 
 
 def _against(entry: Suspended, order: Order) -> str:

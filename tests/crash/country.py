@@ -40,6 +40,8 @@ from simulators.stage import OPENINGS, PASSPHRASE, PROFILE, Stage, set_up
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
 """How long a test waits for what must come; nothing measures it."""
+STARTED = "gateway started"
+"""What a process logs when it works; before that, it has not even asked for the signals."""
 STEP_S = 0.02
 """How long the bank waits for a message before the test looks around."""
 LEASE_S = 5
@@ -175,6 +177,7 @@ class Country:
     def stop(self) -> None:
         """Ask every process that runs to stop, and see that each leaves well."""
         running = [process for process in self.processes if process.popen.poll() is None]
+        self.run(lambda: all(process.says(STARTED) for process in running), "every process has started")
         for process in running:
             process.terminate()
         for process in running:

@@ -152,9 +152,9 @@ class Desk:
         """Return (account, reference, amount) of every entry that is posted, with how often it is."""
         with self.gateway.store.transaction() as db:
             rows = db.connection.execute(
-                "SELECT entry.account, entry.servicer_reference, transfer.amount_minor, transfer.debit,"
-                " transfer.credit, entry.currency, transfer.currency FROM transfer JOIN entry ON entry.id = transfer.subject"
-                " WHERE transfer.cause IN ('suspend', 'charge')"
+                "SELECT e.account, e.servicer_reference, t.amount_minor, t.debit, t.credit, e.currency, t.currency"
+                " FROM transfer t JOIN entry e ON e.id = t.subject"
+                " WHERE t.cause IN ('suspend', 'charge')"
             ).fetchall()
         found: Counter[tuple[str, str, int]] = Counter()
         for account, reference, amount, debit, credit, currency, posted_in in rows:

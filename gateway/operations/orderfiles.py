@@ -1,0 +1,211 @@
+"""Files of payment orders: NDJSON (an order a line), JSON (one order or a list) and CSV, read line by line.
+
+A CSV file's first line names the columns by the order's own paths: ``order_id``, ``creditor.name``,
+``creditor_account.number``, ``creditor.address.town``, ``remittance.unstructured`` (lines separated by ``|``). What an
+order has to hold is the order contract's business, not this file's: a good line is one that is an object.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, get_args, get_origin
+
+from pydantic import BaseModel
+
+from schemas.errors import InputError, OrderMessageRefused
+from schemas.orders import Order
+
+JSON_BYTES_MAX: Final = 64 * 1024 * 1024
+"""A JSON list is read whole; a larger file is NDJSON or CSV, which are read line by line."""
+LINE_CHARACTERS_MAX: Final = 1_000_000
+FORMATS: Final = {".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json", ".csv": "csv"}
+LIST_SEPARATOR: Final = "|"
+_NESTED_LEFT_OUT: Final = frozenset({"charges"})
+"""A list of objects has no place in a column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One order of a file: where it stands, and the order or why there is none."""
+
+    number: int
+    order: Mapping[str, Any] | None
+    error: InputError | None = None
+
+    @property
+    def order_id(self) -> str:
+        """The order's own id, as far as it can be read."""
+        return str((self.order or {}).get("order_id", ""))[:80]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFile:
+    """A file of orders that can be read again and again."""
+
+    path: Path
+    form: str
+    size: int
+    sha256: str
+
+    def lines(self) -> Iterator[Line]:
+        """Yield the orders in the file's order.
+
+        Raises:
+            OrderMessageRefused: the file as a whole cannot be read; a bad line is only a bad ``Line``.
+        """
+        try:
+            yield from {"ndjson": _ndjson, "json": _json, "csv": _csv}[self.form](self.path)
+        except UnicodeDecodeError as error:
+            text = f"{self.path.name} is not UTF-8 text ({error.reason})"
+            raise OrderMessageRefused(text, code="FF02", path=f"byte {error.start}") from error
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+
+
+def open_file(path: Path, form: str | None = None) -> OrderFile:
+    """Look at a file of orders.
+
+    Args:
+        path: the file; its name's ending says what it is.
+        form: ``ndjson``, ``json`` or ``csv`` where the ending does not.
+
+    Raises:
+        OrderMessageRefused: it cannot be read, or is none of the three.
+    """
+    chosen = form or FORMATS.get(path.suffix.lower(), "")
+    if chosen not in FORMATS.values():
+        text = f"{path.name}: name the file *.ndjson, *.json or *.csv, or say --format"
+        raise OrderMessageRefused(text, code="FF02")
+    digest = sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        size = path.stat().st_size
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return OrderFile(path, chosen, size, digest.hexdigest())
+
+
+def _unreadable(path: Path, error: OSError) -> OrderMessageRefused:
+    return OrderMessageRefused(f"{path} cannot be read: {error.strerror or error}", code="FF02")
+
+
+def _ndjson(path: Path) -> Iterator[Line]:
+    with path.open(encoding="utf-8-sig") as file:
+        number = 0
+        while text := file.readline(LINE_CHARACTERS_MAX):
+            number += 1
+            if len(text) >= LINE_CHARACTERS_MAX:
+                said = f"the line is longer than {LINE_CHARACTERS_MAX} characters; is this NDJSON?"
+                raise OrderMessageRefused(said, code="FF01", path=f"line {number}")
+            if text.strip():
+                yield _parsed(number, text)
+
+
+def _parsed(number: int, text: str) -> Line:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        said = f"not JSON: {error}" if isinstance(error, ValueError) else "not JSON: nested too deeply"
+        return Line(number, None, OrderMessageRefused(said, code="FF02", path=f"line {number}"))
+    return _object(number, found, f"line {number}")
+
+
+def _object(number: int, found: Any, path: str) -> Line:
+    if not isinstance(found, dict):
+        return Line(number, None, OrderMessageRefused("not a JSON object", code="FF02", path=path))
+    if "version" in found and ("order" in found or "orders" in found):
+        text = "this is a whole message; a file for submit holds orders, and the envelope is made here"
+        return Line(number, None, OrderMessageRefused(text, code="FF02", path=path))
+    return Line(number, found)
+
+
+def _json(path: Path) -> Iterator[Line]:
+    if path.stat().st_size > JSON_BYTES_MAX:
+        text = f"{path.name} is larger than {JSON_BYTES_MAX} bytes; write it as NDJSON, an order a line"
+        raise OrderMessageRefused(text, code="FF01")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise OrderMessageRefused(f"{path.name} is not JSON: {error}", code="FF02") from error
+    orders = found if isinstance(found, list) else [found]
+    for number, order in enumerate(orders, 1):
+        yield _object(number, order, f"order {number}")
+
+
+# ---------------------------------------------------------------------------------------------------------------- CSV
+
+
+def columns(model: type[BaseModel] = Order, prefix: str = "") -> dict[str, bool]:
+    """Return the columns that a CSV file may have, by path; True where a value is a list."""
+    found: dict[str, bool] = {}
+    for name, field in model.model_fields.items():
+        path, kind = f"{prefix}{name}", _plain(field.annotation)
+        if name in _NESTED_LEFT_OUT:
+            continue
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found |= columns(kind, f"{path}.")
+        else:
+            found[path] = get_origin(kind) is list
+    return found
+
+
+def _plain(annotation: Any) -> Any:
+    """Return the type behind ``X | None``."""
+    inner = [one for one in get_args(annotation) if one is not type(None)]
+    return inner[0] if get_origin(annotation) is not list and len(inner) == 1 else annotation
+
+
+def _csv(path: Path) -> Iterator[Line]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        first = file.readline(LINE_CHARACTERS_MAX)
+        file.seek(0)
+        delimiter = max(",;\t", key=first.count)
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        try:
+            header = [name.strip() for name in next(reader, [])]
+            known = columns()
+            _check_header(header, known)
+            for row in reader:
+                if any(cell.strip() for cell in row):
+                    yield _row(reader.line_num, header, row, known)
+        except csv.Error as error:
+            raise OrderMessageRefused(f"not CSV: {error}", code="FF02", path=f"line {reader.line_num}") from error
+
+
+def _check_header(header: list[str], known: Mapping[str, bool]) -> None:
+    """Refuse a header with a column that nobody would read: a misspelt one would be lost silently."""
+    unknown = [name for name in header if name not in known]
+    twice = sorted({name for name in header if header.count(name) > 1})
+    required = [name for name, field in Order.model_fields.items() if field.is_required()]
+    missing = [name for name in required if not any(one == name or one.startswith(f"{name}.") for one in header)]
+    for names, said in ((unknown, "unknown columns"), (twice, "columns that stand twice"), (missing, "missing")):
+        if names:
+            listed = ", ".join(name[:40] or "(no name)" for name in names[:10])
+            text = f"the header has {said}: {listed}" if names is not missing else f"the header lacks: {listed}"
+            raise OrderMessageRefused(f"{text}; columns: {', '.join(known)}", code="FF02", path="line 1")
+
+
+def _row(number: int, header: list[str], row: list[str], known: Mapping[str, bool]) -> Line:
+    if len(row) != len(header):
+        text = f"{len(row)} cells, the header has {len(header)}"
+        return Line(number, None, OrderMessageRefused(text, code="FF02", path=f"line {number}"))
+    order: dict[str, Any] = {}
+    for name, cell in zip(header, row, strict=True):
+        if not cell.strip():
+            continue
+        *parents, last = name.split(".")
+        place = order
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        text = cell.strip()
+        place[last] = [part.strip() for part in text.split(LIST_SEPARATOR)] if known[name] else text
+    return Line(number, order)

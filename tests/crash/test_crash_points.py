@@ -1,0 +1,55 @@
+"""A worker process is killed at each crash point in turn, and nothing is lost and nothing paid twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.app import ROLES
+from simulators.behaviour import Behaviour
+from tests.crash.country import Country
+from tests.crash.points import all_points, points_of
+
+POINTS = all_points()
+CHASED = "dispatch.chased"
+SILENT: dict[str, Any] = {"behaviour": Behaviour(silent=1.0, rejections={"AC04": 0.1}), "in_doubt_after_s": 1}
+"""A bank that says nothing until it is asked again: what it takes to have a message chased."""
+
+
+def test_the_points_are_found() -> None:
+    """Each role has points, and those of a name with a parameter in it are all there."""
+    assert {point.partition(".")[0] for point in POINTS} == set(ROLES)
+    assert {"relay.bank_published", "relay.event_published", "intake.committed", CHASED} <= set(POINTS)
+
+
+def test_a_point_that_cannot_be_read_from_the_source_is_an_error() -> None:
+    """A point that the collection overlooked would never be tested."""
+    with pytest.raises(ValueError, match="cannot be read"):
+        list(points_of("def f(self, x):\n    self.reach(x)\n"))
+    with pytest.raises(ValueError, match="nobody calls"):
+        list(points_of("def f(self, x):\n    self.reach(f'a.{x}')\n"))
+
+
+@pytest.mark.slow
+@pytest.mark.servers
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_loses_nothing_and_pays_nothing_twice(
+    point: str, found: Callable[..., Country], tmp_path: Path
+) -> None:
+    """Orders of a batch in chunks and single ones go through a whole day, with one worker killed and started again."""
+    country = found(**SILENT if point == CHASED else {})
+    mark, victim_role = tmp_path / "fired", point.partition(".")[0]
+    country.send_some(lines=60, singles=20, bad=3, chunk=20)
+    for role in ROLES:
+        if role != victim_role:
+            country.start(role)
+    victim = country.start(victim_role, crash_at=f"{point}:1", mark=mark)
+    country.run(lambda: country.restarted(victim), f"the process is killed at {point}")
+    assert mark.read_text(encoding="ascii").strip() == point
+    country.run(country.orders_done, "every order has its fate")
+    country.close_day()
+    country.stop()
+    assert list(country.problems()) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import time, timedelta
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -128,7 +128,9 @@ class Gateway:
     def order_keys(self) -> OrderKeys:
         """The sources' public keys."""
         return OrderKeys(
-            read_public(key.file, source=name, key_id=key.kid) for name, source in self.settings.sources.items() for key in source.keys
+            read_public(key.file, source=name, key_id=key.kid)
+            for name, source in self.settings.sources.items()
+            for key in source.keys
         )
 
     def trust(self, profile: Profile) -> TrustStore:
@@ -266,4 +268,3 @@ def relationship(profile: Profile, directory: Iterable[str]) -> Relationship:
         rules=frozenset(profile.rules),
     )
     return Relationship(profile.name, rules, Agent(bic=profile.bank_bic), profile.zone)
-

@@ -13,6 +13,8 @@ from gateway.bus.base import BANK_EXCHANGE, Bus, Outgoing, Publisher, bank_queue
 from gateway.clock import ManualClock
 from gateway.operations.approvals import Choice, decide, proposal
 from gateway.operations.operator import Operator
+from gateway.operations.resolutions import Order as Resolve
+from gateway.operations.resolutions import Way, resolve
 from gateway.store.session import Store
 from schemas import orders
 from schemas.orders import BadOrder
@@ -29,6 +31,9 @@ APPROVALS_MAX = 10
 """Held payments that the approver looks at in one go."""
 DECLINED = 0.3
 """How often the approver says no."""
+OFFICER = "officer-dara"
+RECOGNISED = 0.5
+"""How often the officer finds out what a credit is."""
 EVENTS_MAX = 50
 """Events that a source takes at once."""
 
@@ -215,6 +220,30 @@ class Approver:
             choice: Choice = "decline" if self._random.random() < DECLINED else "approve"
             decide(self._operator, str(one.payment.id), choice, one.sha256, "no contract on file")
         return len(seen)
+
+
+class Officer:
+    """A person who finds out what some of the unexplained credits are.
+
+    Args:
+        store: the gateway's database, as this person's session reaches it.
+        clock: the world's.
+        random: the seeded source of what is found out.
+    """
+
+    def __init__(self, store: Store, clock: ManualClock, random: Random) -> None:
+        self._store, self._random = store, random
+        self._operator = Operator(store, clock, OFFICER)
+
+    def step(self, wait_s: float = 0.0) -> int:
+        """Look into the unexplained credits; return how many were resolved."""
+        del wait_s
+        with self._store.transaction() as db:
+            found = db.all("list_exceptions", state="open", kind="unmatched_credit", count=APPROVALS_MAX)
+        known = [row[0] for row in found if self._random.random() < RECOGNISED]
+        for number in known:
+            resolve(self._operator, number, Resolve(Way.RECEIPT, "a tax receipt, says the tax office", source="fmis"))
+        return len(known)
 
 
 class Forger:

@@ -99,7 +99,7 @@ def _explain_debit(entry: EntryFacts, candidate: Candidate) -> Explanation:
         return _suspend("duplicate_entry", f"payment {candidate.id} is booked already (rule 65)")
     paid = -entry.amount_minor
     charge = paid - candidate.amount_minor
-    if charge != 0 and charge != entry.charges_minor:
+    if charge not in (0, entry.charges_minor):
         return _suspend("amount_differs", f"payment {candidate.id} is {candidate.amount_minor}, the entry {paid}")
     if candidate.state in OUT:
         return Explanation("settle", candidate.id, Event.SETTLE, -charge)
@@ -113,7 +113,9 @@ def _explain_credit(entry: EntryFacts, candidate: Candidate) -> Explanation:
     if "return" in candidate.booked:
         return _suspend("duplicate_entry", f"the return of payment {candidate.id} is booked already (rule 65)")
     if candidate.given_back_minor is not None and candidate.given_back_minor != entry.amount_minor:
-        why = f"the return of payment {candidate.id} was {candidate.given_back_minor}, the entry is {entry.amount_minor}"
+        why = (
+            f"the return of payment {candidate.id} was {candidate.given_back_minor}, the entry is {entry.amount_minor}"
+        )
         return _suspend("amount_differs", why)
     if not 0 <= candidate.amount_minor - entry.amount_minor <= entry.charges_minor:
         why = f"payment {candidate.id} was {candidate.amount_minor}, {entry.amount_minor} came back (rule 56)"

@@ -96,9 +96,7 @@ def _progress(row: tuple[Any, ...]) -> Progress:
     )  # fmt: skip
 
 
-def enter(
-    db: Session, message: Message, progress: dict[int, Progress], now_ms: int, timeout_ms: int
-) -> Progress:
+def enter(db: Session, message: Message, progress: dict[int, Progress], now_ms: int, timeout_ms: int) -> Progress:
     """Lock the batch of a chunk, open it if it is new, and enter the chunk.
 
     Raises:
@@ -172,7 +170,7 @@ def release(db: Session, count: int, trail: Trail) -> tuple[int, list[Outcome]]:
     if row is None:
         return 0, []
     number, source, batch_id, state = row
-    taken = {payment: held for payment, held in db.all("take_waiting", batch=number, count=count)}
+    taken = dict(db.all("take_waiting", batch=number, count=count))
     if not taken:
         db.run("set_batch_state", id=number, state="RELEASED" if state == "RELEASING" else "REFUSED")
         return 0, []
@@ -200,7 +198,9 @@ def notice_overdue(db: Session, trail: Trail, count: int) -> list[BatchOutcome]:
             "source": source, "batch_id": batch_id, "declared": declared, "received": received, "chunks": chunks,
             "chunks_received": come,
         }  # fmt: skip
-        findings.open_all(db, [Finding("batch_incomplete", str(number), subject=number, evidence=evidence)], trail.at_ms)
+        findings.open_all(
+            db, [Finding("batch_incomplete", str(number), subject=number, evidence=evidence)], trail.at_ms
+        )
         append(db, trail, "batch.incomplete", {"source": source, "batch_id": batch_id})
         told.append(BatchOutcome("treasury.batch.incomplete", source, batch_id, declared, received, 0))
     return told

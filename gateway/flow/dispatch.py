@@ -75,9 +75,7 @@ class Dispatch:
         trail, now = self._desk.trail(), self._desk.now()
         today = now.astimezone(self._relationship.zone).date()
         with self._desk.metrics.stage("dispatch", self._desk.clock), self._desk.store.transaction() as db:
-            numbers = payments.claim_ready(
-                db, self._profile.name, today.isoformat(), self._desk.limits.dispatch_batch
-            )
+            numbers = payments.claim_ready(db, self._profile.name, today.isoformat(), self._desk.limits.dispatch_batch)
             if numbers:
                 self._compose(db, numbers, today, trail)
         if numbers:
@@ -184,9 +182,7 @@ class Dispatch:
         """
         trail = self._desk.trail()
         with self._desk.store.transaction() as db:
-            overdue = db.all(
-                "overdue_messages", profile=self._profile.name, now_ms=trail.at_ms, count=CHASE_MESSAGES
-            )
+            overdue = db.all("overdue_messages", profile=self._profile.name, now_ms=trail.at_ms, count=CHASE_MESSAGES)
             touched = sum(self._chase(db, row, trail) for row in overdue)
         if overdue:
             self._desk.reach("dispatch.chased")
@@ -225,7 +221,7 @@ def _composed(standing: Standing, message: int) -> PaymentMove:
     """Return the move that composing is."""
     move = advance(standing.state, Event.COMPOSE)
     if not isinstance(move, Move):
-        raise AssertionError(f"payment {standing.id} was ready and is {standing.state}")
+        raise AssertionError(f"payment {standing.id} was ready and is {standing.state}")  # noqa: TRY004 - a defect
     return PaymentMove(standing, Event.COMPOSE, move.to, move.postings, message=message)
 
 

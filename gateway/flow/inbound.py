@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from adapters.profile import Profile
 from adapters.rails import Received, rail
 from gateway.bus.base import Consumer, Delivery
-from gateway.flow import outcomes, reconcile, statuses
+from gateway.flow import outcomes, statements, statuses
 from gateway.flow.desk import Desk
 from gateway.store import archive, findings
 from gateway.store.findings import Finding
@@ -133,10 +133,10 @@ class Inbound:
 
     def _read(self, document: Document) -> _Read:
         """Verify and read; whatever is wrong is a refusal with a code, never a stop."""
-        limit = self._desk.limits.document_bytes_max
+        size, limit = len(document.content), self._desk.limits.document_bytes_max
+        if size > limit:
+            return _Read(document, None, DocumentRefused(f"{size} bytes, more than {limit}", code="FF01"))
         try:
-            if len(document.content) > limit:
-                raise DocumentRefused(f"{len(document.content)} bytes, more than {limit}", code="FF01")
             return _Read(document, self._rail.read(self._profile, document.content, self._trust, self._desk.now()))
         except DocumentRefused as refused:
             return _Read(document, None, refused)
@@ -156,7 +156,7 @@ class Inbound:
                         states[read.document.sha256] = "REFUSED"
                         continue
                     if read.received.statements is not None:
-                        told += reconcile.take(
+                        told += statements.take(
                             db, self._profile, read.document.sha256, read.received.statements,
                             self._desk.limits.reconcile_batch, trail,
                         )  # fmt: skip

@@ -198,9 +198,7 @@ class Intake:
                 conflicting.append((letter, text))
         return fresh, conflicting
 
-    def _lines(
-        self, db: Session, letter: _Letter, progress: dict[int, batches.Progress], trail: Trail
-    ) -> list[_Line]:
+    def _lines(self, db: Session, letter: _Letter, progress: dict[int, batches.Progress], trail: Trail) -> list[_Line]:
         """Return the orders of a message; the chunk of a batch is entered into its batch first.
 
         Raises:
@@ -350,7 +348,8 @@ class Intake:
         self._write_refusals(db, result, trail)
         result.outcomes += [outcomes.accepted(p) for p in result.accepted]
         result.outcomes += [
-            outcomes.refused(line.letter.message, line.order_id, line.batch, refusals) for line, refusals in result.refused
+            outcomes.refused(line.letter.message, line.order_id, line.batch, refusals)
+            for line, refusals in result.refused
         ]
         if fresh:
             facts = {

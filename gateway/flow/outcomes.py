@@ -82,9 +82,7 @@ def moved(move: PaymentMove) -> Outcome:
     """Return the outcome that a move is."""
     p = move.payment
     amount = Money(p.amount_minor, p.currency)
-    return Outcome(
-        p.source, p.order_id, move.to, p.batch, p.uetr, p.end_to_end_id, amount, move.reason, move.info
-    )
+    return Outcome(p.source, p.order_id, move.to, p.batch, p.uetr, p.end_to_end_id, amount, move.reason, move.info)
 
 
 def send(db: Session, outcomes: Iterable[Outcome | BatchOutcome], now: datetime) -> None:

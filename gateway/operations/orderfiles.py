@@ -25,6 +25,7 @@ JSON_BYTES_MAX: Final = 64 * 1024 * 1024
 LINE_CHARACTERS_MAX: Final = 1_000_000
 FORMATS: Final = {".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json", ".csv": "csv"}
 LIST_SEPARATOR: Final = "|"
+_LISTS: Final = (list, tuple)
 _NESTED_LEFT_OUT: Final = frozenset({"charges"})
 """A list of objects has no place in a column."""
 
@@ -154,14 +155,14 @@ def columns(model: type[BaseModel] = Order, prefix: str = "") -> dict[str, bool]
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             found |= columns(kind, f"{path}.")
         else:
-            found[path] = get_origin(kind) is list
+            found[path] = get_origin(kind) in _LISTS
     return found
 
 
 def _plain(annotation: Any) -> Any:
     """Return the type behind ``X | None``."""
     inner = [one for one in get_args(annotation) if one is not type(None)]
-    return inner[0] if get_origin(annotation) is not list and len(inner) == 1 else annotation
+    return inner[0] if get_origin(annotation) not in _LISTS and len(inner) == 1 else annotation
 
 
 def _csv(path: Path) -> Iterator[Line]:

@@ -27,9 +27,7 @@ def compress(document: bytes) -> list[bytes]:
     return [zlib.compress(document[start : start + PART_BYTES], COMPRESSION_LEVEL) for start in starts]
 
 
-def put(
-    db: Session, documents: Sequence[tuple[str, int, Iterable[bytes]]], direction: str, at_ms: int
-) -> list[str]:
+def put(db: Session, documents: Sequence[tuple[str, int, Iterable[bytes]]], direction: str, at_ms: int) -> list[str]:
     """Keep documents (SHA-256, size, parts); those that are kept already change nothing.
 
     Returns:

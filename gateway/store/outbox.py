@@ -54,7 +54,8 @@ def add(db: Session, letters: Sequence[Letter], now_ms: int) -> None:
     if letters:
         numbers = iter(db.take_numbers("outbox", sum(x.number is None for x in letters)))
         db.bulk("outbox", _COLUMNS, [
-            (x.number or next(numbers), x.kind, x.exchange, x.routing_key, x.message_id, x.body, x.sha256, x.message, 0, 0, now_ms)
+            (x.number or next(numbers), x.kind, x.exchange, x.routing_key, x.message_id, x.body, x.sha256, x.message, 0,
+             0, now_ms)
             for x in letters
         ])  # fmt: skip
 
@@ -62,9 +63,8 @@ def add(db: Session, letters: Sequence[Letter], now_ms: int) -> None:
 def lease(db: Session, kind: str, now_ms: int, until_ms: int, count: int) -> list[Leased]:
     """Take up to ``count`` letters of a kind, oldest first, until a time."""
     rows = db.all("lease_outbox", kind=kind, now_ms=now_ms, until_ms=until_ms, count=count)
-    return [
-        Leased(*row[:4], bytes(row[4]) if row[4] is not None else None, *row[5:]) for row in sorted(rows, key=lambda r: r[0])
-    ]  # fmt: skip
+    rows.sort(key=lambda row: int(row[0]))
+    return [Leased(*row[:4], bytes(row[4]) if row[4] is not None else None, *row[5:]) for row in rows]
 
 
 def finish(db: Session, numbers: Iterable[int]) -> None:

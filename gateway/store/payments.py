@@ -212,4 +212,3 @@ def lock_orders(db: Session, numbers: Collection[int]) -> list[tuple[Standing, b
 def carry(db: Session, message: int, numbers: Iterable[int]) -> None:
     """Write down which payments a message carries."""
     db.bulk("message_payment", ("message", "payment"), ((message, payment) for payment in numbers))
-

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import errors
 
 from gateway.store.session import Session, Store, load_queries, run_migrations
-from schemas.errors import Conflict, StoreUnavailable
+from schemas.errors import Conflict, GatewayError, StoreUnavailable
 
 _PICK = (
     "CREATE TEMP TABLE pick (id BIGINT, one TEXT, two TEXT, three TEXT, four TEXT, five TEXT) ON COMMIT DELETE ROWS;"
@@ -77,6 +77,8 @@ class PostgresStore(Store):
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             self.close()
             raise StoreUnavailable(f"the database went away: {type(error).__name__}") from error
+        except (psycopg.IntegrityError, errors.RaiseException) as error:
+            raise GatewayError(f"the database refuses this: {str(error).splitlines()[0]}") from error
 
     def sibling(self) -> PostgresStore:
         """Return a second connection's store."""

@@ -51,7 +51,7 @@ class Session(ABC):
         return row[0] if row else None
 
     def run(self, name: str, /, **parameters: Any) -> int:
-        """Run a statement that returns no rows (its name ends in ``!`` in the file); return how many rows it touched."""
+        """Run a statement that returns no rows (``!`` in the file); return how many rows it touched."""
         return int(self._execute(name, parameters).rowcount)
 
     def _execute(self, name: str, parameters: dict[str, Any]) -> Any:

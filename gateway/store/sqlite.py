@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from gateway.store.session import Session, Store, load_queries, run_migrations
-from schemas.errors import Conflict, StoreUnavailable
+from schemas.errors import Conflict, GatewayError, StoreUnavailable
 
 BUSY_TIMEOUT_S = 30
 """How long a writer waits for another process's transaction before it gives up."""
+
+_ANOTHER_WAS_FIRST = frozenset({sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE})
+"""Only these are settled by running a step again; a refused CHECK or trigger would be refused for ever."""
 
 _PICK = "CREATE TEMP TABLE pick (id INTEGER, one TEXT, two TEXT, three TEXT, four TEXT, five TEXT)"
 
@@ -67,6 +70,8 @@ class SqliteStore(Store):
                 )
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'OFF'}")
+                # REPLACE deletes without asking the append-only triggers, unless triggers are recursive.
+                connection.execute("PRAGMA recursive_triggers = ON")
                 connection.execute("PRAGMA temp_store = MEMORY")
                 connection.execute("PRAGMA cache_size = -32000")
                 connection.execute(_PICK)
@@ -85,7 +90,9 @@ class SqliteStore(Store):
                 yield SqliteSession(connection, _queries())
                 connection.execute("COMMIT")
             except sqlite3.IntegrityError as error:
-                raise Conflict(str(error)) from error
+                if error.sqlite_errorcode in _ANOTHER_WAS_FIRST:
+                    raise Conflict(str(error)) from error
+                raise GatewayError(f"the database refuses this: {error}") from error
             except sqlite3.OperationalError as error:
                 raise StoreUnavailable(f"the database {self.path.name} did not answer: {error}") from error
             finally:

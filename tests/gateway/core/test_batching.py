@@ -33,7 +33,9 @@ def test_every_payment_is_in_exactly_one_message(drawn: list[tuple[str, int]], a
     """Nothing is lost and nothing is sent twice, however payments are mixed."""
     given_ones = [(payment(n, c), DAY + timedelta(d)) for n, (c, d) in enumerate(drawn, 1)]
     made = list(parcels(given_ones, at_most))
-    assert Counter(p.payment_id for parcel in made for p in parcel.payments) == Counter(p.payment_id for p, _ in given_ones)
+    assert Counter(p.payment_id for parcel in made for p in parcel.payments) == Counter(
+        p.payment_id for p, _ in given_ones
+    )
     days = {p.payment_id: day for p, day in given_ones}
     for parcel in made:
         assert 1 <= len(parcel.payments) <= at_most

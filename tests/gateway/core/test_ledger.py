@@ -35,7 +35,10 @@ def live(amount: int, events: list[Event], payment: int = 1) -> tuple[State, lis
 
 def expected(state: State, amount: int) -> dict[str, int]:
     """Return what one payment in this state leaves in the accounts, written down independently of the recipes."""
-    payable, transit, bank, returned = (f"payable:{SOURCE}", *(f"{n}:{ACCOUNT}" for n in ("transit", "bank", "returned")))
+    payable, transit, bank, returned = (
+        f"payable:{SOURCE}",
+        *(f"{n}:{ACCOUNT}" for n in ("transit", "bank", "returned")),
+    )
     if state in OUT:
         return {payable: amount, transit: -amount}
     if state is State.SETTLED:

@@ -46,7 +46,7 @@ def candidate(state: State = State.SENT, amount: int = 1000, **more: Any) -> Can
 
 @given(FACTS, st.none() | CANDIDATES)
 def test_an_entry_is_explained_by_its_own_amount_or_not_at_all(facts: EntryFacts, about: Candidate | None) -> None:
-    """A reference is a claim, the amount is the proof: what is posted for an explained entry is what the bank booked."""
+    """A reference is a claim, the amount is the proof: what is posted for an entry is what the bank booked."""
     result = explain(facts, about)
     if result.matched == "settle":
         assert about is not None

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -156,9 +155,7 @@ class Bank:
     def status(self, status: str, paid: Sequence[Paid], reason: str | None = None, **changes: Any) -> bytes:
         """Return a pacs.002 with this status of each payment; ``changes`` replace fields of each."""
         said = [
-            replace(
-                TransactionStatus(status, p.end_to_end_id, p.instruction_id, p.uetr, "M", reason), **changes
-            )
+            replace(TransactionStatus(status, p.end_to_end_id, p.instruction_id, p.uetr, "M", reason), **changes)
             for p in paid
         ]
         return self.report(said)
@@ -187,9 +184,13 @@ class Bank:
         document = pacs004.build(message_id, self._clock.now(), [replace(item, **changes)], settlement=settlement)
         return self.letters.sign(message_id, pacs004.DEFINITION, document)
 
-    def statement(self, entries: Sequence[Entry] = (), opening: int = 0, by: Letters | None = None, **head: Any) -> bytes:
+    def statement(
+        self, entries: Sequence[Entry] = (), opening: int = 0, by: Letters | None = None, **head: Any
+    ) -> bytes:
         """Return a camt.053 of the riel account that adds up, unless ``head`` says otherwise."""
-        return self._account_report(camt_build.build_statement, camt_build.STATEMENT_DEFINITION, entries, opening, head, by)
+        return self._account_report(
+            camt_build.build_statement, camt_build.STATEMENT_DEFINITION, entries, opening, head, by
+        )
 
     def notification(self, entries: Sequence[Entry], **head: Any) -> bytes:
         """Return a camt.054 of the riel account."""
@@ -216,17 +217,15 @@ class Bank:
             "opening_date": day,
             "closing_date": day,
         }
-        statement = Statement(
-            message_id=message_id, account=account, currency=currency, **{**fields, **head}
-        )
+        statement = Statement(message_id=message_id, account=account, currency=currency, **{**fields, **head})
         numbered = [replace(e, index=n, currency=currency) for n, e in enumerate(entries)]
         document = build(message_id, self._clock.now(), statement, numbered, servicer_bic=BANK_BIC)
         return letters.sign(message_id, definition, document)
 
 
 def booked(
-    amount_minor: int, paid: Paid | None = None, *, code: str = "PMNT/ICDT/DMCT", reference: str = "NB1", day: date = DAY,
-    charges_minor: int = 0, status: str = "BOOK", **detail: Any,
+    amount_minor: int, paid: Paid | None = None, *, code: str = "PMNT/ICDT/DMCT", reference: str = "NB1",
+    day: date = DAY, charges_minor: int = 0, status: str = "BOOK", **detail: Any,
 ) -> Entry:  # fmt: skip
     """Return a booked line that names a payment by all its references, or by those that ``detail`` gives."""
     named: dict[str, Any] = {"amount_minor": amount_minor}
@@ -410,12 +409,17 @@ class Stand:
 
     def told(self) -> list[dict[str, Any]]:
         """Return the events in the outbox, oldest first."""
-        return [from_json(bytes(row[0])) for row in self.sql("SELECT body FROM outbox WHERE kind = 'event' ORDER BY id")]
+        return [
+            from_json(bytes(row[0])) for row in self.sql("SELECT body FROM outbox WHERE kind = 'event' ORDER BY id")
+        ]
 
     def told_of(self, order_id: str) -> list[str]:
         """Return the types of the events that were told of one order."""
         return [
-            event["type"] for event in self.told() for o in event["data"].get("outcomes", []) if o["order_id"] == order_id
+            event["type"]
+            for event in self.told()
+            for o in event["data"].get("outcomes", [])
+            if o["order_id"] == order_id
         ]
 
     def documents(self) -> list[bytes]:
@@ -447,11 +451,15 @@ def opened(stage: Stage, database_url: str, **settings: Any) -> Iterator[Stand]:
     made = replace(stage, settings=stage.settings.model_copy(update={"database_url": database_url, **settings}))
     clock, chance = ManualClock(START), random.Random(1)
     stands: list[Stand] = []
+
+    def reach(point: str) -> None:
+        stands[0].reach(point)
+
     gateway = made.gateway(
         clock,
         structlog.get_logger(),
         new_uetr=lambda: str(uuid.UUID(int=chance.getrandbits(128), version=4)),
-        reach=lambda point: stands[0].reach(point),
+        reach=reach,
         durable=False,
     )
     gateway.prepare()
@@ -463,7 +471,3 @@ def opened(stage: Stage, database_url: str, **settings: Any) -> Iterator[Stand]:
     finally:
         stands[0].stop()
         gateway.close()
-
-
-Opening = partial[Any]
-"""``opened`` for one database, to be given settings."""

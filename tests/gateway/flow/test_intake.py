@@ -1,5 +1,7 @@
 """Orders in."""
+
 from tests.gateway.flow.stand import Stand, order, single
+
 
 def test_a(stand: Stand) -> None:
     stand.submit(order(1), order(2))

@@ -25,7 +25,6 @@ from adapters.fields import (
     Pattern,
     ShortName,
     Table,
-    Text,
     TimeZone,
     bic,
     mistakes,

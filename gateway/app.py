@@ -12,9 +12,10 @@ from typing import Any, Protocol
 from weakref import WeakSet
 
 from adapters.profile import Profile, load_all
+from gateway.bus.amqp_link import LinkSettings
 from gateway.bus.base import ORDERS_QUEUE, Bus, Consumer, Publisher, bank_queues
 from gateway.bus.memory import MemoryBus
-from gateway.bus.rabbitmq import LinkSettings, RabbitBus
+from gateway.bus.rabbitmq import RabbitBus
 from gateway.clock import Clock, SystemClock
 from gateway.config import Settings, SourceSettings
 from gateway.core.calendar import BusinessCalendar

@@ -40,7 +40,9 @@ from schemas.errors import ConfigurationError, Conflict, GatewayError, Unavailab
 POLLING = frozenset({"dispatch", "relay"})
 """Roles that look into the database for work; the others wait at their queue."""
 REFRESH_S = 10.0
-"""How often the gauges are refreshed, and a broker that came back empty gets its queues."""
+"""How often the gauges are refreshed."""
+DECLARE_S = 2.0
+"""How often it is looked whether a worker waits, perhaps for the queues of a broker that came back empty."""
 START_S_MAX = 5.0
 """Longest pause between two attempts to reach a server that is away at the start."""
 SLOTS_MAX = 1_000
@@ -237,30 +239,39 @@ def _metrics(gateway: Gateway, service: Service, slot: int) -> Iterator[None]:
 def _care(gateway: Gateway, service: Service, refresh: Refresh | None) -> Iterator[None]:
     """Refresh the gauges, and declare the topology again while a worker waits: its broker may have come back empty."""
 
-    def look() -> None:
+    def declare() -> None:
         if service.waiting_for():
             gateway.bus.declare(tuple(gateway.profiles))
+
+    def gauge() -> None:
         if refresh is not None:
             refresh(gateway)
 
-    def care() -> None:
-        while True:
-            try:
-                look()
-            except (Unavailable, Conflict) as error:
-                gateway.log.debug("not refreshed", reason=str(error))
-            except Exception:
-                gateway.log.exception("refreshing failed")
-            if service.stop.wait(REFRESH_S):
-                return
-
-    thread = threading.Thread(target=care, name="care", daemon=True)
-    thread.start()
+    threads = [
+        threading.Thread(target=_repeat, args=(action, every_s, service.stop, gateway.log), name=name, daemon=True)
+        for name, action, every_s in (("declares", declare, DECLARE_S), ("refreshes", gauge, REFRESH_S))
+    ]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         service.stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
+
+
+def _repeat(action: Callable[[], None], every_s: float, stop: threading.Event, log: Any) -> None:
+    """Do something now and then; what goes wrong with it never stops the work."""
+    while True:
+        try:
+            action()
+        except (Unavailable, Conflict) as error:
+            log.debug("put off", reason=str(error))
+        except Exception:
+            log.exception("what is done now and then failed")
+        if stop.wait(every_s):
+            return
 
 
 def route_library_logs(log: Any) -> None:

@@ -34,7 +34,7 @@ PaymentEventType = Literal[
     "treasury.payment.in_doubt",
     "treasury.payment.cancelled",
 ]
-BatchEventType = Literal["treasury.batch.released", "treasury.batch.incomplete"]
+BatchEventType = Literal["treasury.batch.released", "treasury.batch.refused", "treasury.batch.incomplete"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from itertools import chain, islice
 
@@ -86,6 +86,10 @@ class BankService:
     def resend_statement(self, day: date) -> None:
         """Let the steps that follow publish a closed day's statements again."""
         self._statements = chain(self._statements, self._bank.resend_statement(day))
+
+    def say(self, documents: Iterable[bytes]) -> None:
+        """Let the steps that follow publish documents that somebody has asked for."""
+        self._statements = chain(self._statements, documents)
 
     def _flush(self) -> None:
         """Publish until the broker has everything, then settle: the bank has booked, so its word must not get lost."""

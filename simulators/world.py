@@ -34,7 +34,15 @@ from simulators.central_bank import CentralBank
 from simulators.faults import CrashPoints, FaultyBus
 from simulators.names import PHNOM_PENH
 from simulators.stage import OPENINGS, PROFILE, SOURCES
-from simulators.world_checks import Books, digest, missing_statements, open_payments, taken_messages, troubles
+from simulators.world_checks import (
+    Books,
+    digest,
+    messages_on_the_way,
+    missing_statements,
+    open_payments,
+    taken_messages,
+    troubles,
+)
 from simulators.world_chronicle import Chronicle
 from simulators.world_ground import START, Ground, SimulatedGateway, ground
 from simulators.world_people import Approver, Forger, Officer, Sources
@@ -207,7 +215,7 @@ class World:
                 self._night()
                 if self._calm_day():
                     break
-            self._last_words()
+            self._last_day()
             wrong = [*troubles(self._books()), *(f"the gateway logged: {line}" for line in self.chronicle.errors)]
         except Exception as error:
             raise WorldBroken(self.seed, [f"{type(error).__name__}: {error}"]) from error
@@ -228,10 +236,8 @@ class World:
     def _stormy_day(self) -> None:
         """Let one day of faults pass, from eight in the morning to the bank's end of day."""
         evening = self.clock.now() + OFFICE_HOURS
-        business = self.gateway.calendar.is_business_day(self._today())
-        if business:
-            self.sources.plan(self._today(), self.weather.plan)
-        self.chronicle.note("morning", business=business)
+        self.sources.plan(self._today(), self.weather.plan)
+        self.chronicle.note("morning", orders=len(self.sources.intended))
         while self.clock.now() < evening:
             self.clock.advance(timedelta(seconds=self._random.randint(0, STRIDE_S_MAX)))
             self.faulty.tick()
@@ -239,15 +245,14 @@ class World:
                 self.scheduler.turn()
             if self._random.random() < self.weather.forgeries:
                 self._forge()
-        if business:
-            self._end_of_day()
-            for _ in range(self._random.randint(0, 20)):
-                self.scheduler.turn()
+        self._end_of_day()
+        for _ in range(self._random.randint(0, 20)):
+            self.scheduler.turn()
 
     def _night(self) -> None:
-        """Let the clock go to eight o'clock of the next morning."""
-        tomorrow = datetime.combine(self._today() + timedelta(days=1), datetime.min.time(), PHNOM_PENH)
-        self.clock.advance_to(tomorrow + timedelta(hours=8))
+        """Let the clock go to eight o'clock of the next business day."""
+        morning = self.gateway.calendar.next_business_day(self._today())
+        self.clock.advance_to(datetime.combine(morning, datetime.min.time(), PHNOM_PENH) + timedelta(hours=8))
 
     def _end_of_day(self) -> None:
         """Let the bank close its books, and begin to send the statements."""
@@ -263,10 +268,10 @@ class World:
     def _forge(self) -> None:
         """Let somebody lie: about a payment message in the bank's name, or order in another source's name."""
         with self.gateway.store.transaction() as db:
-            found = db.all("messages_on_the_way", count=5)
+            found = messages_on_the_way(db)
         if found and self._random.random() < 0.7:  # noqa: PLR2004 - mostly the bank's name
             status, reason = self._random.choice((("ACSC", None), ("RJCT", "AC04"), ("RJCT", "DS0B")))
-            self.forger.answer(self._random.choice(found)[0], status, reason)
+            self.forger.answer(self._random.choice(found), status, reason)
         else:
             self.forger.order(Random(f"{self.seed} {self.clock.now()}"), self._today())
         self.chronicle.note("forgery")
@@ -290,22 +295,26 @@ class World:
                 break
             self.clock.advance(CALM_STRIDE)
         self.clock.advance_to(datetime.combine(self._today(), datetime.min.time(), PHNOM_PENH) + timedelta(hours=18))
-        if self.gateway.calendar.is_business_day(self._today()):
-            self._end_of_day()
+        self._end_of_day()
         self.scheduler.drain()
         return not left.keys() - {"IN_DOUBT"} and not self.bank.expects()
 
-    def _last_words(self) -> None:
+    def _last_day(self) -> None:
         """Let an operator call the bank about what is still open, and have the missing statements sent again."""
+        self._night()
         with self.gateway.store.transaction() as db:
-            about = [row[0] for row in db.all("messages_on_the_way", count=1_000)]
-            missing = missing_statements(db, self.days, OPENINGS)
+            about = messages_on_the_way(db)
         for message_id in about:
-            self._service().publish(self.bank.answer_again(message_id))
+            self._service().say(self.bank.answer_again(message_id))
+        self.scheduler.drain()
+        self._end_of_day()
+        self.scheduler.drain()
+        with self.gateway.store.transaction() as db:
+            missing = missing_statements(db, self.days, OPENINGS)
         for day in missing:
             self._service().resend_statement(day)
-        self.chronicle.note("call", messages=len(about), statements=len(missing))
         self.scheduler.drain()
+        self.chronicle.note("call", messages=len(about), statements=len(missing))
 
     def _books(self) -> Books:
         for process in self.scheduler.processes:  # what a worker has not settled goes back to its queue, and shows there

@@ -45,11 +45,11 @@ class Weather:
 def draw(random: Random) -> Weather:
     """Draw the weather."""
     storm = random.choice((0.0, 0.3, 1.0, 1.0, 2.0))
-    lines = random.randint(3, 9)
-    suppliers = random.randint(4, 10)
+    lines = random.randint(5, 20)
+    suppliers = random.randint(6, 20)
     return Weather(
-        days=random.choice((1, 2, 2, 3, 4)),
-        plan=Plan(lines, random.randint(2, 5), suppliers, random.randint(0, 1), random.randint(0, 3)),
+        days=random.choice((1, 2, 2, 2, 3)),
+        plan=Plan(lines, random.randint(2, 7), suppliers, random.randint(0, 2), random.randint(0, 5)),
         behaviour=_behaviour(random),
         faults=_faults(random, storm),
         crashes={"*": 0.004 * storm, "store.uncommitted": 0.004 * storm},

@@ -1,1 +1,1 @@
-
+"""The bank relationships that come with the project, one TOML file each."""

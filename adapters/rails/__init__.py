@@ -94,4 +94,4 @@ class Rail(Protocol):
 
 def rail(name: str) -> Rail:
     """Return the module of a rail by the name that profiles use."""
-    return import_module(f"adapters.rails.{name}")  # type: ignore[return-value]
+    return import_module(f"adapters.rails.{name}")

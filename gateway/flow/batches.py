@@ -170,7 +170,7 @@ def release(db: Session, count: int, trail: Trail) -> tuple[int, list[Outcome]]:
     if row is None:
         return 0, []
     number, source, batch_id, state = row
-    taken = dict(db.all("take_waiting", batch=number, count=count))
+    taken: dict[int, int] = dict(db.all("take_waiting", batch=number, count=count))
     if not taken:
         db.run("set_batch_state", id=number, state="RELEASED" if state == "RELEASING" else "REFUSED")
         return 0, []

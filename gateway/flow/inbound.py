@@ -125,7 +125,7 @@ class Inbound:
         with self._desk.store.transaction() as db:
             archive.put(db, parts, "in", at_ms)
             db.pick((None, name) for name in unique)
-            known = dict(db.all("known_documents"))
+            known: dict[str, str] = dict(db.all("known_documents"))
             db.bulk("document", ("sha256", "profile", "channel", "received_ms", "state"), [
                 (name, self._profile.name, self._channel, at_ms, "RECEIVED") for name in unique if name not in known
             ])  # fmt: skip

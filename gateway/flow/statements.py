@@ -142,7 +142,11 @@ def _take_statement(
     if row is None or row[8] is None or db.value("page_count", statement=number) != row[8]:
         return []
     return reconcile.book(
-        db, profile, Whole(number, head.account, head.currency, head.statement_id, *row[2:7], row[9]), batch, trail
+        db,
+        profile,
+        Whole(number, head.account, head.currency, head.statement_id, row[2], row[3], row[4], row[5], row[6], row[9]),
+        batch,
+        trail,
     )
 
 

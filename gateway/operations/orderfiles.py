@@ -8,14 +8,15 @@ order has to hold is the order contract's business, not this file's: a good line
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic_core import from_json
 
 from schemas.errors import InputError, OrderMessageRefused
 from schemas.orders import Order
@@ -46,12 +47,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class OrderFile:
-    """A file of orders that can be read again and again."""
+    """A file of orders that can be read again and again. ``written`` is when it was, to the second."""
 
     path: Path
     form: str
     size: int
     sha256: str
+    written: datetime
 
     def lines(self) -> Iterator[Line]:
         """Yield the orders in the file's order.
@@ -87,10 +89,11 @@ def open_file(path: Path, form: str | None = None) -> OrderFile:
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
-        size = path.stat().st_size
+        found = path.stat()
     except OSError as error:
         raise _unreadable(path, error) from error
-    return OrderFile(path, chosen, size, digest.hexdigest())
+    written = datetime.fromtimestamp(int(found.st_mtime), UTC)
+    return OrderFile(path, chosen, found.st_size, digest.hexdigest(), written)
 
 
 def _unreadable(path: Path, error: OSError) -> OrderMessageRefused:
@@ -111,10 +114,9 @@ def _ndjson(path: Path) -> Iterator[Line]:
 
 def _parsed(number: int, text: str) -> Line:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        said = f"not JSON: {error}" if isinstance(error, ValueError) else "not JSON: nested too deeply"
-        return Line(number, None, OrderMessageRefused(said, code="FF02", path=f"line {number}"))
+        found = from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        return Line(number, None, OrderMessageRefused(f"not JSON: {error}", code="FF02", path=f"line {number}"))
     return _object(number, found, f"line {number}")
 
 
@@ -132,10 +134,10 @@ def _json(path: Path) -> Iterator[Line]:
         text = f"{path.name} is larger than {JSON_BYTES_MAX} bytes; write it as NDJSON, an order a line"
         raise OrderMessageRefused(text, code="FF01")
     try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
+        found = from_json(path.read_text(encoding="utf-8-sig"), allow_inf_nan=False)
     except UnicodeDecodeError:
         raise
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise OrderMessageRefused(f"{path.name} is not JSON: {error}", code="FF02") from error
     orders = found if isinstance(found, list) else [found]
     for number, order in enumerate(orders, 1):

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from hashlib import sha256
 from typing import Any
 
 from pydantic_core import to_json
 
 from gateway.app import Gateway
-from gateway.bus.base import ORDERS_EXCHANGE, Bus, Outgoing, Publisher
+from gateway.bus.base import DEAD_QUEUE, ORDERS_EXCHANGE, Bus, DeadLetter, Outgoing, Publisher
+from gateway.clock import Clock
 from gateway.operations.orderfiles import Line, OrderFile
 from gateway.store.session import Session, Store
 from schemas.errors import OrderMessageRefused
@@ -30,7 +32,10 @@ POLL_S = 0.2
 """Pause between two looks into the store for what other processes have taken in."""
 DEAD_LETTERS_READ = 1_000
 """Dead letters that are looked through for one of ours."""
-_SECONDS_OF_A_DAY = 86_400
+_EXPONENT_MAX = 30
+"""An amount beyond this is none, and would be written out as a text without end."""
+BATCH_ID_CHARACTERS_MAX = 30
+"""The ids of its messages have a dash and the number of the chunk behind it, and 35 characters in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ class Sender:
         publisher: of that bus.
         key: the source's own.
         take_in: runs intake to its end in this process; None where other processes do.
-        pause: waits for so many seconds.
+        clock: to wait, and to tell dead letters of today from older ones.
         wait_s: how long other processes may take for a window of orders.
     """
 
@@ -106,7 +111,7 @@ class Sender:
     publisher: Publisher
     key: OrderKey
     take_in: Callable[[], None] | None
-    pause: Callable[[float], None]
+    clock: Clock
     wait_s: float
 
 
@@ -122,7 +127,7 @@ def sender(gateway: Gateway, key: OrderKey, wait_s: float) -> Sender:
             while sum(worker.step(0) for _, worker in workers):
                 pass
 
-    return Sender(gateway.store, gateway.bus, gateway.publisher(), key, take_in, gateway.clock.sleep, wait_s)
+    return Sender(gateway.store, gateway.bus, gateway.publisher(), key, take_in, gateway.clock, wait_s)
 
 
 def submit(to: Sender, file: OrderFile, batch_id: str | None = None) -> Iterator[Outcome]:
@@ -147,14 +152,9 @@ def submit(to: Sender, file: OrderFile, batch_id: str | None = None) -> Iterator
 # ------------------------------------------------------------------------------------------------------------ messages
 
 
-def _written(file: OrderFile) -> datetime:
-    """Return when the file was written: the messages' own time, the same whenever it is submitted."""
-    return datetime.fromtimestamp(int(file.path.stat().st_mtime), UTC)
-
-
 def _singles(file: OrderFile, source: str) -> Iterator[_Sent]:
     """Make a message of each order; an unreadable line is one without a body."""
-    created, stem = _written(file), file.sha256[:16]
+    created, stem = file.written, file.sha256[:16]
     for line in file.lines():
         message_id = f"file-{stem}-{line.number}"
         body = b""
@@ -167,7 +167,7 @@ def _batch(file: OrderFile, source: str, batch_id: str) -> Iterator[_Sent]:
     """Make the chunks of one batch: the file is read once for the declaration and once for the orders."""
     count, totals = _declaration(file)
     chunks = -(-count // CHUNK_ORDERS_MAX)
-    envelope = {"version": VERSION, "source": source, "created": _written(file).isoformat()}
+    envelope = {"version": VERSION, "source": source, "created": file.written.isoformat()}
     declared = {"batch_id": batch_id, "count": count, "totals": totals, "chunks": chunks}
     for number, lines in enumerate(_chunks(file.lines()), 1):
         message_id = f"{batch_id}-{number}"
@@ -197,7 +197,7 @@ def _decimal(text: object) -> Decimal:
         number = Decimal(str(text))
     except InvalidOperation:
         return Decimal(0)
-    return number if number.is_finite() and abs(number.adjusted()) < _SECONDS_OF_A_DAY else Decimal(0)
+    return number if number.is_finite() and abs(number.adjusted()) < _EXPONENT_MAX else Decimal(0)
 
 
 def _chunks(lines: Iterator[Line]) -> Iterator[list[Line]]:
@@ -216,11 +216,12 @@ def _chunks(lines: Iterator[Line]) -> Iterator[list[Line]]:
 
 def _send(to: Sender, window: Sequence[_Sent]) -> Iterator[Outcome]:
     """Publish a window of messages, wait until they are taken in, and yield what became of their orders."""
-    sendable = [sent for sent in window if sent.body]
-    _publish(to, sendable)
-    dead = _await(to, sendable)
+    sendable = {sent.message_id: sent for sent in window if sent.body}
+    since = to.clock.now()
+    _publish(to, list(sendable.values()))
+    dead = _await(to, sendable, since)
     with to.store.transaction() as db:
-        found = _found(db, to.key.source, sendable)
+        found = _found(db, to.key.source, list(sendable.values()))
     for sent in window:
         for position, line in enumerate(sent.lines):
             if line.error is not None:
@@ -244,28 +245,40 @@ def _publish(to: Sender, window: Sequence[_Sent]) -> None:
         raise OrderMessageRefused(text, code="FF01")
 
 
-def _await(to: Sender, window: Sequence[_Sent]) -> Mapping[str, str]:
+def _await(to: Sender, window: Mapping[str, _Sent], since: datetime) -> Mapping[str, str]:
     """Wait until each message is in the store or among the dead letters; return the reasons of the dead ones."""
     if to.take_in is not None:
         to.take_in()
     waited_s, dead = 0.0, dict[str, str]()
-    missing = {sent.message_id for sent in window}
+    missing = dict(window)
     while missing:
-        with to.store.transaction() as db:
-            db.pick((None, to.key.source, message_id) for message_id in missing)
-            missing -= {row[1] for row in db.all("known_messages")}
-        # A message that was taken in under this id with other content is a dead letter as well, and counts as one.
-        dead |= {
-            letter.message_id: letter.reason
-            for letter in to.bus.dead_letters(DEAD_LETTERS_READ)
-            if letter.message_id in {sent.message_id for sent in window}
-        }
-        missing -= dead.keys()
+        for message_id in _taken(to, missing):
+            del missing[message_id]
+        if missing and to.bus.depth(DEAD_QUEUE):
+            dead |= {
+                letter.message_id: letter.reason
+                for letter in to.bus.dead_letters(DEAD_LETTERS_READ)
+                if letter.message_id in missing and _is_new(letter, since)
+            }
+            missing = {message_id: sent for message_id, sent in missing.items() if message_id not in dead}
         if not missing or waited_s >= to.wait_s or to.take_in is not None:
             break
-        to.pause(POLL_S)
+        to.clock.sleep(POLL_S)
         waited_s += POLL_S
     return dead
+
+
+def _taken(to: Sender, missing: Mapping[str, _Sent]) -> list[str]:
+    """Return which of these messages the gateway has taken in, with this very content."""
+    with to.store.transaction() as db:
+        db.pick((None, to.key.source, message_id) for message_id in missing)
+        known = {message_id: digest for _, message_id, digest in db.all("known_messages")}
+    return [name for name, sent in missing.items() if known.get(name) == sha256(sent.body).hexdigest()]
+
+
+def _is_new(letter: DeadLetter, since: datetime) -> bool:
+    """Tell whether a dead letter died of this submission, and not of an earlier one of the same file."""
+    return not letter.last_failure or datetime.fromisoformat(letter.last_failure) >= since
 
 
 @dataclass(frozen=True, slots=True)

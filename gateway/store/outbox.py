@@ -64,7 +64,10 @@ def lease(db: Session, kind: str, now_ms: int, until_ms: int, count: int) -> lis
     """Take up to ``count`` letters of a kind, oldest first, until a time."""
     rows = db.all("lease_outbox", kind=kind, now_ms=now_ms, until_ms=until_ms, count=count)
     rows.sort(key=lambda row: int(row[0]))
-    return [Leased(*row[:4], bytes(row[4]) if row[4] is not None else None, *row[5:]) for row in rows]
+    return [
+        Leased(row[0], row[1], row[2], row[3], None if row[4] is None else bytes(row[4]), row[5], row[6], row[7])
+        for row in rows
+    ]
 
 
 def finish(db: Session, numbers: Iterable[int]) -> None:

@@ -18,6 +18,8 @@ _PICK = (
     "SET plan_cache_mode = force_custom_plan; SET jit = off"
 )
 CONNECT_TIMEOUT_S = 5
+MIGRATION_LOCK = 0x67617465
+"""Key of the advisory lock under which one process at a time migrates; it ends with the connection."""
 
 
 @cache
@@ -93,6 +95,8 @@ class PostgresStore(Store):
     def migrate(self) -> None:
         """Bring the tables to the newest version."""
         try:
-            run_migrations(self.url.replace("postgresql://", "postgresql+psycopg://", 1), "postgres", "BYTEA")
+            with psycopg.connect(self.url, connect_timeout=CONNECT_TIMEOUT_S, autocommit=True) as alone:
+                alone.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
+                run_migrations(self.url.replace("postgresql://", "postgresql+psycopg://", 1), "postgres", "BYTEA")
         except psycopg.OperationalError as error:
             raise StoreUnavailable(f"cannot reach the database: {type(error).__name__}") from error

@@ -136,10 +136,14 @@ def rendered_migrations(engine: str, bytes_type: str) -> Iterator[Path]:
 
 
 def run_migrations(url: str, engine: str, bytes_type: str) -> None:
-    """Apply what is missing, under the runner's own lock."""
+    """Apply what is missing; the caller holds a lock that ends with its process.
+
+    The runner's own lock is a row, which a process that is killed leaves behind for good: whoever is alone removes it.
+    """
     with rendered_migrations(engine, bytes_type) as folder:
         backend = get_backend(url)
         try:
+            backend.break_lock()
             with backend.lock():
                 backend.apply_migrations(backend.to_apply(read_migrations(str(folder))))
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -112,4 +113,6 @@ class SqliteStore(Store):
     def migrate(self) -> None:
         """Bring the tables to the newest version."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        run_migrations(f"sqlite:///{self.path.resolve()}", "sqlite", "BLOB")
+        with self.path.with_suffix(".migrating").open("w") as alone:
+            fcntl.flock(alone, fcntl.LOCK_EX)
+            run_migrations(f"sqlite:///{self.path.resolve()}", "sqlite", "BLOB")

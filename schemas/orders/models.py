@@ -101,7 +101,7 @@ class OrderAccount(_Strict):
 class OrderRemittance(_Strict):
     """What the payment is for: free lines, or a creditor reference."""
 
-    unstructured: tuple[Annotated[str, _text(lengths.REMITTANCE_LINE, "A line")], ...] = Field(default=(), max_length=100)
+    unstructured: tuple[Annotated[str, _text(lengths.REMITTANCE_LINE, "A line")], ...] = Field((), max_length=100)
     creditor_reference: Annotated[str, _text(lengths.CREDITOR_REFERENCE, "ISO 11649 RF or the bank's")] | None = None
 
 

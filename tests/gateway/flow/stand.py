@@ -365,7 +365,7 @@ class Stand:
             "SELECT id, state, order_id, uetr, end_to_end_id, amount_minor, currency, debtor_account"
             " FROM payment ORDER BY id"
         )
-        return [Paid(*row[:5], Money(row[5], row[6]), row[7]) for row in rows]
+        return [Paid(*row[:5], Money(*row[5:7]), row[7]) for row in rows]
 
     def payment(self, order_id: str = "PO-1") -> Paid:
         """Return the payment of one order."""
@@ -377,8 +377,8 @@ class Stand:
 
     def refusals(self) -> dict[str, list[tuple[str, str]]]:
         """Return order id -> (reason code, path) of each reason."""
-        rows = self.rows("list_refusals", count=1_000)
-        return {row[1]: [(code, path) for _, code, path, _ in from_json(row[5])] for row in rows}
+        rows = self.sql("SELECT order_id, reasons FROM refusal ORDER BY id")
+        return {row[0]: [(code, path) for _, code, path, _ in from_json(row[1])] for row in rows}
 
     def dead(self) -> list[str]:
         """Return the reasons of the dead letters."""

@@ -1,0 +1,113 @@
+"""Statements and other bank documents that come as files: for which relationship, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from adapters.profile import Profile
+from gateway.app import Gateway
+from schemas.errors import DocumentRefused, OperationRefused
+
+ENDINGS: Final = (".xml", ".camt", ".053", ".054")
+CHANNEL: Final = "import"
+INSTANCE: Final = "import"
+"""The audit stream of imports is ``inbound.<profile>.import``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of a file.
+
+    Attributes:
+        outcome: APPLIED, KNOWN (the same bytes were applied before) or REFUSED.
+        reason: why it was refused, with its code and path.
+    """
+
+    file: Path
+    sha256: str
+    profile: str
+    outcome: str
+    reason: str = ""
+
+
+def documents(path: Path) -> list[Path]:
+    """Return the files that a path names: itself, or a folder's documents by name.
+
+    Raises:
+        OperationRefused: there is nothing there.
+    """
+    if path.is_file():
+        return [path]
+    found = sorted(one for one in path.glob("*") if one.is_file() and one.suffix.lower() in ENDINGS)
+    if not found:
+        what = "holds no document (*.xml)" if path.is_dir() else "is not there"
+        raise OperationRefused(f"{path} {what}")
+    return found
+
+
+def take(gateway: Gateway, files: list[Path], profile: str | None = None) -> Iterator[Imported]:
+    """Import documents, one transaction a document, and yield what became of each.
+
+    A file that cannot be read at all is refused like one whose content is wrong: the others are taken all the same.
+
+    Args:
+        gateway: whose relationships they belong to; its database has to be prepared.
+        files: in the order in which they are taken.
+        profile: the relationship; None: found by our account number in the document.
+    """
+    workers = {}
+    for file in files:
+        try:
+            content = _read(file, gateway.settings.workers.document_bytes_max)
+            chosen = _profile(gateway, file, content, profile)
+        except (DocumentRefused, OperationRefused) as error:
+            yield Imported(file, "", profile or "", "REFUSED", str(error))
+            continue
+        if chosen.name not in workers:
+            name = f"inbound.{chosen.name}.{INSTANCE}"
+            workers[chosen.name] = gateway.inbound(name, chosen, None, CHANNEL)
+        ((digest, outcome),) = workers[chosen.name].take([content])
+        yield Imported(file, digest, chosen.name, *_told(gateway, digest, outcome))
+
+
+def _told(gateway: Gateway, digest: str, outcome: str) -> tuple[str, str]:
+    """Return what became of a document, and why; one that was refused before is still refused."""
+    with gateway.store.transaction() as db:
+        rows = db.all("documents_named", prefix=digest)
+    state, detail = (rows[0][4], rows[0][8]) if rows else (outcome, None)
+    if state == "REFUSED":
+        return "REFUSED", str(detail or "")
+    return outcome, ""
+
+
+def _read(file: Path, limit: int) -> bytes:
+    try:
+        size = file.stat().st_size
+        if size > limit:
+            raise DocumentRefused(f"{size} bytes, more than {limit}", code="FF01")
+        return file.read_bytes()
+    except OSError as error:
+        raise DocumentRefused(f"cannot be read: {error.strerror or error}", code="FF02") from error
+
+
+def _profile(gateway: Gateway, file: Path, content: bytes, name: str | None) -> Profile:
+    """Return the relationship that a document belongs to.
+
+    Raises:
+        OperationRefused: there is none of that name, or none or several whose accounts the document names.
+    """
+    profiles = gateway.profiles
+    if name is not None:
+        if name not in profiles:
+            raise OperationRefused(f"there is no profile {name!r} in use; there are {', '.join(profiles)}")
+        return profiles[name]
+    if len(profiles) == 1:
+        return next(iter(profiles.values()))
+    found = [p for p in profiles.values() if any(b">" + a.number.encode() + b"<" in content for a in p.accounts)]
+    if len(found) != 1:
+        said = "several" if found else "no account of ours, so none"
+        raise OperationRefused(f"{file.name} names {said} of our relationships; say which: --profile")
+    return found[0]

@@ -1,0 +1,201 @@
+"""Our signing keys: made, followed by the next, given their certificate and retired; each a link in the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from cryptography import x509
+
+from adapters.profile import Profile
+from gateway.config import Settings
+from gateway.operations.operator import Operator
+from gateway.store.session import Session
+from gateway.store.trail import Trail, append
+from schemas.errors import ConfigurationError, OperationRefused
+from security import keys
+from security.certificates import KeyKind, describe
+from security.keys import FileKey, KeyEntry, KeyRing, KeyState
+
+REQUEST_SUFFIX = ".csr.pem"
+CERTIFICATE_FILE_BYTES_MAX = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLine:
+    """A key in a list.
+
+    Attributes:
+        state: ``signs`` now, ``waits`` for its day, ``active`` (verifies, and would sign if there were no newer one),
+            ``expired``, or ``retired``.
+        days_left: until the certificate ends.
+        self_signed: the bank's authority has not issued a certificate for it.
+    """
+
+    key_id: str
+    profile: str
+    owner: str | None
+    algorithm: str
+    state: str
+    created: datetime
+    signs_from: datetime
+    valid_to: datetime
+    days_left: int
+    self_signed: bool
+    subject_key_id: str
+
+
+def listed(settings: Settings, now: datetime, profiles: tuple[str, ...]) -> list[KeyLine]:
+    """Return every key, the oldest first."""
+    ring = KeyRing(settings.keys_folder)
+    signing = set()
+    for profile in profiles:
+        try:
+            signing.add(ring.signer(profile, now).record.key_id)
+        except ConfigurationError:
+            continue  # no key signs for it; the list shows none that does
+    return [_line(entry, now, signing) for entry in ring.entries()]
+
+
+def _line(entry: KeyEntry, now: datetime, signing: set[str]) -> KeyLine:
+    record, certificate = entry.record, entry.certificate
+    if record.state is KeyState.RETIRED:
+        state = "retired"
+    elif certificate.not_valid_after_utc < now:
+        state = "expired"
+    elif record.key_id in signing:
+        state = "signs"
+    else:
+        state = "waits" if record.signs_from > now else "active"
+    algorithm = certificate.signature_hash_algorithm
+    kind = type(certificate.public_key()).__name__.strip("_").removesuffix("PublicKey")
+    return KeyLine(
+        record.key_id, record.profile, entry.owner_bic, f"{kind}/{algorithm.name if algorithm else ''}", state,
+        record.created, record.signs_from, certificate.not_valid_after_utc, entry.days_left(now),
+        certificate.issuer == certificate.subject, entry.subject_key_id.hex(),
+    )  # fmt: skip
+
+
+def create(
+    operator: Operator,
+    settings: Settings,
+    profile: Profile,
+    key_id: str,
+    *,
+    owner_name: str,
+    kind: KeyKind,
+    days: int,
+    signs_from: datetime | None = None,
+) -> FileKey:
+    """Make a key for a relationship, with a certificate of its own making and a request for the bank's authority.
+
+    Raises:
+        ConfigurationError: the key id is taken, or there is no passphrase.
+    """
+    passphrase = settings.key_passphrase()
+    make = cache(lambda: FileKey.create(
+        settings.keys_folder, key_id, passphrase, owner_name=owner_name, owner_bic=profile.own_bic,
+        at=operator.now(), profile=profile.name, signs_from=signs_from, days=days, kind=kind,
+    ))  # fmt: skip
+    return _made(operator, settings, "key.create", make, profile.name)
+
+
+def rotate(
+    operator: Operator, settings: Settings, old: str, new: str, *, signs_from: datetime | None, days: int
+) -> FileKey:
+    """Make the key that follows another; from ``signs_from`` on it signs, and both verify until the old one is retired.
+
+    Raises:
+        ConfigurationError: there is no such key, the new id is taken, or there is no passphrase.
+    """
+    passphrase = settings.key_passphrase()
+    profile = KeyRing(settings.keys_folder).entry(old).record.profile
+    make = cache(lambda: keys.rotate(
+        settings.keys_folder, old, new, passphrase, at=operator.now(), signs_from=signs_from, days=days
+    ))  # fmt: skip
+    return _made(operator, settings, "key.rotate", make, profile)
+
+
+def retire(operator: Operator, settings: Settings, key_id: str) -> None:
+    """End a key: it neither signs nor verifies from now on.
+
+    Raises:
+        ConfigurationError: there is no such key.
+        OperationRefused: it is the last key that can sign for its relationship.
+    """
+    ring = KeyRing(settings.keys_folder)
+    entry, now = ring.entry(key_id), operator.now()
+    if entry.record.state is KeyState.RETIRED:
+        raise OperationRefused(f"key {key_id} is retired already")
+    others = [
+        other for other in ring.entries()
+        if other.record.key_id != key_id and other.can_sign(now) and other.record.profile in {"", entry.record.profile}
+    ]  # fmt: skip
+    if entry.can_sign(now) and not others:
+        raise OperationRefused(
+            f"key {key_id} is the only one that can sign for {entry.record.profile or 'any profile'}; "
+            f"first run: gateway keys rotate {key_id} NEW-ID"
+        )
+
+    def work(db: Session, trail: Trail) -> None:
+        keys.retire(settings.keys_folder, key_id, at=now)
+        append(db, trail, "key.retire", {"key": key_id, "profile": entry.record.profile})
+
+    operator.act(work)
+
+
+def install_certificate(operator: Operator, settings: Settings, key_id: str, file: Path) -> str:
+    """Give a key the certificate that the bank's authority issued for it; return the certificate's description.
+
+    Raises:
+        ConfigurationError: there is no such key, or the file holds no certificate of it.
+    """
+    KeyRing(settings.keys_folder).entry(key_id)
+    certificate = _certificate(file)
+
+    def work(db: Session, trail: Trail) -> None:
+        keys.install_certificate(settings.keys_folder, key_id, certificate)
+        facts = {"key": key_id, "certificate": describe(certificate), "serial": f"{certificate.serial_number:x}"}
+        append(db, trail, "key.certificate", facts)
+
+    operator.act(work)
+    return describe(certificate)
+
+
+def _certificate(file: Path) -> x509.Certificate:
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(CERTIFICATE_FILE_BYTES_MAX)
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from error
+    load = x509.load_pem_x509_certificate if content.startswith(b"-----") else x509.load_der_x509_certificate
+    try:
+        return load(content)
+    except ValueError as error:
+        raise ConfigurationError(f"{file}: not a certificate in PEM or DER form") from error
+
+
+def request_file(settings: Settings, key_id: str) -> Path:
+    """Return where the certificate signing request of a key stands."""
+    return settings.keys_folder / f"{key_id}{REQUEST_SUFFIX}"
+
+
+def _made(operator: Operator, settings: Settings, action: str, make: Callable[[], FileKey], profile: str) -> FileKey:
+    """Make a key within the transaction of its audit link (once, however often that runs), and write its request."""
+
+    def work(db: Session, trail: Trail) -> FileKey:
+        key = make()
+        facts = {"key": key.key_id, "profile": profile, "algorithm": key.algorithm, "ski": key.subject_key_id.hex()}
+        append(db, trail, action, facts)
+        return key
+
+    made = operator.act(work)
+    path = request_file(settings, made.key_id)
+    try:
+        path.write_bytes(made.request())
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be written: {error.strerror}") from error
+    return made

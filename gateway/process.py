@@ -116,13 +116,14 @@ def serve(
         roles: some of ``ROLES``.
         instance: what tells this process's audit streams from those of others; None: see ``place``.
         refresh: sets the gauges, every few seconds.
-        stop: ends the process; None: SIGTERM and SIGINT do.
+        stop: ends the work; None: the whole process is ours, and SIGTERM and SIGINT end it.
 
     Raises:
         ConfigurationError: the configuration is such that no worker can be built.
     """
-    if stop is None:
-        stop = threading.Event()
+    own_process = stop is None
+    stop = stop or threading.Event()
+    if own_process:
         stop_on_signals(stop, gateway.log)
     with closing(gateway), place(gateway.settings.home, instance) as here:
         if not prepare(gateway, stop):
@@ -131,7 +132,8 @@ def serve(
             (name, step, role in POLLING) for role in roles for name, step in gateway.workers(role, here.instance)
         ]
         service = Service(workers, gateway.log, stop, gateway.settings.workers.wait_s)
-        spare_the_collector()
+        if own_process:
+            spare_the_collector()
         with _metrics(gateway, service, here.slot), _care(gateway, service, refresh):
             service.start()
             gateway.log.info("gateway started", roles=list(roles), instance=here.instance)

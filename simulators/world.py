@@ -53,9 +53,9 @@ INSTANCES = ("a", "b")
 """Every role of the gateway runs twice."""
 OFFICE_HOURS = timedelta(hours=10)
 """From 08:00 in Phnom Penh to the bank's end of day."""
-STRIDE_S_MAX = 1_300
+STRIDE_S_MAX = 1_000
 """Longest time in which nothing happens during the days of faults."""
-TURNS_MAX = 4
+TURNS_MAX = 14
 """Steps that are made at one moment."""
 CALM_ROUNDS = 6
 """Times that the calm world waits a while for what is still open, on one day."""

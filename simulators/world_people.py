@@ -20,6 +20,7 @@ from schemas import orders
 from schemas.orders import BadOrder
 from security.jws import OrderKey
 from simulators.bank_letters import Letters
+from simulators.defects import DEFECTS
 from simulators.government import Government, Submission, sign
 from simulators.stage import PROFILE
 from simulators.world_chronicle import Chronicle
@@ -110,13 +111,14 @@ class Sources:
 
     def plan(self, today: date, plan: Plan) -> None:
         """Write the orders of one day, each message with the time at which it goes out."""
-        government = Government(self._random, today)
+        defects = self._random.sample(DEFECTS, len(DEFECTS))
+        government = Government(self._random, today, defects=defects)
         written = [(s, None) for s in government.payroll(plan.lines, bad=plan.bad_lines, chunk=plan.chunk)]
         codes = {x.order_id: x.codes for x in government.expected}
         start = self._clock.now()
         for submission, wrong in (*written, *self._suppliers(government, plan)):
             self._note(submission, today, codes, wrong)
-            due = start + timedelta(minutes=self._random.randint(0, 480))
+            due = start + timedelta(minutes=self._random.randint(0, 420))
             outgoing = sign(submission, self._keys[submission.source])
             waiting = {i.order_id or "" for i in orders.read(submission.body).items}
             self._letters.append(_Letter(due, outgoing, submission.source, waiting))

@@ -22,6 +22,7 @@ from gateway.store.payments import PaymentMove
 from gateway.store.session import Session, compact
 from gateway.store.trail import Trail, append
 from schemas.errors import Conflict, OrderMessageRefused
+from schemas.model.money import Money
 from schemas.model.payment import Payment
 from schemas.orders import BadOrder, Message, Order
 
@@ -59,14 +60,22 @@ class Progress:
     def count(self, payment: Payment | None, item: Order | BadOrder) -> None:
         """Count one line."""
         self.lines += 1
-        if payment is None or (isinstance(item, BadOrder) and not payment.amount.amount_minor):
-            self.unreadable += 1
+        if isinstance(item, BadOrder) and (payment is None or not payment.amount.amount_minor):
+            # It is refused by itself; where its amount can be read at all, the batch still equals its declaration.
+            stated = _stated_amount(item)
+            self.unreadable += stated is None
+            self._add(stated)
             return
-        amount = payment.amount
-        self.totals[amount.currency] = self.totals.get(amount.currency, 0) + amount.amount_minor
+        if payment is None:
+            raise ValueError("an order that was read has a payment")
+        self._add(payment.amount)
         self.categories.add(payment.category_purpose)
         self.purposes.add(payment.purpose or payment.category_purpose)
         self.accounts.add(payment.debtor_account.number)
+
+    def _add(self, amount: Money | None) -> None:
+        if amount is not None:
+            self.totals[amount.currency] = self.totals.get(amount.currency, 0) + amount.amount_minor
 
     def facts(self) -> BatchFacts:
         """Return what the batch rules look at."""
@@ -84,6 +93,15 @@ class Progress:
             "accounts": sorted(self.accounts),
             "unreadable": self.unreadable,
         })  # fmt: skip
+
+
+def _stated_amount(item: BadOrder) -> Money | None:
+    """Return the amount of an order that cannot be used, or None when not even that can be read."""
+    try:
+        stated = json.loads(item.raw)
+        return Money.parse(stated["amount"], stated["currency"])
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def _progress(row: tuple[Any, ...]) -> Progress:

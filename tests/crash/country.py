@@ -6,6 +6,7 @@ one where it is morning now, and today is a working day there.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -14,9 +15,9 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,6 +27,7 @@ import structlog
 
 from adapters.profile import SHIPPED
 from gateway.app import Gateway
+from gateway.bus.base import DEAD_QUEUE, ORDERS_QUEUE
 from gateway.clock import SystemClock
 from gateway.crash import CRASH_AT, CRASH_MARK
 from gateway.store import ledger, trail
@@ -195,14 +197,19 @@ class Country:
     # -------------------------------------------------------------------------------------------------- the world
 
     def send(self, submissions: Iterable[Submission]) -> None:
-        """Publish order messages as their sources do."""
+        """Publish order messages as their sources do: until the broker has confirmed every one."""
         letters = []
         for submission in submissions:
             letters.append(sign(submission, self.stage.source_keys[submission.source]))
             content = json.loads(submission.body)
             orders = content["orders"] if "orders" in content else [content["order"]]
             self.sent |= {(submission.source, order["order_id"]) for order in orders}
-        assert not self.publisher.publish(letters)
+        limit = time.monotonic() + PATIENCE_S
+        while letters:
+            try:
+                letters = [letters[failed.index] for failed in self.publisher.publish(letters)]
+            except BusUnavailable:
+                assert time.monotonic() < limit, "the broker did not take the orders"
 
     def send_some(self, lines: int, singles: int, bad: int, chunk: int) -> None:
         """Send a payroll in chunks and some single orders, a few of them bad."""
@@ -217,16 +224,21 @@ class Country:
         limit = time.monotonic() + PATIENCE_S
         look_at = 0.0
         while True:
-            try:
-                busy = self.service.step(STEP_S)
-                if not busy or time.monotonic() > look_at:
-                    look_at = time.monotonic() + 1
+            if not self._bank_works() or time.monotonic() > look_at:
+                look_at = time.monotonic() + 1
+                with contextlib.suppress(GatewayError):
                     if until():
                         return
-            except GatewayError:
-                time.sleep(STEP_S)
             if time.monotonic() > limit:
                 raise AssertionError(f"waited {PATIENCE_S:.0f} s for: {what}\n{self.report()}")
+
+    def _bank_works(self) -> bool:
+        """Let the bank do a piece of work; tell whether there was one."""
+        try:
+            return bool(self.service.step(STEP_S))
+        except BusUnavailable:
+            time.sleep(STEP_S)
+            return False
 
     def restarted(self, process: Process) -> bool:
         """Start a process again when it has killed itself, and tell whether it has."""
@@ -249,6 +261,13 @@ class Country:
         [(refused,)] = self.all("count_refusals")
         known = states.total() + refused
         return known >= len(self.sent) and not UNFINISHED & states.keys() and not self.all("outbox_state")
+
+    def has_queues(self) -> bool:
+        """Tell whether the orders queue exists."""
+        try:
+            return self.gateway.bus.depth(ORDERS_QUEUE) >= 0
+        except GatewayError:
+            return False
 
     def close_day(self) -> None:
         """Have the bank send its statements, and wait until the ledger has them."""
@@ -277,13 +296,14 @@ class Country:
         yield from (f"{n} settlements of {uetr}" for uetr, n in self.bank.settlements.items() if n > 1)
         yield from (f"{n} settlements of {end}" for end, n in self.bank.settled_references.items() if n > 1)
         yield from self._fates()
-        for queue in ("gateway.orders", "gateway.dead"):
+        for queue in (ORDERS_QUEUE, DEAD_QUEUE):
             if depth := self.gateway.bus.depth(queue):
                 yield f"{depth} messages in {queue}"
 
     def _fates(self) -> Iterator[str]:
         """Yield each order that has no fate, or two, or another one than the bank gave it."""
-        payments = {(row[2], row[3]): (row[1], row[8]) for row in self.all("list_payments", state=None, source=None, count=100_000)}
+        rows = self.all("list_payments", state=None, source=None, count=100_000)
+        payments = {(row[2], row[3]): (row[1], row[8]) for row in rows}
         refusals = Counter((row[1], row[2]) for row in self.all("list_refusals", count=100_000))
         yield from (f"order {x} was lost" for x in sorted(self.sent - payments.keys() - refusals.keys()))
         yield from (f"order {x} was accepted and refused" for x in sorted(payments.keys() & refusals.keys()))
@@ -299,11 +319,25 @@ class Country:
         """Return where everything stands, for a test that failed."""
         ends = [(p.log.name, p.popen.poll(), p.log.read_text(encoding="utf-8")[-1500:]) for p in self.processes]
         try:
-            states = [self.all("count_states"), self.all("outbox_state"), self.all("count_exceptions", )]
+            states = [
+                self.all("count_states"),
+                self.all("outbox_state"),
+                self.all(
+                    "count_exceptions",
+                ),
+            ]
         except GatewayError as error:
             states = [[(str(error),)]]
         said = "\n".join(f"--- {name} ({status})\n{end}" for name, status, end in ends)
         return f"{len(self.sent)} sent, bank {dict(self.bank.counts)}, {states}\n{said}"
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    """Wait until something holds while the bank and the test stand still."""
+    limit = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < limit, f"waited {PATIENCE_S:.0f} s for: {what}"
+        time.sleep(STEP_S)
 
 
 def _toml(value: Any) -> str:

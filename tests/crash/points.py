@@ -40,7 +40,9 @@ def _names(argument: ast.expr, function: ast.FunctionDef, module: ast.Module) ->
     match argument:
         case ast.Constant(value=str(name)):
             yield name
-        case ast.JoinedStr(values=[ast.Constant(value=str(before)), ast.FormattedValue(value=ast.Name(id=name)), *rest]):
+        case ast.JoinedStr(
+            values=[ast.Constant(value=str(before)), ast.FormattedValue(value=ast.Name(id=name)), *rest]
+        ):
             after = "".join(str(part.value) for part in rest if isinstance(part, ast.Constant))
             found = [f"{before}{value}{after}" for value in _values(name, function, module)]
             if not found:

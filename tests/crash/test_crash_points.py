@@ -15,6 +15,8 @@ from tests.crash.points import all_points, points_of
 
 POINTS = all_points()
 CHASED = "dispatch.chased"
+REPEATING = {"relay.bank_published"}
+"""Where the bank must have got the same message twice, else the test has tested nothing."""
 SILENT: dict[str, Any] = {"behaviour": Behaviour(silent=1.0, rejections={"AC04": 0.1}), "in_doubt_after_s": 1}
 """A bank that says nothing until it is asked again: what it takes to have a message chased."""
 
@@ -36,9 +38,7 @@ def test_a_point_that_cannot_be_read_from_the_source_is_an_error() -> None:
 @pytest.mark.slow
 @pytest.mark.servers
 @pytest.mark.parametrize("point", POINTS)
-def test_a_kill_loses_nothing_and_pays_nothing_twice(
-    point: str, found: Callable[..., Country], tmp_path: Path
-) -> None:
+def test_a_kill_loses_nothing_and_pays_nothing_twice(point: str, found: Callable[..., Country], tmp_path: Path) -> None:
     """Orders of a batch in chunks and single ones go through a whole day, with one worker killed and started again."""
     country = found(**SILENT if point == CHASED else {})
     mark, victim_role = tmp_path / "fired", point.partition(".")[0]
@@ -51,5 +51,28 @@ def test_a_kill_loses_nothing_and_pays_nothing_twice(
     assert mark.read_text(encoding="ascii").strip() == point
     country.run(country.orders_done, "every order has its fate")
     country.close_day()
+    country.stop()
+    assert list(country.problems()) == []
+    if point in REPEATING:
+        assert country.bank.counts["repeats"], "what was published and not marked came to the bank again"
+
+
+@pytest.mark.slow
+@pytest.mark.servers
+@pytest.mark.parametrize("point", [point for point in POINTS if point.startswith("inbound.")])
+def test_a_kill_while_a_statement_is_booked(point: str, found: Callable[..., Country], tmp_path: Path) -> None:
+    """A statement is booked whole or not at all, and once, wherever its worker is killed."""
+    country, mark = found(), tmp_path / "fired"
+    country.send_some(lines=40, singles=10, bad=2, chunk=20)
+    reader = country.start("inbound")
+    country.start("intake", "dispatch", "relay")
+    country.run(country.orders_done, "every order has its fate")
+    reader.terminate()
+    assert reader.ended() == 0
+    victim = country.start("inbound", crash_at=point, mark=mark)
+    country.service.end_of_day(country.today)
+    country.run(lambda: country.restarted(victim), f"the process is killed at {point}")
+    assert mark.exists()
+    country.run(country.books_agree, "the statements are booked")
     country.stop()
     assert list(country.problems()) == []

@@ -1,4 +1,4 @@
-"""The demonstration: the same seed gives the same day, every bad order is refused for its reason, and nothing is lost."""
+"""The demonstration: a seed always gives the same day, and every bad order is refused for its own reason."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from typer.testing import CliRunner
 from gateway.config import load
 from gateway.store.sqlite import SqliteStore
 from schemas.errors import ConfigurationError
+from schemas.orders import Order
 from simulators import demo, demo_view
-from simulators.demo import DAY, MARK_NAME, Plan
-from simulators.demo_report import Report
+from simulators.demo import MARK_NAME
+from simulators.demo_day import CHUNK, DAY, Plan
+from simulators.demo_report import EVERYTHING, Report
 from simulators.demo_view import Nobody
 from simulators.government import Government
 
@@ -99,12 +101,12 @@ def test_ledger_statement_and_bank_agree(report: Report) -> None:
 def test_bad_orders_are_refused_with_the_code_that_their_defect_asks_for(report: Report, store: SqliteStore) -> None:
     """The government knows what is wrong with each order; the gateway has to find out by itself."""
     government = Government(PLAN.random("government"), DAY)
-    for _ in government.payroll(PLAN.lines, bad=PLAN.bad_lines, chunk=demo.CHUNK):
+    for _ in government.payroll(PLAN.lines, bad=PLAN.bad_lines, chunk=CHUNK):
         pass
     for _ in government.singles(government.suppliers(PLAN.orders, bad=PLAN.bad_orders)):
         pass
     with store.transaction() as db:
-        rows = db.all("list_refusals", count=demo.demo_report.EVERYTHING)
+        rows = db.all("list_refusals", count=EVERYTHING)
     found: dict[str, set[str]] = {}
     for _, _, order_id, _, _, reasons, _ in rows:
         found.setdefault(order_id, set()).update(code for _, code, _, _ in json.loads(reasons))
@@ -122,6 +124,14 @@ def test_the_folder_can_be_worked_on_afterwards(home: Path, report: Report) -> N
     assert {key.file.is_file() for source in settings.sources.values() for key in source.keys} == {True}
     assert settings.database_url == f"sqlite:///{home / 'gateway.sqlite'}"
     assert stat.S_IMODE((home / "passphrase").stat().st_mode) == 0o600
+
+
+def test_orders_are_left_to_play_with(home: Path, report: Report) -> None:
+    """A newcomer's first own order should be one that is known to be good."""
+    assert report.orders
+    lines = (home / "orders.ndjson").read_text(encoding="utf-8").splitlines()
+    orders = [Order.model_validate_json(line) for line in lines]
+    assert [order.creditor_account.number[-3:] for order in orders] == list(demo.ENDINGS)
 
 
 def test_the_environment_does_not_reach_a_demonstration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,4 +39,6 @@ CREATE SEQUENCE trail_number;
 ALTER TABLE payment SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 ALTER TABLE ready SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
 ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+-- What is compressed already, or gone in a moment, is not compressed again.
 ALTER TABLE archive_part ALTER COLUMN data SET STORAGE EXTERNAL;
+ALTER TABLE outbox ALTER COLUMN body SET STORAGE EXTERNAL;

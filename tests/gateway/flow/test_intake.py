@@ -109,7 +109,7 @@ def test_all_reasons_are_told_at_once(stand: Stand) -> None:
             amount="10.555",
             creditor={"name": "Sok\u200bDara", "address": {"country": "ZZ", "lines": ["Street 1"]}},
             creditor_agent={"bic": "ZZZZKHPP"},
-            execution_date="2026-11-01",
+            execution_date="2026-11-02",
             purpose="ZZZZ",
         )
     )

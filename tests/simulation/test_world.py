@@ -1,0 +1,213 @@
+"""Whole treasuries, simulated from seeds: each must add up, come out the same every time, and be able to fail."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.core import lifecycle
+from gateway.core.lifecycle import Event, Move, Posting, State
+from gateway.flow import intake, outcomes, reconcile, relay, statuses
+from gateway.store import findings, ledger, outbox
+from simulators import bank_books, central_bank, world, world_weather
+from simulators.behaviour import Behaviour
+from simulators.world import WorldBroken, run
+
+ROOT = Path(__file__).resolve().parents[2]
+SEEDS = 300
+SEEDS_A_TEST = 10
+"""Few enough that parallel test processes share them out evenly."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(1, SEEDS + 1, SEEDS_A_TEST))
+def test_every_world_adds_up(first: int) -> None:
+    """Faults, crashes and delays change when things happen, never what they come to."""
+    orders = sum(run(seed).orders for seed in range(first, first + SEEDS_A_TEST))
+    assert orders > SEEDS_A_TEST
+
+
+def test_a_seed_gives_the_same_world_every_time() -> None:
+    """A failure that cannot be repeated cannot be found: neither process nor hash seed may change what happens."""
+    seed = 5
+    script = f"from simulators.world import run; print(run({seed}).digest)"
+    digests = {run(seed).digest}
+    for hash_seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        )
+        digests.add(done.stdout.strip())
+    assert len(digests) == 1
+
+
+def test_other_seeds_give_other_worlds() -> None:
+    """A generator that ignored its seed would test one world three hundred times."""
+    reports = [run(seed) for seed in (1, 2, 3)]
+    assert len({report.digest for report in reports}) == len(reports)
+
+
+def test_the_worlds_are_stormy_enough() -> None:
+    """Calm worlds prove nothing: every kind of fault and many a crash must have happened in a few of them."""
+    reports = [run(seed) for seed in range(1, 13)]
+    kinds = {kind for report in reports for kind in report.faults}
+    assert kinds == {"lost", "doubled", "reordered", "delayed", "corrupted", "away", "unacknowledged"}
+    assert sum(report.crashes for report in reports) > len(reports)
+    states = {state for report in reports for state in report.states}
+    assert {"SETTLED", "REJECTED", "RETURNED", "CANCELLED"} <= states
+
+
+def test_the_chronicle_tells_what_happened(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever replays a seed reads it line by line."""
+    world.command(seed=2, verbose=True)
+    told = capsys.readouterr().out
+    assert "closing" in told
+    assert "1 of 1 worlds add up" in told
+
+
+def test_a_broken_world_says_how_to_replay_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A seed is worth nothing to who does not know what to do with it."""
+    monkeypatch.setattr(world, "troubles", lambda _books: ["the sky fell"])
+    with pytest.raises(world.typer.Exit):
+        world.command(seeds=1, seed=9)
+    assert "gateway world --seed 9 --verbose\n  - the sky fell" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------- gateways and banks that are broken on purpose
+
+
+def pays_for_acceptance(patch: pytest.MonkeyPatch) -> None:
+    """Post to the ledger when the bank has only accepted a payment."""
+    moves = dict(lifecycle.MOVES)
+    for state in (State.COMPOSED, State.SENT, State.IN_DOUBT):
+        moves[state, Event.ACCEPT] = Move(State.ACCEPTED, (Posting.SETTLE,))
+    patch.setattr(lifecycle, "MOVES", moves)
+
+
+def posts_twice_the_amount(patch: pytest.MonkeyPatch) -> None:
+    """Post a settlement with another amount than the payment's."""
+    real = ledger.post
+
+    def post(db: Any, transfers: Any, at_ms: int) -> None:
+        made = list(transfers)
+        for one in made:
+            if one.cause == "settle" and one.subject % 7 == 0:
+                object.__setattr__(one, "amount_minor", one.amount_minor * 2)
+        real(db, made, at_ms)
+
+    patch.setattr(ledger, "post", post)
+
+
+def forgets_what_it_leased(patch: pytest.MonkeyPatch) -> None:
+    """Drop a letter from the outbox before it is published."""
+    real = outbox.lease
+
+    def lease(db: Any, *arguments: Any) -> Any:
+        leased = real(db, *arguments)
+        outbox.finish(db, [letter.id for letter in leased])
+        return leased
+
+    patch.setattr(relay.outbox, "lease", lease)
+
+
+def tells_half(patch: pytest.MonkeyPatch) -> None:
+    """Keep some outcomes from the sources."""
+    real = outcomes.moved
+    patch.setattr(outcomes, "moved", lambda move: real(move) if move.payment.id % 5 else _nothing(real(move)))
+
+
+def _nothing(outcome: outcomes.Outcome) -> outcomes.Outcome:
+    object.__setattr__(outcome, "state", State.ACCEPTED)  # a state that no source hears of
+    return outcome
+
+
+def believes_a_duplicate_is_a_rejection(patch: pytest.MonkeyPatch) -> None:
+    """Release the money when the bank says that a message came before."""
+    patch.setattr(statuses, "event_of", lambda status, _: {"RJCT": Event.REJECT, "ACSC": Event.SETTLE}.get(status))
+
+
+def believes_anyone(patch: pytest.MonkeyPatch) -> None:
+    """Take a document whoever of the authority's customers has signed it."""
+    from security.trust import TrustStore
+
+    patch.setattr(TrustStore, "require_owner", lambda *_: None)
+
+
+def leaves_out_what_it_cannot_explain(patch: pytest.MonkeyPatch) -> None:
+    """Post only the entries that name a payment."""
+    real = ledger.post
+    patch.setattr(
+        reconcile.ledger, "post",
+        lambda db, transfers, at_ms: real(db, [t for t in transfers if t.cause != "suspend"], at_ms),
+    )  # fmt: skip
+
+
+def forgets_messages(patch: pytest.MonkeyPatch) -> None:
+    """Acknowledge order messages of which nothing was kept."""
+    real = intake.Intake._take
+
+    def take(self: Any, group: list[Any]) -> None:
+        kept = [letter for letter in group if not letter.message.message_id.endswith("3")]
+        self._consumer.acknowledge([letter.delivery for letter in group if letter not in kept])
+        self._settled([letter.delivery for letter in group if letter not in kept])
+        if kept:
+            real(self, kept)
+
+    patch.setattr(intake.Intake, "_take", take)
+
+
+def opens_no_exception(patch: pytest.MonkeyPatch) -> None:
+    """Put statements in a row whatever their balances say: the cash would not be the bank's."""
+    patch.setattr(findings, "open_all", lambda *_: 0)
+    patch.setattr(reconcile, "_lead", lambda *_: None)
+
+
+def bank_pays_what_comes_again(patch: pytest.MonkeyPatch) -> None:
+    """A bank that forgets what it has answered, and does not look at the references either."""
+    patch.setattr(bank_books.Books, "answer", lambda *_: None)
+    patch.setattr(bank_books.Books, "keep_answer", lambda *_: None)
+    patch.setattr(world_weather, "Behaviour", lambda **how: Behaviour(**{**how, "checks_duplicates": False}))
+
+
+def bank_pays_in_silence(patch: pytest.MonkeyPatch) -> None:
+    """A bank that books money which is on no statement."""
+    real = central_bank.CentralBank.end_of_day
+
+    def end_of_day(self: Any, day: Any) -> Any:
+        documents = list(real(self, day))
+        self._books.move(self._books.accounts[0], -1)
+        return documents
+
+    patch.setattr(central_bank.CentralBank, "end_of_day", end_of_day)
+
+
+@pytest.mark.parametrize(
+    ("breaks", "check"),
+    [
+        (pays_for_acceptance, "the_ledger_is_whole|Conflict|lying"),
+        (posts_twice_the_amount, "the_ledger_is_whole"),
+        (forgets_what_it_leased, "still open"),
+        (tells_half, "every_source_knows"),
+        (believes_a_duplicate_is_a_rejection, "both_know_the_same|only_a_person"),
+        (believes_anyone, "forged"),
+        (leaves_out_what_it_cannot_explain, "the_cash_is_the_banks"),
+        (forgets_messages, "every_order_has_one_fate"),
+        (opens_no_exception, "the_cash_is_the_banks|the_ledger_is_whole"),
+        (bank_pays_what_comes_again, "nothing_is_paid_twice"),
+        (bank_pays_in_silence, "the_cash_is_the_banks"),
+    ],
+)
+def test_what_is_broken_on_purpose_is_found(
+    breaks: Callable[[pytest.MonkeyPatch], None], check: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Checks that could not fail would prove nothing."""
+    breaks(monkeypatch)
+    with pytest.raises(WorldBroken, match=check):
+        for seed in range(1, 25):
+            run(seed)

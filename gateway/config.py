@@ -86,7 +86,7 @@ class WorkerSettings(_Table):
     intake_payments_max: int = Field(default=2_000, ge=1_000, le=50_000)
     dispatch_batch: int = Field(default=2_000, ge=1, le=50_000)
     relay_batch: int = Field(default=500, ge=1, le=5_000)
-    inbound_batch: int = Field(default=10, ge=1, le=500)
+    inbound_batch: int = Field(default=5, ge=1, le=500)
     reconcile_batch: int = Field(default=5_000, ge=1, le=50_000)
     events_batch: int = Field(default=500, ge=1, le=500)
     wait_s: float = Field(default=1.0, gt=0, le=60)

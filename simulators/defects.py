@@ -108,8 +108,8 @@ def _foreign_account(order: Order, _: Scene) -> None:
 
 def _duplicate_end_to_end(order: Order, scene: Scene) -> None:
     assert scene.previous is not None
-    same = ("end_to_end_id", "debtor_account", "currency")
-    order.update({field: scene.previous[field] for field in same}, amount=_whole(order))
+    same = ("end_to_end_id", "debtor_account", "currency", "amount")
+    order.update({field: scene.previous[field] for field in same})
 
 
 def _control_character(order: Order, _: Scene) -> None:

@@ -191,7 +191,7 @@ def release(db: Session, count: int, trail: Trail) -> tuple[int, list[Outcome]]:
     taken: dict[int, int] = dict(db.all("take_waiting", batch=number, count=count))
     if not taken:
         db.run("set_batch_state", id=number, state="RELEASED" if state == "RELEASING" else "REFUSED")
-        return 0, []
+        return 1, []  # closing a batch is work as well: another may wait behind it
     cause = f"batch {source}/{batch_id}"
     event = Event.REFUSE if state == "REFUSING" else None
     payments.release(db, [n for n, held in taken.items() if not held and event is None], trail, cause)

@@ -6,7 +6,7 @@ the archive and becomes an exception; the same bytes again change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from adapters.profile import Profile
@@ -103,19 +103,31 @@ class Inbound:
         waiting = self._keep(documents)
         self._desk.reach("inbound.archived")
         states: dict[str, str] = {}
+        for group in self._groups(waiting):
+            states |= self._apply(group)
+        return [(d.sha256, states.get(d.sha256, "KNOWN")) for d in documents]
+
+    def _groups(self, documents: Sequence[Document]) -> Iterator[list[_Read]]:
+        """Read documents and cut them into groups that are applied together.
+
+        Statements stand alone, and are read only when their turn has come: each may be as large as memory allows.
+        """
         group: list[_Read] = []
         count = 0
-        for document in waiting:
+        for document in documents:
             read = self._read(document)
             size = sum(len(r.transactions) for r in read.received.reports) if read.received else 0
-            if group and (count + size > TRANSACTIONS_PER_COMMIT or (read.received and read.received.statements)):
-                states |= self._apply(group)
+            alone = read.received is not None and read.received.statements is not None
+            if group and (alone or count + size > TRANSACTIONS_PER_COMMIT):
+                yield group
                 group, count = [], 0
             group.append(read)
             count += size
+            if alone:
+                yield group
+                group, count = [], 0
         if group:
-            states |= self._apply(group)
-        return [(d.sha256, states.get(d.sha256, "KNOWN")) for d in documents]
+            yield group
 
     def _keep(self, documents: Sequence[Document]) -> list[Document]:
         """Archive the bytes before anything is made of them; return those that still have to be applied."""

@@ -222,7 +222,9 @@ class Intake:
         """Check every order that is new and sort it into accepted and refused."""
         result = _Result()
         db.pick((None, x.letter.message.source, x.order_id) for x in lines)
-        known = {(source, order_id): content for source, order_id, content, _ in db.all("known_orders")}
+        known: dict[tuple[str, str], set[str]] = {}
+        for source, order_id, content, _ in db.all("known_orders"):  # an accepted order and its refused rivals
+            known.setdefault((source, order_id), set()).add(content)
         seen = self._seen(db, lines)
         contexts: dict[tuple[str, str], Context] = {}
         numbers = iter(db.take_numbers("payment", len(lines)) if lines else ())
@@ -233,7 +235,7 @@ class Intake:
                 progress[line.batch].count(payment, line.item)
             key = (message.source, line.order_id)
             if key in known:
-                if known[key] == line.content:
+                if line.content in known[key]:
                     result.repeated += 1
                     continue
                 path = f"{message.path(line.index)}.order_id"
@@ -241,7 +243,7 @@ class Intake:
                 refusals: Sequence[Refusal] = [Refusal(0, DIFFERENT_ORDER, path, text)]
             else:
                 refusals = self._refusals(line, payment, contexts, seen)
-            known.setdefault(key, line.content)
+            known.setdefault(key, set()).add(line.content)
             if refusals or payment is None or isinstance(line.item, BadOrder):
                 result.refused.append((line, refusals))
                 if line.batch is not None:

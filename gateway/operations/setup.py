@@ -171,8 +171,11 @@ def _key(operator: Operator, settings: Settings, profile: Profile, owner_name: s
     )  # fmt: skip
     keyring.create(operator, settings, profile, key_id, owner_name=owner_name, kind=kind, days=CERTIFICATE_DAYS)
     request = keyring.request_file(settings, key_id)
-    note = f"its certificate is self-signed: have the bank's authority issue one for {request.name}, then run: "
-    return Done("signing key", f"{profile.name}: {key_id}", "made", f"{note}gateway keys import-certificate {key_id} FILE")
+    note = (
+        f"its certificate is self-signed: have the bank's authority issue one for {request.name}, then run: "
+        f"gateway keys import-certificate {key_id} FILE"
+    )
+    return Done("signing key", f"{profile.name}: {key_id}", "made", note)
 
 
 def _certificates(settings: Settings, profile: Profile) -> Done:

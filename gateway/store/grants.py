@@ -23,7 +23,7 @@ def grant_worker_role(url: str, role: str) -> list[str]:
 
     Args:
         url: address of the migrated database, as its owner.
-        role: the role's name; it gets no password here, that is for ``\\password`` or the server's own rules.
+        role: the role's name; it gets no password here, that is for the database's administrator.
 
     Returns:
         the tables that the role may only read and add to.

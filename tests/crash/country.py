@@ -99,6 +99,7 @@ class Country:
         behaviour: the bank's.
         in_doubt_after_s: when a silent bank is asked again.
         workers: the configuration's table of that name.
+        prepared: whether database and queues are made before the first process starts.
     """
 
     home: Path
@@ -107,11 +108,12 @@ class Country:
     behaviour: Behaviour = FINE
     in_doubt_after_s: int = 30
     workers: dict[str, Any] = field(default_factory=dict)
+    prepared: bool = True
     processes: list[Process] = field(default_factory=list)
     sent: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        """Set the stage: keys, configuration, database, queues, and a queue for the events."""
+        """Set the stage: keys and configuration."""
         now = datetime.now(UTC)
         self.zone = morning(now)
         self.today = now.astimezone(self.zone).date()
@@ -121,6 +123,12 @@ class Country:
         self.gateway: Gateway = self.stage.gateway(
             SystemClock(), structlog.wrap_logger(structlog.ReturnLogger()), new_uetr=lambda: str(uuid.uuid4())
         )
+        self.government = Government(self.random, self.today, defects=PLAIN)
+        if self.prepared:
+            self.open()
+
+    def open(self) -> None:
+        """Prepare database and queues, and open the bank and a queue for the events."""
         self.gateway.prepare()
         self.gateway.bus.bind_events("events", "#")
         self.bank: CentralBank = self.stage.bank(
@@ -129,7 +137,6 @@ class Country:
         ahead = timedelta(days=RETURN_DAYS + 1)
         self.service = BankService(self.gateway.bus, PROFILE, self.bank, lambda: datetime.now(UTC) + ahead)
         self.publisher = self.gateway.publisher()
-        self.government = Government(self.random, self.today, defects=PLAIN)
 
     def _stage(self, now: datetime) -> Stage:
         profiles = self.home / "profiles"
@@ -191,7 +198,8 @@ class Country:
             if process.popen.poll() is None:
                 process.popen.kill()
             process.popen.wait()
-        self.bank.close()
+        if "bank" in self.__dict__:
+            self.bank.close()
         self.gateway.close()
 
     # -------------------------------------------------------------------------------------------------- the world
@@ -299,6 +307,8 @@ class Country:
         for queue in (ORDERS_QUEUE, DEAD_QUEUE):
             if depth := self.gateway.bus.depth(queue):
                 yield f"{depth} messages in {queue}"
+        for process in self.processes:
+            yield from (f"{process.log.name}: {event}" for event in process.events() if event["level"] == "error")
 
     def _fates(self) -> Iterator[str]:
         """Yield each order that has no fate, or two, or another one than the bank gave it."""

@@ -25,6 +25,7 @@ from gateway.flow.inbound import Inbound
 from gateway.store import archive, ledger, trail
 from schemas.iso20022 import camt_build, pacs002, pacs004
 from schemas.iso20022.parties import Settlement
+from schemas.model.identifiers import instruction_id
 from schemas.model.money import Money
 from schemas.model.statement import Detail, Entry, Statement
 from schemas.model.status import Return, StatusReport, TransactionStatus
@@ -133,7 +134,7 @@ class Paid:
     @property
     def instruction_id(self) -> str:
         """The InstrId that the gateway gave it."""
-        return f"TG{self.id:014d}"
+        return instruction_id(self.id)
 
 
 class Bank:
@@ -367,7 +368,10 @@ class Stand:
             "SELECT id, state, order_id, uetr, end_to_end_id, amount_minor, currency, debtor_account"
             " FROM payment ORDER BY id"
         )
-        return [Paid(*row[:5], amount=Money(row[5], row[6]), account=row[7]) for row in rows]
+        return [
+            Paid(number, state, order_id, uetr, end_to_end_id, Money(minor, currency), account)
+            for number, state, order_id, uetr, end_to_end_id, minor, currency, account in rows
+        ]
 
     def payment(self, order_id: str = "PO-1") -> Paid:
         """Return the payment of one order."""
@@ -400,9 +404,10 @@ class Stand:
         return dict(from_json(row[8]))
 
     def balances(self) -> dict[str, int]:
-        """Return the ledger's accounts that are not zero, minor units; no test mixes currencies in one."""
+        """Return the ledger's accounts that are not zero, minor units; those in dollars say so."""
         with self.gateway.store.transaction() as db:
-            return {account: minor for (account, _), minor in ledger.balances(db).items() if minor}
+            found = ledger.balances(db)
+        return {account if c == "KHR" else f"{account} {c}": minor for (account, c), minor in found.items() if minor}
 
     def faults(self) -> list[str]:
         """Return what is wrong with the ledger and the audit trail."""

@@ -1,0 +1,135 @@
+"""``gateway keys``: our signing keys."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.shell import Json, Shell, User, shell_of
+from gateway.operations import keyring
+from schemas.errors import OperationRefused
+from security.authority import CERTIFICATE_DAYS
+from security.keys import FileKey
+
+keys = typer.Typer(no_args_is_help=True, help="Look at, make, rotate and retire our signing keys.")
+
+KeyId = Annotated[str, typer.Argument(metavar="KEY", help="The key's id.", show_default=False)]
+Days = Annotated[int, typer.Option(min=1, max=3_650, help="How long its certificate is valid.")]
+From = Annotated[
+    datetime | None,
+    typer.Option(
+        "--from", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="Sign with it from this moment (UTC); now, if left out.",
+        show_default=False,
+    ),
+]  # fmt: skip
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    app.add_typer(keys, name="keys")
+
+
+@keys.command("list")
+def list_keys(context: typer.Context, as_json: Json = False) -> None:
+    """List our keys: which signs, and how long their certificates last."""
+    shell = shell_of(context)
+    with shell.gateway() as gateway:
+        found = keyring.listed(shell.settings, shell.clock.now(), tuple(gateway.profiles))
+    if as_json:
+        shell.screen.json(found)
+        return
+    shell.screen.table(
+        ("key!", "state!", "profile?", "owner!", "signs from!", "valid to!", "days left>", "certificate"),
+        ((k.key_id, k.state, k.profile or "any", k.owner, k.signs_from, k.valid_to, k.days_left,
+          "self-signed" if k.self_signed else "issued") for k in found),
+        empty="no key; run: gateway init",
+    )  # fmt: skip
+
+
+@keys.command()
+def create(
+    context: typer.Context,
+    key: KeyId,
+    profile: Annotated[str | None, typer.Option(help="The bank relationship it signs for.", show_default=False)] = None,
+    owner: Annotated[
+        str, typer.Option(help="The organisation, in its certificate.")
+    ] = "General Department of National Treasury",
+    rsa: Annotated[bool, typer.Option("--rsa", help="RSA-3072 instead of ECDSA P-256.")] = False,
+    days: Days = CERTIFICATE_DAYS,
+    signs_from: From = None,
+    by: User = None,
+) -> None:
+    """Make a key, and a certificate signing request for the bank's authority."""
+    shell = shell_of(context)
+    with shell.gateway() as gateway:
+        names = tuple(gateway.profiles)
+        if profile is None and len(names) > 1:
+            raise OperationRefused(f"which bank relationship does it sign for? --profile {' | '.join(names)}")
+        chosen = gateway.profiles.get(profile or names[0])
+        if chosen is None:
+            raise OperationRefused(f"there is no profile {profile!r} in use; there are {', '.join(names)}")
+        made = keyring.create(
+            shell.operator(gateway, by), shell.settings, chosen, key, owner_name=owner,
+            kind="rsa-3072" if rsa else "ec-p256", days=days, signs_from=_utc(signs_from),
+        )  # fmt: skip
+    _say(shell, made, signs_from)
+
+
+@keys.command()
+def rotate(
+    context: typer.Context,
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The key that is to be followed.", show_default=False)],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The id of the key that follows it.", show_default=False)],
+    signs_from: From = None,
+    days: Days = CERTIFICATE_DAYS,
+    by: User = None,
+) -> None:
+    """Make the key that follows another: give the bank its certificate first, and let it sign --from a later day.
+
+    The workers take it by themselves when its time has come; the old one verifies until it is retired.
+    """
+    shell = shell_of(context)
+    with shell.gateway() as gateway:
+        operator = shell.operator(gateway, by)
+        made = keyring.rotate(operator, shell.settings, old, new, signs_from=_utc(signs_from), days=days)
+    _say(shell, made, signs_from)
+
+
+@keys.command()
+def retire(context: typer.Context, key: KeyId, by: User = None) -> None:
+    """End a key: it neither signs nor verifies any more. Its files stay."""
+    shell = shell_of(context)
+    with shell.gateway() as gateway:
+        keyring.retire(shell.operator(gateway, by), shell.settings, key)
+    shell.screen.say(f"key {key} retired")
+
+
+@keys.command("import-certificate")
+def import_certificate(
+    context: typer.Context,
+    key: KeyId,
+    file: Annotated[Path, typer.Argument(help="The certificate, PEM or DER.", show_default=False)],
+    by: User = None,
+) -> None:
+    """Give a key the certificate that the bank's authority issued for it."""
+    shell = shell_of(context)
+    with shell.gateway() as gateway:
+        text = keyring.install_certificate(shell.operator(gateway, by), shell.settings, key, file)
+    shell.screen.say(f"key {key} now has the certificate {text}")
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+def _say(shell: Shell, made: FileKey, signs_from: datetime | None) -> None:
+    begin = shell.screen.moment(_utc(signs_from)) if signs_from else "now"
+    shell.screen.say(f"key {made.key_id} made; signs from {begin}")
+    shell.screen.facts([
+        ("subject key id", made.subject_key_id.hex()), ("algorithm", made.algorithm),
+        ("request", keyring.request_file(shell.settings, made.key_id)),
+        ("certificate", "self-signed, until the bank's authority issues one: gateway keys import-certificate"),
+    ])  # fmt: skip

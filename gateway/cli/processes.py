@@ -1,0 +1,59 @@
+"""``gateway serve`` and ``gateway worker``: the workers, until they are asked to stop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from gateway import logs
+from gateway.app import ROLES, Gateway
+from gateway.cli.shell import Shell, shell_of
+from gateway.crash import crash_points
+from gateway.operations import health
+from schemas.errors import ConfigurationError
+
+Instance = Annotated[
+    str | None, typer.Option(help="Name of this process in the audit trail; chosen if left out.", show_default=False)
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    app.command()(serve)
+    app.command()(worker)
+
+
+def serve(context: typer.Context, instance: Instance = None) -> None:
+    """Run all workers in one process, until SIGTERM or Ctrl-C; the batches in hand are finished first."""
+    _run(shell_of(context), ROLES, instance)
+
+
+def worker(
+    context: typer.Context,
+    role: Annotated[str, typer.Argument(help=f"One of {', '.join(ROLES)}.", metavar="ROLE")],
+    instance: Instance = None,
+) -> None:
+    """Run the workers of one role; any number of processes may, on PostgreSQL and RabbitMQ."""
+    if role not in ROLES:
+        raise typer.BadParameter(f"{role!r} is none of {', '.join(ROLES)}", param_hint="ROLE")
+    shell = shell_of(context)
+    if shell.settings.bus_url.startswith("memory://"):
+        raise ConfigurationError(
+            "bus_url: the embedded bus lives in one process, and a lone worker would hear of nothing; "
+            "run gateway serve, or set an amqp:// address"
+        )
+    _run(shell, (role,), instance)
+
+
+def _run(shell: Shell, roles: Sequence[str], instance: str | None) -> None:
+    from gateway import process  # noqa: PLC0415  only these commands need it
+
+    settings = shell.settings
+    log = logs.create(shell.clock, form=settings.logs.format, level=settings.logs.level)
+    process.route_library_logs(log)
+    gateway = Gateway(settings, log, shell.clock, reach=crash_points(os.environ))
+    status = process.serve(gateway, roles, instance=instance, refresh=health.refresh)
+    raise typer.Exit(status)

@@ -1,0 +1,61 @@
+"""``gateway profiles``: whether the bank relationships are described without a mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adapters.profile import check_profiles
+from gateway.cli.shell import FOUND, Json, shell_of
+from schemas.errors import OperationRefused
+
+profiles = typer.Typer(no_args_is_help=True, help="Check the bank relationships.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    app.add_typer(profiles, name="profiles")
+
+
+@profiles.command()
+def check(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE|FOLDER]...", help="Those in use, if left out.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check profiles one by one and side by side; print file, line and reason of everything that is wrong."""
+    shell = shell_of(context)
+    settings = shell.settings
+    files = _files(paths) if paths else _files([settings.profile_folder])
+    if not paths and settings.profiles:
+        files = [file for file in files if file.stem in settings.profiles] or files
+    found = check_profiles(files, settings.certificates_folder)
+    if as_json:
+        shell.screen.json({"checked": files, "findings": found})
+    else:
+        for finding in found:
+            shell.screen.say(finding)
+        if not found:
+            shell.screen.say(f"ok: {', '.join(file.stem for file in files)}")
+    if found:
+        raise typer.Exit(FOUND)
+
+
+def _files(paths: list[Path]) -> list[Path]:
+    """Return the files that paths name: themselves, and folders' profiles.
+
+    Raises:
+        OperationRefused: one names nothing.
+    """
+    found: list[Path] = []
+    for path in paths:
+        files = sorted(path.glob("*.toml")) if path.is_dir() else [path] if path.exists() else []
+        if not files:
+            raise OperationRefused(f"{path}: there is no profile (*.toml)")
+        found += files
+    return found

@@ -1,0 +1,95 @@
+"""``gateway ledger`` and ``gateway audit``: what the accounts hold, and the proofs."""
+
+from __future__ import annotations
+
+import typer
+
+from gateway.cli.screen import Screen, masked_ledger
+from gateway.cli.shell import FOUND, Json, shell_of
+from gateway.operations import proofs, views
+from gateway.operations.proofs import Proof, Rows
+
+BREAKS_SHOWN = 20
+
+ledger = typer.Typer(no_args_is_help=True, help="Look at the ledger, and prove it.")
+audit = typer.Typer(no_args_is_help=True, help="Prove the audit trail.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    app.add_typer(ledger, name="ledger")
+    app.add_typer(audit, name="audit")
+
+
+@ledger.command()
+def balances(context: typer.Context, as_json: Json = False) -> None:
+    """List what every account holds: debits less credits."""
+    shell = shell_of(context)
+    with shell.database() as db:
+        found = views.balances(db)
+    if as_json:
+        shell.screen.json(found)
+        return
+    shell.screen.table(
+        ("account", "balance>"),
+        ((masked_ledger(line.account), line.balance) for line in found),
+        empty="nothing posted yet",
+    )
+
+
+@ledger.command("verify")
+def verify_ledger(context: typer.Context, as_json: Json = False) -> None:
+    """Prove every invariant of the ledger; print the first violation of each that fails, with its rows."""
+    shell = shell_of(context)
+    with shell.database() as db:
+        found = list(proofs.ledger_proofs(db))
+    failed = [proof for proof in found if not proof.holds]
+    if as_json:
+        shell.screen.json({"ok": not failed, "invariants": [{"ok": proof.holds, "proof": proof} for proof in found]})
+    else:
+        shell.screen.table(("", "invariant"), (("ok" if p.holds else "BROKEN", p.invariant) for p in found))
+        for proof in failed:
+            _say(shell.screen, proof)
+    if failed:
+        raise typer.Exit(FOUND)
+
+
+def _say(screen: Screen, proof: Proof) -> None:
+    screen.say()
+    screen.say(f"broken: {proof.invariant}", style="bold red")
+    screen.say(f"  {proof.violations[0]}")
+    if len(proof.violations) > 1:
+        screen.say(f"  and {len(proof.violations) - 1} more (--json has all)", style="dim")
+    for rows in proof.rows:
+        screen.say()
+        screen.table(rows.columns, _masked(rows), title=f"  {rows.title}")
+
+
+def _masked(rows: Rows) -> list[tuple[object, ...]]:
+    """Return rows with the account numbers in their ledger accounts masked."""
+    ledger_columns = {index for index, name in enumerate(rows.columns) if name in {"debit", "credit"}}
+    return [
+        tuple(masked_ledger(str(value)) if index in ledger_columns else value for index, value in enumerate(row))
+        for row in rows.rows
+    ]
+
+
+@audit.command("verify")
+def verify_audit(context: typer.Context, as_json: Json = False) -> None:
+    """Prove that no row of the audit trail was edited, deleted or reordered; name those that were."""
+    shell = shell_of(context)
+    with shell.database() as db:
+        streams = [(stream, sequence) for stream, sequence, _ in db.all("trail_streams")]
+        breaks = list(proofs.audit_breaks(db))
+    rows = sum(sequence for _, sequence in streams)
+    if as_json:
+        shell.screen.json({"ok": not breaks, "streams": len(streams), "rows": rows, "breaks": breaks})
+    elif breaks:
+        for found in breaks[:BREAKS_SHOWN]:
+            shell.screen.say(found)
+        if len(breaks) > BREAKS_SHOWN:
+            shell.screen.say(f"and {len(breaks) - BREAKS_SHOWN} more (--json has all)", style="dim")
+    else:
+        shell.screen.say(f"ok: {rows} rows in {len(streams)} streams, none edited, deleted or reordered")
+    if breaks:
+        raise typer.Exit(FOUND)

@@ -57,6 +57,7 @@ class Behaviour:
     Attributes:
         rejections: reason code -> share of transactions rejected with it.
         returns: reason code -> share of transactions returned with it, 1 to ``return_days_max`` days later.
+        return_days_max: 0 for returns at once.
         unmentioned: share of transactions settled and left out of the answer.
         silent, late, twice, progress_first, short: share of messages answered in that manner.
         refuses_repeats: share of repeated messages answered with RJCT DUPL instead of the first answer again.
@@ -123,7 +124,8 @@ class Moods:
             return SETTLED
         drawn = next(fate for threshold, fate in self._thresholds if draw < threshold)
         if drawn.give_back:
-            return drawn._replace(after_days=self._random.randint(1, self._behaviour.return_days_max))
+            longest = self._behaviour.return_days_max
+            return drawn._replace(after_days=self._random.randint(min(1, longest), longest))
         return drawn
 
     def _planned(self, end_to_end_id: str | None, creditor_account: str) -> Fate | None:

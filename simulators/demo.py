@@ -26,13 +26,25 @@ from schemas.errors import ConfigurationError
 from simulators import demo_report, demo_view
 from simulators.demo_day import APPROVAL_LIMITS, DAY, OPENS, Day, Plan
 from simulators.demo_report import Report
-from simulators.demo_view import Watcher
+from simulators.demo_view import MARK_NAME, Watcher
 from simulators.government import Government
 from simulators.names import PHNOM_PENH
 from simulators.stage import VALID_BEFORE, set_up, write_configuration
 
-MARK = "a demonstration of the treasury gateway; the next one replaces this folder\n"
-MARK_NAME = "DEMONSTRATION"
+MARK = """A demonstration of the treasury gateway. The next one replaces this folder.
+
+Its database is that of a gateway like any other: look at it, and go on with it. From the folder in which you ran it:
+
+    export GATEWAY_CONFIG={home}/gateway.toml
+    gateway payments list --state HELD
+    gateway ledger verify
+    gateway submit {home}/orders.ndjson --source fmis \\
+        --key {home}/sources/fmis-1.key.pem --passphrase-file {home}/passphrase
+
+gateway.log is what the gateway said on the demonstrated days. The keys and passphrases here protect nothing.
+"""
+DAYS_TO_PLAY = 60
+"""Days from today on which the gateway that is left behind takes its bank for open, so that orders go out at once."""
 LOG_NAME = "gateway.log"
 ORDERS_NAME = "orders.ndjson"
 ENDINGS = ("111", "222", "333", "001", "004", "044", "099")
@@ -51,8 +63,9 @@ def run(plan: Plan, home: Path, watcher: Watcher) -> Report:
     # The keys are valid on the simulated day and today, so that the folder can be played with afterwards.
     valid_from = min(real.now(), clock.now()) - timedelta(days=VALID_BEFORE)
     stage = set_up(home, valid_from, approval_limits=APPROVAL_LIMITS)
-    write_configuration(stage)
-    write_orders(home / ORDERS_NAME, real.now().astimezone(PHNOM_PENH).date())
+    today = real.now().astimezone(PHNOM_PENH).date()
+    write_configuration(stage, [today + timedelta(days=number) for number in range(DAYS_TO_PLAY)])
+    write_orders(home / ORDERS_NAME, today)
     numbers = plan.random("uetr")
     with (home / LOG_NAME).open("w", encoding="utf-8") as file:
         log = logs.create(clock, stream=file, form="text")
@@ -92,7 +105,7 @@ def prepare_folder(home: Path) -> None:
                 raise ConfigurationError(f"{home}: holds something else than a demonstration; name another --home")
             shutil.rmtree(home)
         home.mkdir(parents=True, exist_ok=True)
-        (home / MARK_NAME).write_text(MARK, encoding="utf-8")
+        (home / MARK_NAME).write_text(MARK.format(home=demo_view.near(home)), encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"{home}: {error.strerror or error}; name another folder with --home") from error
 

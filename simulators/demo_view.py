@@ -59,6 +59,8 @@ TO_DO = {
     "batch_refused": "the source sends the batch again, as it was declared",
 }
 """What a person does about an exception, by its kind."""
+MARK_NAME = "DEMONSTRATION.txt"
+"""The file by which a demonstration's folder is known, and which says how to go on with it."""
 COMMAND_WIDTH = 46
 LOOK = "gateway exceptions show NUMBER tells the evidence"
 CLOSED = "a late answer came, or somebody found out"
@@ -236,8 +238,8 @@ def _proof(name: str, meaning: str, faults: Sequence[str]) -> list[Text]:
 def _next(report: Report, home: Path) -> Iterator[tuple[str, str]]:
     """Yield commands that are worth typing now, as they have to be typed here, and what they show."""
     found = report.examples
-    program = shutil.which("gateway") or _near(Path(sys.executable).parent / "gateway")
-    yield f"alias gateway='{program} --config {_near(home / DEFAULT_NAME)}'", ""
+    program = shutil.which("gateway") or near(Path(sys.executable).parent / "gateway")
+    yield f"alias gateway='{program} --config {near(home / DEFAULT_NAME)}'", ""
     if State.HELD in found:
         yield f"gateway approve {found[State.HELD]}", "decide over a held order"
     if State.RETURNED in found:
@@ -246,9 +248,10 @@ def _next(report: Report, home: Path) -> Iterator[tuple[str, str]]:
         yield f"gateway exceptions show {found['exception']}", "money nobody has explained"
     yield "gateway statements list", "what the bank sent"
     yield "gateway ledger balances", "where every riel is"
+    yield f"cat {near(home / MARK_NAME)}", "how to go on with this gateway"
 
 
-def _near(path: Path) -> str:
+def near(path: Path) -> str:
     """Return a path as it is shortest to type from here."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

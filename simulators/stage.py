@@ -7,9 +7,10 @@ have them, and the bank's and the sources' own keys, which the gateway only know
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,10 +29,10 @@ from security.trust import TrustStore
 from security.trustfiles import store_certificate
 from simulators.bank_letters import Envelope
 from simulators.behaviour import Behaviour
-from simulators.central_bank import CentralBank
+from simulators.central_bank import FLAWLESS, CentralBank
 
 PROFILE = "central-bank"
-PASSPHRASE = "only for simulations"
+PASSPHRASE = "only for simulations"  # noqa: S105  it protects nothing
 SOURCES = ("fmis", "salary")
 OPENINGS = {
     "000100000001": Money(900_000_000_000_000, "KHR"),
@@ -39,6 +40,7 @@ OPENINGS = {
 }
 """The treasury's accounts at the bank on the first morning."""
 APPROVAL_LIMITS = {"KHR": "4000000000", "USD": "1000000.00"}
+_CUT_OFF = re.compile(r'^cut_off = ".*"', re.MULTILINE)
 VALID_BEFORE = 30
 """Days that keys and certificates are older than the first morning."""
 
@@ -84,7 +86,12 @@ class Stage:
         return Gateway(self.settings, log, clock, new_uetr, reach, durable=durable)
 
     def bank(
-        self, gateway: Gateway, now: Callable[[], datetime], random: Random, behaviour: Behaviour = Behaviour(), **more: Any
+        self,
+        gateway: Gateway,
+        now: Callable[[], datetime],
+        random: Random,
+        behaviour: Behaviour = FLAWLESS,
+        **more: Any,
     ) -> CentralBank:
         """Return the central bank, which has the gateway's certificate and its own key."""
         profile = gateway.profiles[PROFILE]
@@ -161,10 +168,14 @@ def set_up(
     return Stage(made, home, bank_key, bank_trust, authority, keys)
 
 
-def write_configuration(stage: Stage) -> Path:
+def write_configuration(stage: Stage, open_days: Sequence[date] = ()) -> Path:
     """Write the stage's configuration into its folder, so that the ``gateway`` command works on it; return the file.
 
     The passphrase is written beside it (mode 0600), and so are the sources' own keys, which a real gateway never has.
+
+    Args:
+        stage: what was set up.
+        open_days: days on which the banks are open around the clock, so that one can play with it at any time.
     """
     secret = stage.home / "passphrase"
     secret.touch(mode=0o600)
@@ -179,17 +190,32 @@ def write_configuration(stage: Stage) -> Path:
         'passphrase_file = "passphrase"',
         f"profiles = {_text(list(settings.profiles))}",
     ]
+    if open_days:
+        _write_profiles(stage)
+        lines.append('profiles_folder = "profiles"')
     for name, source in settings.sources.items():
         stage.source_keys[name].write(stage.home / "sources" / f"{name}-1.key.pem", PASSPHRASE.encode())
-        keys = ", ".join(
-            f"{{ kid = {_text(key.kid)}, file = {_text(str(key.file.relative_to(stage.home)))} }}" for key in source.keys
-        )
+        files = ((key.kid, str(key.file.relative_to(stage.home))) for key in source.keys)
+        keys = ", ".join(f"{{ kid = {_text(kid)}, file = {_text(file)} }}" for kid, file in files)
         lines += ["", f"[sources.{name}]", f"keys = [{keys}]", f"accounts = {_text(list(source.accounts))}"]
         lines += ["", f"[sources.{name}.approval_limits]"]
         lines += [f"{currency} = {_text(limit)}" for currency, limit in source.approval_limits.items()]
+    if open_days:
+        days = ", ".join(day.isoformat() for day in open_days)
+        lines += ["", "# Somebody plays here at any time: no weekends, no holidays, and no cut-off.", "[calendar]"]
+        lines.append(f"working_days = [{days}]")
     path = stage.home / DEFAULT_NAME
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def _write_profiles(stage: Stage) -> None:
+    """Copy the bank relationships into the stage's folder, without their cut-offs."""
+    folder = stage.home / "profiles"
+    folder.mkdir()
+    for name in stage.settings.profiles:
+        text = (stage.settings.profile_folder / f"{name}.toml").read_text(encoding="utf-8")
+        (folder / f"{name}.toml").write_text(_CUT_OFF.sub('cut_off = "23:59"', text), encoding="utf-8")
 
 
 def _text(value: str | list[str]) -> str:

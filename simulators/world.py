@@ -53,10 +53,6 @@ INSTANCES = ("a", "b")
 """Every role of the gateway runs twice."""
 OFFICE_HOURS = timedelta(hours=10)
 """From 08:00 in Phnom Penh to the bank's end of day."""
-STRIDE_S_MAX = 1_000
-"""Longest time in which nothing happens during the days of faults."""
-TURNS_MAX = 14
-"""Steps that are made at one moment."""
 CALM_ROUNDS = 6
 """Times that the calm world waits a while for what is still open, on one day."""
 CALM_STRIDE = timedelta(minutes=50)
@@ -132,10 +128,10 @@ class World:
         self.bank = self._make_bank()
         sources = Random(f"{seed} sources")
         self.sources = Sources(sources, self.clock, self.faulty, self._ground.source_keys, self.chronicle)
-        self.forger = Forger(
-            Letters(self.bank.bic, self.bank.customer_bic, self._ground.stranger_key, self._ground.envelope, self.clock.now),
-            self._ground.source_keys[SOURCES[1]], self.broker.publisher(),
-        )  # fmt: skip
+        lies = Letters(
+            self.bank.bic, self.bank.customer_bic, self._ground.stranger_key, self._ground.envelope, self.clock.now
+        )
+        self.forger = Forger(lies, self._ground.source_keys[SOURCES[1]], self.broker.publisher())
         self._bank_process = Process("bank", self._start_bank, self.faulty, self.published)
         self.scheduler.processes = [*self._workers(), self._bank_process, *self._people()]
 
@@ -239,9 +235,9 @@ class World:
         self.sources.plan(self._today(), self.weather.plan)
         self.chronicle.note("morning", orders=len(self.sources.intended))
         while self.clock.now() < evening:
-            self.clock.advance(timedelta(seconds=self._random.randint(0, STRIDE_S_MAX)))
+            self.clock.advance(timedelta(seconds=self._random.randint(0, self.weather.stride_s)))
             self.faulty.tick()
-            for _ in range(self._random.randint(1, TURNS_MAX)):
+            for _ in range(self._random.randint(0, self.weather.stride_s // self.weather.turn_s)):
                 self.scheduler.turn()
             if self._random.random() < self.weather.forgeries:
                 self._forge()
@@ -262,7 +258,7 @@ class World:
 
     def _service(self) -> BankService:
         service = self._bank_process.worker
-        assert isinstance(service, BankService)  # noqa: S101 - that is what its process starts
+        assert isinstance(service, BankService)
         return service
 
     def _forge(self) -> None:
@@ -314,11 +310,13 @@ class World:
         for day in missing:
             self._service().resend_statement(day)
         self.scheduler.drain()
+        self.clock.advance(CALM_STRIDE)
+        self.scheduler.drain()
         self.chronicle.note("call", messages=len(about), statements=len(missing))
 
     def _books(self) -> Books:
-        for process in self.scheduler.processes:  # what a worker has not settled goes back to its queue, and shows there
-            process.die()
+        for process in self.scheduler.processes:
+            process.die()  # what it has not settled goes back to its queue, and shows there
         return Books(
             self.gateway.store, self.bank, self.broker, self.sources, self.published,
             self.forger.bodies, self._ground.profile, self.days,

@@ -57,5 +57,5 @@ class Chronicle:
 
     def exception(self, event: str, **facts: Any) -> None:
         """Take a note of an error with its cause, and remember it."""
-        cause = sys.exception() if sys.version_info >= (3, 11) else None
+        cause = sys.exception()
         self.error(event, cause=f"{type(cause).__name__}: {cause}", **facts)

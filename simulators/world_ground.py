@@ -79,15 +79,19 @@ class Ground:
 
         Args:
             path: where the copy is made.
-            clock, log, new_uetr, reach: as of a gateway.
+            clock: the world's.
+            log: a structlog logger.
+            new_uetr: makes a fresh UETR.
+            reach: called at every crash point.
             limits: how much the workers take at once.
             guard: what stands around every worker's database.
         """
         shutil.copyfile(Path(self.folder.name) / "template.sqlite", path)
         settings = self.settings.model_copy(update={"database_url": f"sqlite:///{path}", "workers": limits})
         made = SimulatedGateway(
-            settings, log, clock, new_uetr, reach, self.resources["metrics"], durable=False, ground=self, guard=guard
+            settings, log, clock, new_uetr, reach, self.resources["metrics"], durable=False, guard=guard
         )
+        made.own_key, made.gateway_trust = self.own_key, self.gateway_trust
         for name in ("profiles", "calendar", "policy", "order_keys"):
             setattr(made, name, self.resources[name])
         return made
@@ -102,22 +106,24 @@ class SimulatedGateway(Gateway):
     """A gateway with keys that are in memory, and whose workers' databases can be made to fail.
 
     Attributes:
+        own_key, gateway_trust: the treasury's key, and whom it trusts.
         opened: the databases opened since somebody last looked, so that they close with the worker that dies.
     """
 
-    ground: Ground = field(default_factory=lambda: ground())
     guard: Callable[[Store], Store] = _unguarded
     opened: list[Store] = field(default_factory=list)
+    own_key: FileKey = field(init=False)
+    gateway_trust: TrustStore = field(init=False)
 
     def trust(self, profile: Profile) -> TrustStore:
         """Whose signatures the bank's documents carry."""
         del profile
-        return self.ground.gateway_trust
+        return self.gateway_trust
 
     def signer(self, profile: Profile) -> Callable[[], SigningKey]:
         """Return what gives the treasury's key."""
         del profile
-        return lambda: self.ground.own_key
+        return lambda: self.own_key
 
     def desk(self, stream: str) -> Desk:
         """Return one worker's tools, with a guarded database."""
@@ -154,7 +160,9 @@ def ground() -> Ground:
     model.close()
     resources = {
         "profiles": model.profiles, "calendar": model.calendar, "policy": model.policy, "metrics": Metrics(),
-        "order_keys": OrderKeys(OrderKey.of(k.public_key, source=k.source, key_id=k.key_id) for k in source_keys.values()),
+        "order_keys": OrderKeys(
+            OrderKey.of(k.public_key, source=k.source, key_id=k.key_id) for k in source_keys.values()
+        ),
     }  # fmt: skip
     message = model.profiles[PROFILE].message
     return Ground(

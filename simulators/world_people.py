@@ -125,9 +125,7 @@ class Sources:
             self.bodies.add(submission.body)
         self._letters.sort(key=lambda letter: letter.due)
 
-    def _suppliers(
-        self, government: Government, plan: Plan
-    ) -> Iterator[tuple[Submission, tuple[str, ...] | None]]:
+    def _suppliers(self, government: Government, plan: Plan) -> Iterator[tuple[Submission, tuple[str, ...] | None]]:
         for order in government.suppliers(plan.suppliers, bad=plan.bad_suppliers):
             spoiled = government.expected[-1] if government.expected else None
             wrong = spoiled.codes if spoiled is not None and spoiled.order_id == order["order_id"] else None

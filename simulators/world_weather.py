@@ -11,6 +11,15 @@ from simulators.behaviour import Behaviour
 from simulators.faults import Faults
 from simulators.world_people import Plan
 
+STORE_POINTS = ("store.idle", "store.uncommitted", "store.committed", "store.told")
+"""Around every transaction (world_workers.py): there are thousands of them in a world."""
+FLOW_POINTS = (
+    "intake.committed", "dispatch.released", "dispatch.committed", "dispatch.chased", "relay.bank_leased",
+    "relay.bank_published", "relay.bank_marked", "relay.event_leased", "relay.event_published", "relay.event_marked",
+    "inbound.archived", "inbound.applied", "inbound.acknowledged",
+)  # fmt: skip
+"""The points that the gateway's workers name; what is not here dies like everything else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Weather:
@@ -18,6 +27,8 @@ class Weather:
 
     Attributes:
         days: days of faults.
+        stride_s: longest time in which nothing happens there; shorter than a bank may take to answer, or longer.
+        turn_s: there are so many steps that one is made in this time.
         plan: how many orders each of them has.
         faults: what happens to the messages of which queue.
         crashes, crashes_max: where and how often processes die.
@@ -29,6 +40,8 @@ class Weather:
     """
 
     days: int
+    stride_s: int
+    turn_s: int
     plan: Plan
     behaviour: Behaviour
     faults: Mapping[str, Faults]
@@ -47,13 +60,20 @@ def draw(random: Random) -> Weather:
     storm = random.choice((0.0, 0.3, 1.0, 1.0, 2.0))
     lines = random.randint(5, 20)
     suppliers = random.randint(6, 20)
+    stride_s = random.choice((250, 1_000))
     return Weather(
         days=random.choice((1, 2, 2, 2, 3)),
         plan=Plan(lines, random.randint(2, 7), suppliers, random.randint(0, 2), random.randint(0, 5)),
         behaviour=_behaviour(random),
         faults=_faults(random, storm),
-        crashes={"*": 0.004 * storm, "store.uncommitted": 0.004 * storm},
-        crashes_max=60,
+        stride_s=stride_s,
+        turn_s=random.choice((35, 100)),
+        crashes={
+            **dict.fromkeys(STORE_POINTS, 0.0005 * storm),
+            **dict.fromkeys(FLOW_POINTS, 0.04 * storm),
+            "*": 0.002 * storm,
+        },
+        crashes_max=100,
         interruptions=random.choice((0.0, 0.02, 0.1)),
         stalls=random.choice((0.0, 0.005, 0.02)) * storm,
         breaks=random.choice((0.0, 0.002, 0.01)) * storm,
@@ -94,7 +114,7 @@ def _behaviour(random: Random) -> Behaviour:
     return Behaviour(
         rejections={"AC04": some(0.06), "MS03": some(0.04)},
         returns={"AC06": some(0.08), "FOCR": some(0.03)},
-        return_days_max=2,
+        return_days_max=random.choice((0, 1, 2)),
         unmentioned=some(0.06),
         silent=some(0.15),
         late=some(0.2),

@@ -114,8 +114,9 @@ class MortalStore(Store):
     engine = "sqlite"
 
     def __init__(
-        self, store: Store, reach: Callable[[str], None], points: CrashPoints, random: Random, breaks: Callable[[], float]
-    ) -> None:
+        self, store: Store, reach: Callable[[str], None], points: CrashPoints, random: Random,
+        breaks: Callable[[], float],
+    ) -> None:  # fmt: skip
         self._store = store
         self._reach = reach
         self._points = points
@@ -162,9 +163,7 @@ class Process:
         published: the record of what it published.
     """
 
-    def __init__(
-        self, name: str, start: Callable[[Bus, list[Store]], Step], bus: Bus, published: set[bytes]
-    ) -> None:
+    def __init__(self, name: str, start: Callable[[Bus, list[Store]], Step], bus: Bus, published: set[bytes]) -> None:
         self.name = name
         self._start = start
         self._bus, self._published = bus, published

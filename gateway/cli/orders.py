@@ -135,7 +135,7 @@ def batches(context: typer.Context, limit: Count = 50, as_json: Json = False) ->
         shell.screen.json(found)
         return
     shell.screen.table(
-        ("number>", "state!", "source!", "batch", "orders>", "refused>", "chunks>", "declared", "opened!"),
+        ("number>", "state!", "source!", "batch", "orders>", "refused>", "chunks>", "declared>", "opened!"),
         ((b.id, b.state, b.source, b.batch_id, f"{b.received}/{b.declared}", b.refused,
           f"{b.chunks_received}/{b.chunks}", ", ".join(map(str, b.totals)), b.opened) for b in found),
         empty="no batch yet",

@@ -27,6 +27,8 @@ WIDTH_OUTSIDE_TERMINAL: Final = 120
 """Columns of a table that goes into a file or a pipe."""
 CELL_CHARACTERS_MAX: Final = 400
 """A longer value is cut in a table; --json has it whole."""
+FOLDED_WIDTH_MIN: Final = 16
+"""Columns that a value which may be wrapped gets at least; a narrower terminal wraps the whole line."""
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
 _MASKED_KINDS: Final = frozenset({"bank", "transit", "suspense", "returned", "charges", "opening"})
 _COLOURS: Final = {
@@ -134,7 +136,12 @@ class Screen:
             )
         for row in cells:
             table.add_row(*(row[n] for n in kept))
-        self._out().print(table)
+        console, needed = self._out(), 0
+        for n in kept:
+            widths = [len(columns[n].rstrip(">!?")), *(row[n].cell_len for row in cells)]
+            needed += 2 + (max(widths) if "!" in columns[n] or ">" in columns[n] else min(max(widths), FOLDED_WIDTH_MIN))
+        console.width = max(console.width, needed)  # what may not be wrapped is not cut either
+        console.print(table)
 
     def facts(self, pairs: Iterable[tuple[str, object]]) -> None:
         """Print names with their values, without those that are empty."""

@@ -56,7 +56,7 @@ class Relay:
             return 0
         desk.reach(f"relay.{kind}_leased")
         with desk.metrics.stage("relay", desk.clock):
-            failed = {x.index: x.reason for x in self._publisher.publish(messages)}
+            failed = {x.index: x.reason for x in self._publish(messages, leased)}
             if kind == "event":
                 failed = {index: reason for index, reason in failed.items() if reason != UNROUTABLE}
             desk.reach(f"relay.{kind}_published")
@@ -69,6 +69,15 @@ class Relay:
             desk.log.warning("not published, will try again", kind=kind, messages=len(failed), reason=reason)
         desk.metrics.stage_items.labels("relay").inc(len(gone))
         return len(gone)
+
+    def _publish(self, messages: Sequence[Outgoing], leased: Sequence[Leased]) -> list[Unpublished]:
+        """Publish; when the broker is lost, give the lease back, so that nothing waits for its end once it is back."""
+        try:
+            return self._publisher.publish(messages)
+        except BusUnavailable:
+            with self._desk.store.transaction() as db:
+                outbox.postpone(db, [x.id for x in leased], self._desk.now_ms())
+            raise
 
     def _outgoing(self, db: Session, letter: Leased) -> Outgoing:
         """Return what goes onto the bus; a bank message's bytes come from the archive, which proves them."""

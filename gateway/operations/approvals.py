@@ -69,7 +69,7 @@ def proposal(db: Session, key: str) -> Proposal:
         OperationRefused: there is no such payment, or the order is no longer the one that was accepted.
     """
     found = lookup.payment(db, key)
-    body = bytes(db.value("payment_body", id=found.id) or b"")
+    body = lookup.body(db, found.id)
     digest = sha256(body).hexdigest()
     if digest != found.content_sha256:
         raise OperationRefused(

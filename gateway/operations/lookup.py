@@ -66,6 +66,12 @@ def payment(db: Session, key: str) -> Found:
     return _found(rows[0])
 
 
+def body(db: Session, number: int) -> bytes:
+    """Return the stored order of a payment, whatever somebody may have made of it."""
+    found = db.value("payment_body", id=number)
+    return found.encode() if isinstance(found, str) else bytes(found or b"")
+
+
 def _rows(db: Session, key: str) -> list[Row]:
     number = payment_number(key)
     if key.isascii() and key.isdigit():

@@ -116,7 +116,8 @@ def _parsed(number: int, text: str) -> Line:
     try:
         found = from_json(text, allow_inf_nan=False)
     except ValueError as error:
-        return Line(number, None, OrderMessageRefused(f"not JSON: {error}", code="FF02", path=f"line {number}"))
+        said = f"not JSON: {error}".replace(" at line 1 column ", " at column ")
+        return Line(number, None, OrderMessageRefused(said, code="FF02", path=f"line {number}"))
     return _object(number, found, f"line {number}")
 
 

@@ -181,8 +181,9 @@ def _declaration(file: OrderFile) -> tuple[int, dict[str, str]]:
     count, totals = 0, dict[str, Decimal]()
     for line in file.lines():
         if line.order is None:
-            said = f"{line.error}; a batch is sent whole or not at all: nothing was sent"
-            raise OrderMessageRefused(said, code="FF02", path=f"{file.path.name}")
+            words = str(line.error).partition(": ")[2]
+            said = f"{words}; a batch is sent whole or not at all: nothing was sent"
+            raise OrderMessageRefused(said, code="FF02", path=f"{file.path.name}, line {line.number}")
         currency = str(line.order.get("currency"))
         totals[currency] = totals.get(currency, Decimal(0)) + _decimal(line.order.get("amount"))
         count += 1
@@ -225,7 +226,7 @@ def _send(to: Sender, window: Sequence[_Sent]) -> Iterator[Outcome]:
     for sent in window:
         for position, line in enumerate(sent.lines):
             if line.error is not None:
-                reason = (line.error.code, line.error.path, str(line.error).partition(": ")[2])
+                reason = (line.error.code, "", str(line.error).partition(": ")[2])  # the line's number says where
                 yield Outcome(line.number, line.order_id, "UNREADABLE", (reason,))
             elif sent.message_id in dead:
                 yield Outcome(line.number, line.order_id, "DEAD", (_split(dead[sent.message_id]),))

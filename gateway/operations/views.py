@@ -221,7 +221,7 @@ def payment(db: Session, key: str) -> PaymentPage:
         found,
         from_ms(found.received_ms),
         from_ms(found.changed_ms),
-        _order(db.value("payment_body", id=found.id)),
+        _order(lookup.body(db, found.id)),
         message[2] if message else None,
         [Step(r[0], r[1], r[2], r[3], from_ms(r[6]), r[5], r[4]) for r in db.all("payment_moves", id=found.id)],
         [_posting(r) for r in db.all("payment_transfers", id=found.id)],
@@ -229,10 +229,10 @@ def payment(db: Session, key: str) -> PaymentPage:
     )
 
 
-def _order(body: bytes | memoryview | None) -> dict[str, Any]:
+def _order(body: bytes) -> dict[str, Any]:
     """Return an order's JSON; one that was tampered with may be none."""
     try:
-        found = json.loads(bytes(body or b""))
+        found = json.loads(body)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -13,7 +13,7 @@ from tests.crash.country import STARTED, Country, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.servers]
 
-LINES, CHUNK = 1_500, 10
+LINES, CHUNK = 1_500, 2
 
 
 def test_a_worker_asked_to_stop_finishes_the_batch_in_hand(found: Callable[..., Country]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -96,8 +97,6 @@ def fetch(port: int, path: str) -> tuple[int, str]:
 
 def free_port() -> int:
     """Return a port that nobody listens on."""
-    import socket
-
     with closing(socket.socket()) as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
@@ -152,7 +151,7 @@ def test_a_process_serves_metrics_health_and_readiness_and_ends_with_0(tmp_path:
 
 def test_a_port_that_is_taken_is_a_mistake_of_the_configuration(tmp_path: Path, lines: Lines) -> None:
     """The message names the setting; nothing was started."""
-    with closing(__import__("socket").create_server(("127.0.0.1", 0))) as taken:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         gateway = embedded(tmp_path, lines, metrics={"port": taken.getsockname()[1]})
         with pytest.raises(ConfigurationError, match="GATEWAY_METRICS__PORT"):
             serve(gateway, ROLES, stop=threading.Event())
@@ -166,7 +165,7 @@ def test_gauges_that_cannot_be_refreshed_never_stop_the_work(gateway: Gateway, l
         raise ZeroDivisionError
 
     with running(gateway, lines, refresh=refresh) as status:
-        assert lines.wait_for("what is done now and then failed")["level"] == "exception"
+        assert lines.wait_for("what is done now and then failed")["level"] == "error"
     assert status == [0]
 
 

@@ -22,10 +22,9 @@ from gateway.store.sqlite import SqliteStore
 from schemas.errors import ConfigurationError
 from schemas.orders import Order
 from simulators import demo, demo_view
-from simulators.demo import MARK_NAME
 from simulators.demo_day import CHUNK, DAY, Plan
 from simulators.demo_report import EVERYTHING, Report
-from simulators.demo_view import Nobody
+from simulators.demo_view import MARK_NAME, Nobody
 from simulators.government import Government
 
 PLAN = Plan(seed=11, lines=400, orders=120)

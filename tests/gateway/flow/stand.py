@@ -190,7 +190,11 @@ class Bank:
     def statement(
         self, entries: Sequence[Entry] = (), opening: int = 0, by: Letters | None = None, **head: Any
     ) -> bytes:
-        """Return a camt.053 of the riel account that adds up, unless ``head`` says otherwise."""
+        """Return a camt.053 of the riel account that adds up, unless ``head`` says otherwise.
+
+        ``day``, ``account``, ``currency`` and fields of ``Statement`` may be given, and ``alter``, which is handed the
+        Document before it is signed.
+        """
         return self._account_report(
             camt_build.build_statement, camt_build.STATEMENT_DEFINITION, entries, opening, head, by
         )
@@ -207,6 +211,7 @@ class Bank:
         by: Letters | None,
     ) -> bytes:  # fmt: skip
         letters = by or self.letters
+        alter = head.pop("alter", lambda _: None)
         day = head.pop("day", DAY)
         account = head.pop("account", RIEL)
         currency = head.pop("currency", "USD" if account == DOLLAR else "KHR")
@@ -223,6 +228,7 @@ class Bank:
         statement = Statement(message_id=message_id, account=account, currency=currency, **{**fields, **head})
         numbered = [replace(e, index=n, currency=currency) for n, e in enumerate(entries)]
         document = build(message_id, self._clock.now(), statement, numbered, servicer_bic=BANK_BIC)
+        alter(document)
         return letters.sign(message_id, definition, document)
 
 

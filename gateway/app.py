@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,7 +15,7 @@ from gateway.bus.amqp_link import LinkSettings
 from gateway.bus.base import ORDERS_QUEUE, Bus, Consumer, Publisher, bank_queues
 from gateway.bus.memory import MemoryBus
 from gateway.bus.rabbitmq import RabbitBus
-from gateway.clock import Clock, SystemClock
+from gateway.clock import Clock, SystemClock, random_uetr
 from gateway.config import Settings, SourceSettings
 from gateway.core.calendar import BusinessCalendar
 from gateway.core.checks import CurrencyRules, RailRules, SourceRules
@@ -53,11 +52,6 @@ class Step(Protocol):
 
     def step(self, wait_s: float) -> int:
         """Do one bounded piece of work, waiting at most so long for it; return how much was done."""
-
-
-def random_uetr() -> str:
-    """Return a fresh UETR: a lower-case UUID version 4."""
-    return str(uuid.uuid4())
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Time as an argument: whatever needs to know the time is handed a clock and asks it.
+"""Time and chance as arguments: whatever needs to know the time is handed a clock, and asks it.
 
 The simulations run days in seconds on a clock that they turn by hand, and the same seed gives the same run.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -38,6 +39,11 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Block this thread for so many seconds."""
         time.sleep(seconds)
+
+
+def random_uetr() -> str:
+    """Return a fresh UETR, a lower-case UUID version 4, from the machine's own randomness."""
+    return str(uuid.uuid4())
 
 
 class ManualClock:

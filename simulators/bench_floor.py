@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
 import structlog
 from lxml import etree
 
-from gateway.app import Gateway, random_uetr
+from gateway.app import Gateway
 from gateway.bus.base import ORDERS_EXCHANGE, Outgoing
-from gateway.clock import SystemClock
+from gateway.clock import SystemClock, random_uetr
 from gateway.core.batching import parcels
 from gateway.core.lifecycle import State
 from gateway.store.session import Store
@@ -40,7 +39,7 @@ MESSAGE = 1_000
 def measure(made: Stage, count: int, chunk: int) -> dict[str, float]:
     """Return the floor's seconds a payment, by part."""
     gateway = made.gateway(SystemClock(), structlog.get_logger(), new_uetr=random_uetr)
-    government = Government(Random(2), datetime.now(UTC).date())  # noqa: S311 - a simulation
+    government = Government(Random(2), SystemClock().now().date())
     bodies = [x.body for x in government.payroll(count, chunk=max(chunk, 1))]
     if chunk == 1:
         bodies = [x.body for x in government.singles(government.suppliers(count))]
@@ -83,7 +82,7 @@ def _store(gateway: Gateway, made: Stage, payments: list[Payment]) -> float:
 def _xml(gateway: Gateway, made: Stage, payments: list[Payment]) -> float:
     """Write, parse, validate, canonicalise, hash and sign messages of a thousand transactions."""
     profile, key = gateway.profiles[PROFILE], made.bank_key
-    now = datetime.now(UTC)
+    now = SystemClock().now()
     started_s = time.perf_counter()
     for parcel in parcels(((payment, now.date()) for payment in payments), MESSAGE):
         group = pacs008.Group(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import os
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from gateway.app import ROLES, Gateway, Step
+from gateway.process import POLLING, spare_the_collector
 from gateway.service import Service
 from simulators.stage import Stage, write_configuration
 
@@ -53,13 +53,10 @@ class Threads:
     """All workers in this process, as ``gateway serve`` runs them."""
 
     def __init__(self, gateway: Gateway) -> None:
-        import ctypes
-        print(ctypes.CDLL(None).mallopt(-8, 1))
-        gc.freeze()
-        gc.set_threshold(200_000, 20, 100)
+        spare_the_collector()
         found = [(role, worker) for role in ROLES for worker in gateway.workers(role, "bench")]
         self._timed = {role: _Timed(worker) for role, (_, worker) in found}
-        workers = [(name, self._timed[role], role in ("dispatch", "relay")) for role, (name, _) in found]
+        workers = [(name, self._timed[role], role in POLLING) for role, (name, _) in found]
         self._service = Service(workers, gateway.log)
 
     def start(self) -> None:

@@ -10,9 +10,10 @@ import typer
 
 from gateway.cli.shell import Json, Shell, User, shell_of
 from gateway.operations import keyring
+from gateway.operations.keyring import NOTICE_DAYS
 from schemas.errors import OperationRefused
 from security.authority import CERTIFICATE_DAYS
-from security.keys import FileKey
+from security.keys import FileKey, KeyRing
 
 keys = typer.Typer(no_args_is_help=True, help="Look at, make, rotate and retire our signing keys.")
 
@@ -21,8 +22,8 @@ Days = Annotated[int, typer.Option(min=1, max=3_650, help="How long its certific
 From = Annotated[
     datetime | None,
     typer.Option(
-        "--from", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], help="Sign with it from this moment (UTC); now, if left out.",
-        show_default=False,
+        "--from", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], show_default=False,
+        help=f"Sign with it from this moment (UTC); in {NOTICE_DAYS} days, if left out, and at once if no other key does.",
     ),
 ]  # fmt: skip
 
@@ -73,9 +74,9 @@ def create(
             raise OperationRefused(f"there is no profile {profile!r} in use; there are {', '.join(names)}")
         made = keyring.create(
             shell.operator(gateway, by), shell.settings, chosen, key, owner_name=owner,
-            kind="rsa-3072" if rsa else "ec-p256", days=days, signs_from=_utc(signs_from),
+            kind="rsa-3072" if rsa else "ec-p256", days=days, begin=_utc(signs_from),
         )  # fmt: skip
-    _say(shell, made, signs_from)
+    _say(shell, made)
 
 
 @keys.command()
@@ -94,8 +95,8 @@ def rotate(
     shell = shell_of(context)
     with shell.gateway() as gateway:
         operator = shell.operator(gateway, by)
-        made = keyring.rotate(operator, shell.settings, old, new, signs_from=_utc(signs_from), days=days)
-    _say(shell, made, signs_from)
+        made = keyring.rotate(operator, shell.settings, old, new, begin=_utc(signs_from), days=days)
+    _say(shell, made)
 
 
 @keys.command()
@@ -125,9 +126,9 @@ def _utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.replace(tzinfo=UTC)
 
 
-def _say(shell: Shell, made: FileKey, signs_from: datetime | None) -> None:
-    begin = shell.screen.moment(_utc(signs_from)) if signs_from else "now"
-    shell.screen.say(f"key {made.key_id} made; signs from {begin}")
+def _say(shell: Shell, made: FileKey) -> None:
+    begin = KeyRing(shell.settings.keys_folder).entry(made.key_id).record.signs_from
+    shell.screen.say(f"key {made.key_id} made; it signs from {shell.screen.moment(begin)}: the bank must know it by then")
     shell.screen.facts([
         ("subject key id", made.subject_key_id.hex()), ("algorithm", made.algorithm),
         ("request", keyring.request_file(shell.settings, made.key_id)),

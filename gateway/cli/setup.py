@@ -52,11 +52,13 @@ def _say_next(context: typer.Context, done: list[Done]) -> None:
     shell = shell_of(context)
     shell.screen.say()
     shell.screen.say("Next", style="bold")
+    steps = []
     if any(d.what == "certificates" and d.note for d in done):
-        shell.screen.say("  1. put the bank's certificates into the folders above")
+        steps.append("put the bank's certificates into the folder above")
     if not shell.settings.sources:
-        shell.screen.say(f"  2. enter the systems that may order payments in {shell.config_path}, under [sources]")
-    shell.screen.say("  3. gateway profiles check, then gateway serve")
+        steps.append(f"enter the systems that may order payments in {shell.config_path}, under [sources]")
+    for number, step in enumerate([*steps, "gateway profiles check", "gateway serve"], 1):
+        shell.screen.say(f"  {number}. {step}")
 
 
 def _ask() -> str:

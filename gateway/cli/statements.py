@@ -23,7 +23,10 @@ def add_to(app: typer.Typer) -> None:
 def import_statements(
     context: typer.Context,
     path: Annotated[
-        Path, typer.Argument(metavar="FILE|FOLDER", help="A document, or a folder of them.", show_default=False)
+        Path,
+        typer.Argument(
+            exists=True, metavar="FILE|FOLDER", help="A document, or a folder of them.", show_default=False
+        ),
     ],
     profile: Annotated[
         str | None,

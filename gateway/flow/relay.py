@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.bus.base import UNROUTABLE, Outgoing, Publisher
+from gateway.bus.base import UNROUTABLE, Outgoing, Publisher, Unpublished
 from gateway.core.lifecycle import Event, Move, advance
 from gateway.flow import outcomes
 from gateway.flow.desk import Desk
@@ -19,6 +19,7 @@ from gateway.store import archive, outbox, payments
 from gateway.store.outbox import Leased
 from gateway.store.payments import PaymentMove
 from gateway.store.session import Session
+from schemas.errors import BusUnavailable
 
 POSTPONE_MS = 5_000
 """Pause before a message that the broker could not route is tried again."""

@@ -124,12 +124,14 @@ def _take_statement(
         return []
     # The account's row first, then everything else: two workers on one account take turns and never lock each other.
     db.one("lock_account", number=head.account, currency=head.currency)
+    _require_one_currency(head, (balance for balance in (head.opening, head.closing) if balance is not None))
     number, state = _open(db, profile, head, trail)
     page = _Page(head, head.page)
     known = db.value("page_content", statement=number, page=page.number)
     if known is not None or state != "COLLECTING":
         return _compare(db, profile, sha256, page, known, entries, trail)
     for chunk in _chunks(entries, batch):
+        _require_one_currency(head, chunk)
         _count(page, chunk)
         numbers = db.take_numbers("entry", len(chunk))
         db.bulk("entry", _ENTRY, (_row(n, number, page, e) for n, e in zip(numbers, chunk, strict=True)))
@@ -148,6 +150,15 @@ def _take_statement(
         batch,
         trail,
     )
+
+
+def _require_one_currency(head: Statement, items: Iterable[Entry | Money]) -> None:
+    """Refuse a statement that sums up currencies: equal figures in riel and in dollars prove nothing (rule 61)."""
+    for item in items:
+        if item.currency != head.currency:
+            path = item.path if isinstance(item, Entry) else f"{head.path}/Bal"
+            text = f"in {item.currency}, and the account is kept in {head.currency}"
+            raise DocumentRefused(text, code="AC09", path=path)
 
 
 def _open(db: Session, profile: Profile, head: Statement, trail: Trail) -> tuple[int, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from security import keys
 from security.certificates import KeyKind, describe
 from security.keys import FileKey, KeyEntry, KeyRing, KeyState
 
+NOTICE_DAYS = 14
+"""A key that follows another signs so many days later unless said otherwise: a bank refuses what it does not know."""
 REQUEST_SUFFIX = ".csr.pem"
 CERTIFICATE_FILE_BYTES_MAX = 64 * 1024
 
@@ -79,6 +81,17 @@ def _line(entry: KeyEntry, now: datetime, signing: set[str]) -> KeyLine:
     )  # fmt: skip
 
 
+def signs_from(settings: Settings, profile: str, asked: datetime | None, now: datetime) -> datetime:
+    """Return from when a new key of a relationship signs: as asked, else at once where no other key does, else later."""
+    if asked is not None:
+        return asked
+    try:
+        KeyRing(settings.keys_folder).signer(profile, now)
+    except ConfigurationError:
+        return now
+    return now + timedelta(days=NOTICE_DAYS)
+
+
 def create(
     operator: Operator,
     settings: Settings,
@@ -88,33 +101,37 @@ def create(
     owner_name: str,
     kind: KeyKind,
     days: int,
-    signs_from: datetime | None = None,
+    begin: datetime | None = None,
 ) -> FileKey:
     """Make a key for a relationship, with a certificate of its own making and a request for the bank's authority.
+
+    ``begin`` is when it starts to sign; see ``signs_from`` for None.
 
     Raises:
         ConfigurationError: the key id is taken, or there is no passphrase.
     """
     passphrase = settings.key_passphrase()
+    start = signs_from(settings, profile.name, begin, operator.now())
     make = cache(lambda: FileKey.create(
         settings.keys_folder, key_id, passphrase, owner_name=owner_name, owner_bic=profile.own_bic,
-        at=operator.now(), profile=profile.name, signs_from=signs_from, days=days, kind=kind,
+        at=operator.now(), profile=profile.name, signs_from=start, days=days, kind=kind,
     ))  # fmt: skip
     return _made(operator, settings, "key.create", make, profile.name)
 
 
 def rotate(
-    operator: Operator, settings: Settings, old: str, new: str, *, signs_from: datetime | None, days: int
+    operator: Operator, settings: Settings, old: str, new: str, *, begin: datetime | None, days: int
 ) -> FileKey:
-    """Make the key that follows another; from ``signs_from`` on it signs, and both verify until the old one is retired.
+    """Make the key that follows another; from ``begin`` on it signs, and both verify until the old one is retired.
 
     Raises:
         ConfigurationError: there is no such key, the new id is taken, or there is no passphrase.
     """
     passphrase = settings.key_passphrase()
     profile = KeyRing(settings.keys_folder).entry(old).record.profile
+    start = signs_from(settings, profile, begin, operator.now())
     make = cache(lambda: keys.rotate(
-        settings.keys_folder, old, new, passphrase, at=operator.now(), signs_from=signs_from, days=days
+        settings.keys_folder, old, new, passphrase, at=operator.now(), signs_from=start, days=days
     ))  # fmt: skip
     return _made(operator, settings, "key.rotate", make, profile)
 

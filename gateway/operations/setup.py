@@ -141,7 +141,7 @@ def set_up(gateway: Gateway, user: str, *, owner_name: str, role: str | None = N
 def _database(gateway: Gateway) -> Done:
     url = gateway.settings.database_url
     file = Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
-    existed = file is not None and file.exists()
+    existed = file is not None and file.exists() and file.stat().st_size > 0
     gateway.store.migrate()
     where = str(file) if file is not None else "PostgreSQL"
     return Done("database", where, "kept" if existed else "made", "its tables are up to date")

@@ -76,6 +76,7 @@ def _transaction(report: StatusReport, status: TransactionStatus) -> Markup:
         leaf("TxSts", status.status),
         write_reason("StsRsnInf", status.reason, status.info),
         leaf("FctvIntrBkSttlmDt/Dt", status.settlement_date.isoformat() if status.settlement_date else None),
+        leaf("AcctSvcrRef", status.servicer_reference),
     )
 
 
@@ -132,6 +133,7 @@ def _read_transaction(record: Record) -> TransactionStatus:
         reason=reason,
         info=info,
         settlement_date=record.opt_date("FctvIntrBkSttlmDt/Dt", "FctvIntrBkSttlmDt/DtTm"),
+        servicer_reference=record.reference("AcctSvcrRef"),
         path=record.path,
     )
     if not (status.end_to_end_id or status.instruction_id or status.uetr):

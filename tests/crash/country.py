@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from adapters.profile import SHIPPED
-from gateway.app import Gateway
+from gateway.app import ROLES, Gateway
 from gateway.bus.base import DEAD_QUEUE, ORDERS_QUEUE
 from gateway.clock import SystemClock
 from gateway.crash import CRASH_AT, CRASH_MARK
@@ -42,6 +42,8 @@ from simulators.stage import OPENINGS, PASSPHRASE, PROFILE, Stage, set_up
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
 """How long a test waits for what must come; nothing measures it."""
+GATEWAY = "from gateway.cli import main; main()"
+"""The ``gateway`` command, whether or not the project is installed."""
 STARTED = "gateway started"
 """What a process logs when it works; before that, it has not even asked for the signals."""
 STEP_S = 0.02
@@ -173,11 +175,12 @@ class Country:
     # ------------------------------------------------------------------------------------------------- processes
 
     def start(self, *roles: str, crash_at: str = "", mark: Path | None = None) -> Process:
-        """Start a worker process; with a crash point it kills itself there."""
+        """Start the process of one role or of all; with a crash point it kills itself there."""
         environment = {**os.environ, "GATEWAY_PASSPHRASE": PASSPHRASE, CRASH_AT: crash_at, CRASH_MARK: str(mark or "")}
         path = self.home / f"{len(self.processes)}-{'-'.join(roles)}.log"
         with path.open("wb") as log:
-            command = [sys.executable, "-m", "gateway.process", "--config", str(self.config), *roles]
+            what = ["serve"] if roles == ROLES else ["worker", *roles]
+            command = [sys.executable, "-c", GATEWAY, "--config", str(self.config), *what]
             popen = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stderr=log)
         process = Process(roles, popen, path)
         self.processes.append(process)

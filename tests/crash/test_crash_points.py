@@ -65,7 +65,8 @@ def test_a_kill_while_a_statement_is_booked(point: str, found: Callable[..., Cou
     country, mark = found(), tmp_path / "fired"
     country.send_some(lines=40, singles=10, bad=2, chunk=20)
     reader = country.start("inbound")
-    country.start("intake", "dispatch", "relay")
+    for role in ("intake", "dispatch", "relay"):
+        country.start(role)
     country.run(country.orders_done, "every order has its fate")
     reader.terminate()
     assert reader.ended() == 0

@@ -39,12 +39,11 @@ def test_a_worker_asked_to_stop_finishes_the_batch_in_hand(found: Callable[..., 
     assert list(country.problems()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_whole_gateway_in_one_process_stops_between_batches(found: Callable[..., Country], number: int) -> None:
+def test_a_whole_gateway_in_one_process_stops_between_batches(found: Callable[..., Country]) -> None:
     """Stopped and started again and again while it works, it loses nothing and leaves each time with 0."""
     country = found(workers={"intake_batch": 5, "dispatch_batch": 50, "relay_batch": 5})
     country.send_some(lines=600, singles=100, bad=5, chunk=20)
-    for _ in range(3):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
         process = country.start(*ROLES)
         country.run(lambda: process.says(STARTED), "the process has started")  # noqa: B023  it is called at once
         process.popen.send_signal(number)

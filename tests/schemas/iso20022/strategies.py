@@ -141,6 +141,7 @@ def reports(draw: DrawFn) -> StatusReport:
         reason=optional(code()),
         info=optional(text(105)),
         settlement_date=optional(days),
+        servicer_reference=optional(reference()),
     )
     items = draw(st.lists(statuses, max_size=3))
     return StatusReport(

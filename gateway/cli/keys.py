@@ -23,7 +23,7 @@ From = Annotated[
     datetime | None,
     typer.Option(
         "--from", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M"], show_default=False,
-        help=f"Sign with it from this moment (UTC); in {NOTICE_DAYS} days, if left out, and at once if no other key does.",
+        help=f"Sign with it from this moment (UTC). Left out: in {NOTICE_DAYS} days, or at once if no other key signs.",
     ),
 ]  # fmt: skip
 
@@ -128,7 +128,7 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 def _say(shell: Shell, made: FileKey) -> None:
     begin = KeyRing(shell.settings.keys_folder).entry(made.key_id).record.signs_from
-    shell.screen.say(f"key {made.key_id} made; it signs from {shell.screen.moment(begin)}: the bank must know it by then")
+    shell.screen.say(f"key {made.key_id} made; it signs from {shell.screen.moment(begin)}: tell the bank before")
     shell.screen.facts([
         ("subject key id", made.subject_key_id.hex()), ("algorithm", made.algorithm),
         ("request", keyring.request_file(shell.settings, made.key_id)),

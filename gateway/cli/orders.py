@@ -28,7 +28,10 @@ def add_to(app: typer.Typer) -> None:
 
 def submit(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Orders: *.ndjson, *.json or *.csv.", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, help="Orders: *.ndjson, *.json or *.csv.", show_default=False),
+    ],
     source: Annotated[str, typer.Option(help="The source system whose orders these are.", show_default=False)],
     key: Annotated[Path, typer.Option(help="Its private key (encrypted PKCS#8, PEM).", show_default=False)],
     batch: Annotated[

@@ -138,8 +138,8 @@ class Screen:
             table.add_row(*(row[n] for n in kept))
         console, needed = self._out(), 0
         for n in kept:
-            widths = [len(columns[n].rstrip(">!?")), *(row[n].cell_len for row in cells)]
-            needed += 2 + (max(widths) if "!" in columns[n] or ">" in columns[n] else min(max(widths), FOLDED_WIDTH_MIN))
+            width = max(len(columns[n].rstrip(">!?")), *(row[n].cell_len for row in cells))
+            needed += 2 + (width if "!" in columns[n] or ">" in columns[n] else min(width, FOLDED_WIDTH_MIN))
         console.width = max(console.width, needed)  # what may not be wrapped is not cut either
         console.print(table)
 

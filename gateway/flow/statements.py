@@ -22,8 +22,9 @@ from gateway.store.findings import Finding
 from gateway.store.payments import PaymentMove
 from gateway.store.session import Session
 from gateway.store.trail import Trail
-from schemas.errors import Conflict
+from schemas.errors import Conflict, DocumentRefused
 from schemas.model.identifiers import mask_account, payment_number
+from schemas.model.money import Money
 from schemas.model.statement import Detail, Entry, Statement
 
 _ENTRY = (

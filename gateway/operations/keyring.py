@@ -82,7 +82,7 @@ def _line(entry: KeyEntry, now: datetime, signing: set[str]) -> KeyLine:
 
 
 def signs_from(settings: Settings, profile: str, asked: datetime | None, now: datetime) -> datetime:
-    """Return from when a new key of a relationship signs: as asked, else at once where no other key does, else later."""
+    """Return from when a new key of a relationship signs: as asked, else at once if no other key does, else later."""
     if asked is not None:
         return asked
     try:

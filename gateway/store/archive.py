@@ -51,7 +51,10 @@ def get(db: Session, name: str) -> bytes:
     Raises:
         GatewayError: the archive does not have it, or its bytes are no longer those of its name.
     """
-    parts = [zlib.decompress(bytes(row[0])) for row in db.all("archive_parts", sha256=name)]
+    try:
+        parts = [zlib.decompress(bytes(row[0])) for row in db.all("archive_parts", sha256=name)]
+    except zlib.error as error:
+        raise GatewayError(f"the archived document {name} was changed: {error}") from error
     document = b"".join(parts)
     if not parts:
         raise GatewayError(f"the archive has no document {name}")

@@ -6,7 +6,7 @@ import json
 import os
 import random
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,17 +124,22 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     """Return a configured gateway with an empty database."""
     for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GATEWAY_SOURCE_PASSPHRASE", SOURCE_PASSPHRASE)
     monkeypatch.setenv("COLUMNS", "200")
-    stage = set_up(tmp_path / "treasury", START - timedelta(days=30))
+    return furnish(tmp_path / "treasury")
+
+
+def furnish(home: Path, **settings: Any) -> Office:
+    """Return an office in a folder, its database empty."""
+    stage = set_up(home, START - timedelta(days=30), **settings)
     passphrase = stage.home / "passphrase"
     passphrase.write_text(PASSPHRASE + "\n")
     passphrase.chmod(0o600)
     (stage.home / "gateway.toml").write_text(configuration(stage))
     made = Office(stage, ManualClock(START))
     made.gateway().close()
-    yield made
+    return made

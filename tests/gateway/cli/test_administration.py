@@ -1,0 +1,267 @@
+"""Keys, profiles, dead letters, plug-ins and the root: what an administrator does, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import timedelta
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+import typer
+from cryptography.hazmat.primitives.serialization import Encoding
+from typer.testing import CliRunner
+
+from gateway.cli import app, root
+from gateway.cli.screen import cell, masked_ledger, plain
+from gateway.cli.shell import Shell
+from gateway.clock import ManualClock
+from security.authority import issue
+from security.keys import FileKey
+from simulators.stage import PASSPHRASE
+from tests.gateway.cli.conftest import START, Office
+
+# ------------------------------------------------------------------------------------------------------------ keys
+
+
+def test_a_key_is_rotated_and_the_old_one_retired(office: Office) -> None:
+    """The new one waits until the bank knows it; then it signs by itself, and the old one can go."""
+    assert [(k["key_id"], k["state"]) for k in office.json("keys", "list")] == [("treasury-1", "signs")]
+    assert "2026-12-14" in office.ok("keys", "rotate", "treasury-1", "treasury-2", user="officer")
+    assert [k["state"] for k in office.json("keys", "list")] == ["signs", "waits"]
+    assert "only one that can sign" in office.refused("keys", "retire", "treasury-1")
+    office.clock.advance(timedelta(days=15))
+    assert [k["state"] for k in office.json("keys", "list")] == ["active", "signs"]
+    office.ok("keys", "retire", "treasury-1", user="officer")
+    assert [k["state"] for k in office.json("keys", "list")] == ["retired", "signs"]
+    assert "retired already" in office.refused("keys", "retire", "treasury-1")
+    office.ok("audit", "verify")
+    assert "treasury-2" in office.ok("keys", "list")
+
+
+def test_a_rotated_key_may_sign_from_a_day_that_is_named(office: Office) -> None:
+    """Agreed with the bank."""
+    office.ok("keys", "rotate", "treasury-1", "treasury-2", "--from", "2027-01-15")
+    assert office.json("keys", "list")[1]["signs_from"].startswith("2027-01-15")
+    office.refused("keys", "rotate", "treasury-1", "treasury-3", "--from", "tomorrow", status=2)
+
+
+def test_a_key_is_made_and_gets_the_certificate_of_the_banks_authority(office: Office, stage_key: FileKey) -> None:
+    """Its request goes to the authority; another key's certificate is refused."""
+    office.ok("keys", "create", "treasury-9", "--rsa", "--owner", "Treasury", user="officer")
+    line = office.json("keys", "list")[1]
+    assert (line["key_id"], line["self_signed"], line["state"]) == ("treasury-9", True, "waits")
+    made = FileKey.load(office.home / "keys", "treasury-9", PASSPHRASE.encode())
+    certificate = issue(
+        office.stage.authority, made.certificate.public_key(), owner_name="Treasury", owner_bic="TREAKHPP",
+        at=START - timedelta(days=1),
+    )  # fmt: skip
+    path = office.home / "issued.pem"
+    path.write_bytes(certificate.public_bytes(Encoding.PEM))
+    office.ok("keys", "import-certificate", "treasury-9", path)
+    assert not office.json("keys", "list")[1]["self_signed"]
+    path.write_bytes(stage_key.certificate.public_bytes(Encoding.DER))
+    assert "another key" in office.refused("keys", "import-certificate", "treasury-9", path, status=2)
+    path.write_bytes(b"nothing")
+    assert "not a certificate" in office.refused("keys", "import-certificate", "treasury-9", path, status=2)
+    assert "cannot be read" in office.refused("keys", "import-certificate", "treasury-9", office.home / "no", status=2)
+
+
+@pytest.fixture
+def stage_key(office: Office) -> FileKey:
+    """The bank's key, which is not ours."""
+    return office.stage.bank_key
+
+
+@pytest.mark.parametrize("name", ["../escape", "", "a b", "treasury-1"])
+def test_a_key_id_is_a_safe_new_name(office: Office, name: str) -> None:
+    """It is the stem of a file, and no key is ever overwritten."""
+    office.refused("keys", "create", name, status=2)
+    assert len(office.json("keys", "list")) == 1
+    assert "no such" in office.refused("keys", "retire", "nobody", status=2).lower()
+
+
+def test_the_wrong_passphrase_makes_no_key(office: Office) -> None:
+    """Too short to protect anything."""
+    (office.home / "passphrase").write_text("short")
+    assert "bytes long" in office.refused("keys", "create", "k", status=2)
+    (office.home / "passphrase").unlink()
+    assert "passphrase" in office.refused("keys", "create", "k", status=2)
+    assert "no profile" in office.refused("keys", "create", "k", "--profile", "another")
+
+
+# ---------------------------------------------------------------------------------------------- profiles, dead letters
+
+
+def test_profiles_are_checked_with_file_line_and_reason(office: Office, tmp_path: Path) -> None:
+    """The ones in use, or those that are named."""
+    assert "ok: central-bank" in office.ok("profiles", "check")
+    assert office.json("profiles", "check")["findings"] == []
+    path = tmp_path / "bad.toml"
+    path.write_text('name = "bad"\nrial = "high_value"\n')
+    result = office.run("profiles", "check", path)
+    assert result.exit_code == 1
+    assert f"{path}:2:" in result.stdout
+    assert "no profile" in office.refused("profiles", "check", tmp_path / "none")
+
+
+def test_dead_letters_are_listed_and_replayed(office: Office) -> None:
+    """In the embedded bus there are those of this process only, and that is said."""
+    assert office.json("dead-letters", "list") == []
+    assert "no dead letter" in office.ok("dead-letters", "list")
+    assert "say which" in office.refused("dead-letters", "replay")
+    assert "0 sent again" in office.ok("dead-letters", "replay", "--all")
+    assert office.run("dead-letters", "replay", "unknown").exit_code == 1
+
+
+# ------------------------------------------------------------------------------------------------------------- the root
+
+
+def run(*arguments: str, clock: ManualClock | None = None) -> tuple[int, str]:
+    """Run a command without an office; return exit status and everything it printed."""
+    result = CliRunner().invoke(app, list(arguments), obj=Shell(clock or ManualClock(START)))
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+def test_without_a_configuration_init_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first thing that a new operator sees."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GATEWAY_CONFIG", raising=False)
+    status, printed = run("payments", "list")
+    assert status == 2
+    assert "gateway init" in printed
+
+
+def test_the_configuration_is_found_here_in_the_environment_and_by_name(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this order of precedence: the option, the variable, the folder."""
+    monkeypatch.setenv("GATEWAY_CONFIG", str(office.home / "gateway.toml"))
+    assert run("payments", "list")[0] == 0
+    monkeypatch.delenv("GATEWAY_CONFIG")
+    monkeypatch.chdir(office.home)
+    assert run("payments", "list")[0] == 0
+    assert run("--config", "elsewhere.toml", "payments", "list")[0] == 2
+
+
+def test_a_wrong_configuration_is_named_line_by_line(office: Office) -> None:
+    """Without a traceback, and without what stands in it."""
+    (office.home / "gateway.toml").write_text('database_url = "mysql://root:secret@x"\nbus = 1\n')
+    said = office.refused("payments", "list", status=2)
+    assert "gateway.toml:1" in said
+    assert "secret" not in said
+
+
+def test_a_database_that_was_never_made_is_said_so(office: Office) -> None:
+    """A missing file, or one without tables."""
+    (office.home / "gateway.sqlite").write_bytes(b"")
+    assert "gateway init" in office.refused("payments", "list", status=2)
+    (office.home / "gateway.sqlite").unlink()
+    assert "gateway init" in office.refused("payments", "list", status=2)
+    assert not (office.home / "gateway.sqlite").exists(), "looking makes no file"
+
+
+@pytest.mark.servers
+def test_on_postgresql_a_database_without_tables_is_said_so(office: Office, database_url: str) -> None:
+    """Its error is another one, the advice the same."""
+    path = office.home / "gateway.toml"
+    lines = path.read_text().splitlines()[1:]
+    path.write_text("\n".join([f'database_url = "{database_url}"', *lines]))
+    assert "gateway init" in office.refused("payments", "list", status=2)
+
+
+def test_init_makes_what_the_other_commands_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an empty folder, and again without harm."""
+    for name in [name for name in os.environ if name.startswith("GATEWAY_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    status, printed = run("init")
+    assert status == 0, printed
+    assert "gateway.toml" in printed
+    status, printed = run("init", "--json")
+    assert {one["how"] for one in json.loads(printed)} == {"kept", "later"}
+    assert run("ledger", "verify")[0] == 0
+    assert run("audit", "verify")[0] == 0
+    assert run("keys", "list")[0] == 0
+    status, printed = run("profiles", "check")
+    assert status == 1
+    assert "no anchor" in printed
+    assert run("init", "--role", "workers")[0] == 2
+
+
+def test_a_worker_needs_a_broker_that_others_share(office: Office) -> None:
+    """On the embedded bus it would hear of nothing."""
+    assert "gateway serve" in office.refused("worker", "intake", status=2)
+    office.refused("worker", "cook", status=2)
+
+
+def test_every_command_explains_itself() -> None:
+    """Each family and each of its commands has a help text."""
+    assert run("--help")[0] == 0
+    for command in ("init", "serve", "worker", "submit", "batches", "approve", "decline", "payments", "messages",
+                    "statements", "exceptions", "ledger", "audit", "keys", "profiles", "dead-letters"):  # fmt: skip
+        status, printed = run(command, "--help")
+        assert status == 0
+        assert len(printed) > 200
+
+
+# ------------------------------------------------------------------------------------------------------------ plug-ins
+
+single = typer.Typer(add_completion=False)
+family = typer.Typer()
+
+
+@single.command()
+def greet(name: str) -> None:
+    """Greet somebody."""
+    typer.echo(f"hello {name}")
+
+
+family.command("greet")(greet)
+family.command("leave")(lambda: typer.echo("bye"))
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments"),
+    [("single", ["plugged", "you"]), ("greet", ["plugged", "you"]), ("family", ["plugged", "greet", "you"])],
+)
+def test_commands_of_other_floors_are_plugged_in(
+    monkeypatch: pytest.MonkeyPatch, target: str, arguments: list[str]
+) -> None:
+    """A typer application with one or more commands, or a function."""
+    entry = EntryPoint("plugged", f"{__name__}:{target}", root.PLUG_INS)
+    monkeypatch.setattr(EntryPoint, "load", lambda _self: globals()[target])
+    monkeypatch.setattr(root, "_plug_ins", lambda: {"plugged": entry})
+    assert run(*arguments) == (0, "hello you\n")
+    assert "plugged" in run("--help")[1]
+
+
+def test_a_plug_in_that_cannot_be_loaded_hinders_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says why when it is run."""
+    monkeypatch.setattr(root, "_plug_ins", lambda: {"demo": EntryPoint("demo", "nowhere.at_all:app", root.PLUG_INS)})
+    assert run("--help")[0] == 0
+    status, printed = run("demo", "--seed", "1", "more")
+    assert status == 2
+    assert "nowhere" in printed
+    assert "Traceback" not in printed
+
+
+# -------------------------------------------------------------------------------------------------------------- the screen
+
+
+def test_nothing_on_the_screen_is_more_than_text() -> None:
+    """Control, ANSI, zero-width and direction characters are written as what they are."""
+    assert plain("a\x1b[31mb\u202ec\u200bd\x9be\nf") == "a\\x1b[31mb\\u202ec\\u200bd\\x9be\\nf"
+    assert plain("ខ្មែរ") == "ខ្មែរ"
+    assert cell("[red]x[/red]").plain == "[red]x[/red]"
+    assert len(cell("x" * 10_000).plain) < 500
+
+
+def test_ledger_accounts_hide_the_account_number() -> None:
+    """But for the end of it; a source is no secret."""
+    assert masked_ledger("bank:000100000001") == "bank:*****0001"
+    assert masked_ledger("payable:fmis") == "payable:fmis"
+
+

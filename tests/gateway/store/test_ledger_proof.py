@@ -1,0 +1,90 @@
+"""`ledger verify` finds every way in which the ledger could say something that did not happen."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.gateway.flow.stand import DAY, RIEL, Stand, booked, order
+from tests.gateway.store.attacker import change
+
+OPENING = 10**9
+SETTLE_AGAIN = """
+INSERT INTO transfer SELECT {}, 'settle', {}, debit, credit, amount_minor, currency, at_ms
+FROM transfer WHERE subject = 4 AND cause = 'settle'
+"""
+
+
+@pytest.fixture
+def busy(stand: Stand) -> Stand:
+    """Four payments: out, rejected, settled by a status, settled by a statement; and an entry in suspense."""
+    paid = stand.sent(*[order(n) for n in range(1, 5)])
+    stand.take(stand.bank.status("RJCT", [paid[1]], "AC04"))
+    stand.take(stand.bank.status("ACSC", [paid[2]]))
+    stand.take(stand.bank.statement([booked(-100_000, paid[3]), booked(-500, reference="NB2")], OPENING))
+    assert stand.states() == {"PO-1": "SENT", "PO-2": "REJECTED", "PO-3": "SETTLED", "PO-4": "SETTLED"}
+    assert stand.faults() == []
+    return stand
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("DELETE FROM transfer WHERE subject = 1 AND cause = 'reserve'", "payment 1 is SENT and posted reserve x0"),
+        ("DELETE FROM transfer WHERE subject = 2 AND cause = 'release'", "payment 2 is REJECTED and posted reserve x1"),
+        ("DELETE FROM transfer WHERE subject = 3 AND cause = 'settle'", "payment 3 is SETTLED and posted reserve x1"),
+        (
+            SETTLE_AGAIN.format(1, 0),
+            "payment 1 is SENT and posted reserve x1, settle x1",
+        ),
+        (
+            SETTLE_AGAIN.format(3, 1),
+            "payment 3 is SETTLED and posted reserve x1, settle x2",
+        ),
+        (
+            "UPDATE transfer SET amount_minor = 100001 WHERE subject = 1 AND cause = 'reserve'",
+            "payment 1: reserve posted",
+        ),
+        ("UPDATE transfer SET currency = 'USD' WHERE subject = 3 AND cause = 'settle'", "payment 3: settle posted"),
+        (
+            "UPDATE payment SET amount_minor = 1 WHERE id = 1",
+            "payment 1: reserve posted KHR 1000.00, the payment is KHR 0.01",
+        ),
+        (
+            "UPDATE transfer SET credit = 'bank:999999999' WHERE cause = 'settle' AND subject = 3",
+            "bank:*****9999 holds KHR -1000.00, must hold KHR 0.00",
+        ),
+        ("DELETE FROM transfer WHERE cause = 'lead'", "bank:*****0001 holds"),
+        ("DELETE FROM transfer WHERE cause = 'suspend'", "suspense:*****0001 holds"),
+        ("UPDATE entry SET amount_minor = -501 WHERE matched = 'suspense'", "opening 1000000000 + entries -100501"),
+        ("UPDATE statement SET closing_minor = closing_minor + 1", "bank:*****0001 holds"),
+        ("UPDATE entry SET matched = NULL WHERE matched = 'suspense'", "is explained by nothing"),
+        ("UPDATE entry SET matched = 'charge' WHERE matched = 'suspense'", "suspense:*****0001 holds"),
+    ],
+)
+def test_a_broken_invariant_is_found_and_named(busy: Stand, statement: str, said: str) -> None:
+    """With its rows and both figures, so that a person can start to look."""
+    change(busy, statement)
+    found = busy.faults()
+    assert any(said in text for text in found), found
+
+
+def test_a_missing_payment_is_found(busy: Stand) -> None:
+    """A transfer of a payment that is not there: transit holds money for nobody."""
+    change(busy, "DELETE FROM payment WHERE id = 1")
+    assert any("transit:*****0001 holds KHR -1000.00, must hold KHR 0.00" in text for text in busy.faults())
+
+
+def test_no_finding_shows_a_full_account_number(busy: Stand) -> None:
+    """Findings are printed, logged and mailed."""
+    change(busy, "DELETE FROM transfer WHERE cause = 'lead'")
+    text = "\n".join(busy.faults())
+    assert "*****0001" in text
+    assert RIEL not in text
+
+
+def test_a_whole_ledger_has_nothing_to_say(busy: Stand) -> None:
+    """Also with a gap that is bridged, and one that was closed."""
+    later = busy.bank.statement([booked(-7, reference="NB7")], 5, day=DAY.replace(month=12, day=3))
+    busy.take(later)
+    assert busy.open()["continuity_gap"] == 1
+    assert busy.faults() == []

@@ -31,7 +31,7 @@ from gateway.store.postgres import PostgresStore
 from gateway.store.session import Store
 from gateway.store.sqlite import SqliteStore
 from schemas.codes import bank_directory
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, KeyUnavailable
 from schemas.model.identifiers import account_pattern, bic8
 from schemas.model.payment import Agent
 from security.jws import OrderKeys, read_public
@@ -140,10 +140,14 @@ class Gateway:
         def current() -> SigningKey:
             now = self.clock.now()
             if found.key is None or now >= found.until:
-                entry = ring.signer(profile.name, now)
-                if found.key is None or found.key.key_id != entry.record.key_id:
-                    passphrase = self.settings.key_passphrase()
-                    found.key = FileKey.load(self.settings.keys_folder, entry.record.key_id, passphrase)
+                try:
+                    entry = ring.signer(profile.name, now)
+                    if found.key is None or found.key.key_id != entry.record.key_id:
+                        passphrase = self.settings.key_passphrase()
+                        found.key = FileKey.load(self.settings.keys_folder, entry.record.key_id, passphrase)
+                except ConfigurationError as error:  # payments wait until a person has seen to the keys
+                    found.key = None
+                    raise KeyUnavailable(str(error)) from error
                 found.until = now + timedelta(seconds=KEY_LOOK_S)
             return found.key
 

@@ -12,6 +12,7 @@ that cannot be used at all and for broken infrastructure; each carries what was 
     +-- Unavailable                a server is away for now: wait and try again
     |   +-- StoreUnavailable
     |   +-- BusUnavailable
+    |   +-- KeyUnavailable         no key can sign: a person has to install or renew one
     +-- Conflict                   another worker was first: run the step again
     +-- OperationRefused           a person asked for what may not be done: what, why, and what to do instead
 """
@@ -72,6 +73,10 @@ class StoreUnavailable(Unavailable):
 
 class BusUnavailable(Unavailable):
     """The message broker cannot be reached."""
+
+
+class KeyUnavailable(Unavailable):
+    """No key can sign."""
 
 
 class Conflict(GatewayError):

@@ -82,7 +82,7 @@ class BoundedAssembler:
 
 def bound(channel: Any, limit_bytes: int) -> None:
     """Have a channel never hold a body larger than the limit: pika has no setting for it."""
-    channel._content_assembler = BoundedAssembler(limit_bytes)  # noqa: SLF001
+    channel._content_assembler = BoundedAssembler(limit_bytes)  # noqa: SLF001 - the one way to stop a body before it is whole
 
 
 def properties_of(message: Outgoing) -> BasicProperties:

@@ -43,7 +43,7 @@ def list_keys(context: typer.Context, as_json: Json = False) -> None:
         shell.screen.json(found)
         return
     shell.screen.table(
-        ("key!", "state!", "profile?", "owner!", "signs from!", "valid to!", "days left>", "certificate"),
+        ("key!", "state!", "profile~", "owner!", "signs from!", "valid to!", "days left>", "certificate"),
         ((k.key_id, k.state, k.profile or "any", k.owner, k.signs_from, k.valid_to, k.days_left,
           "self-signed" if k.self_signed else "issued") for k in found),
         empty="no key; run: gateway init",

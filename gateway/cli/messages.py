@@ -41,14 +41,14 @@ def list_messages(
         shell.screen.json(received if inbound else sent)
     elif inbound:
         shell.screen.table(
-            ("SHA-256!", "state!", "profile?", "definition", "message", "received!", "why?"),
+            ("SHA-256!", "state!", "profile~", "definition", "message", "received!", "why?"),
             ((d.sha256[:SHA_SHOWN], d.state, d.profile, d.definition, d.message_id, d.received, d.detail)
              for d in received),
             empty="nothing has come yet",
         )  # fmt: skip
     else:
         shell.screen.table(
-            ("number>", "message!", "profile?", "payments>", "total>", "day!", "sent!", "times>"),
+            ("number>", "message!", "profile~", "payments>", "total>", "day!", "sent!", "times>"),
             ((m.id, m.message_id, m.profile, m.payments, m.total, m.settlement_day, m.sent, m.sendings) for m in sent),
             empty="nothing was sent yet",
         )  # fmt: skip

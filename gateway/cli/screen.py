@@ -25,6 +25,8 @@ from schemas.model.money import Money
 
 WIDTH_OUTSIDE_TERMINAL: Final = 120
 """Columns of a table that goes into a file or a pipe."""
+NOTHING: Final = "-"
+_MARKS: Final = ">!?~"
 CELL_CHARACTERS_MAX: Final = 400
 """A longer value is cut in a table; --json has it whole."""
 FOLDED_WIDTH_MIN: Final = 16
@@ -63,7 +65,7 @@ def masked_numbers(value: Any) -> Any:
 def cell(value: object) -> Text:
     """Return a value as a table shows it."""
     if value is None:
-        return Text("-", style="dim")
+        return Text(NOTHING, style="dim")
     if isinstance(value, Text):
         return value
     text = plain(value)
@@ -113,8 +115,8 @@ class Screen:
         """Print rows as a table.
 
         Args:
-            columns: their names, with marks behind: ``>`` to the right, ``!`` never wrapped, ``?`` left out where every
-                row has the same value or none.
+            columns: their names, with marks behind: ``>`` to the right, ``!`` never wrapped, ``?`` left out where no
+                row has a value, ``~`` where all have the same.
             rows: one value a column.
             title: above it.
             empty: what is said when there is no row.
@@ -125,11 +127,11 @@ class Screen:
         if not cells:
             self.say(empty, style="dim")
             return
-        kept = [n for n, name in enumerate(columns) if "?" not in name or len({row[n].plain for row in cells}) > 1]
+        kept = [n for n, name in enumerate(columns) if _is_shown(name, {row[n].plain for row in cells})]
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
         for name in (columns[n] for n in kept):
             table.add_column(
-                name.rstrip(">!?"),
+                name.rstrip(_MARKS),
                 justify="right" if ">" in name else "left",
                 no_wrap="!" in name or ">" in name,
                 overflow="fold",
@@ -138,7 +140,7 @@ class Screen:
             table.add_row(*(row[n] for n in kept))
         console, needed = self._out(), 0
         for n in kept:
-            width = max(len(columns[n].rstrip(">!?")), *(row[n].cell_len for row in cells))
+            width = max(len(columns[n].rstrip(_MARKS)), *(row[n].cell_len for row in cells))
             needed += 2 + (width if "!" in columns[n] or ">" in columns[n] else min(width, FOLDED_WIDTH_MIN))
         console.width = max(console.width, needed)  # what may not be wrapped is not cut either
         console.print(table)
@@ -181,6 +183,13 @@ class Screen:
 
     def _err(self) -> Console:
         return _console(sys.stderr)
+
+
+def _is_shown(column: str, values: set[str]) -> bool:
+    """Tell whether a column says anything."""
+    if "~" in column:
+        return len(values) > 1
+    return "?" not in column or values != {NOTHING}
 
 
 class Steps:

@@ -24,9 +24,7 @@ def import_statements(
     context: typer.Context,
     path: Annotated[
         Path,
-        typer.Argument(
-            exists=True, metavar="FILE|FOLDER", help="A document, or a folder of them.", show_default=False
-        ),
+        typer.Argument(exists=True, metavar="FILE|FOLDER", help="A document, or a folder of them.", show_default=False),
     ],
     profile: Annotated[
         str | None,
@@ -50,7 +48,7 @@ def import_statements(
         shell.screen.json(done)
     else:
         shell.screen.table(
-            ("file", "outcome!", "profile?", "SHA-256!", "why?"),
+            ("file", "outcome!", "profile~", "SHA-256!", "why?"),
             ((d.file.name, d.outcome, d.profile, d.sha256[:12], d.reason or None) for d in done),
         )
         shell.screen.note("gateway statements list shows what was booked, gateway exceptions list what does not fit")

@@ -13,7 +13,7 @@ from adapters.profile import Profile
 from adapters.rails import Received, rail
 from gateway.bus.base import Consumer, Delivery
 from gateway.flow import outcomes, statements, statuses
-from gateway.flow.desk import Desk
+from gateway.flow.desk import CONFLICTS_MAX, Desk
 from gateway.store import archive, findings
 from gateway.store.findings import Finding
 from gateway.store.session import Session
@@ -63,6 +63,7 @@ class Inbound:
         self._channel = channel
         self._rail = rail(profile.rail)
         self._unsettled: list[Delivery] = []
+        self._conflicts = 0
 
     def step(self, wait_s: float) -> int:
         """Take the documents that wait; return how many were settled."""
@@ -81,9 +82,13 @@ class Inbound:
         """Take documents; when something unforeseen breaks them, find the one that does and retry that one."""
         try:
             self.take([d.body for d in deliveries])
-        except (Unavailable, Conflict):
+            self._conflicts = 0
+        except Unavailable:
             raise
         except Exception as error:
+            if isinstance(error, Conflict) and self._conflicts < CONFLICTS_MAX:
+                self._conflicts += 1
+                raise
             if len(deliveries) > 1:
                 for delivery in deliveries:
                     self._take_or_isolate(consumer, [delivery])

@@ -15,7 +15,7 @@ from gateway.bus.base import Consumer, Delivery
 from gateway.core.checks import AMOUNT_RULES, Context, Refusal, Seen, check, execution_day, needs_approval
 from gateway.core.lifecycle import State
 from gateway.flow import batches, outcomes
-from gateway.flow.desk import Desk
+from gateway.flow.desk import CONFLICTS_MAX, Desk
 from gateway.flow.outcomes import BatchOutcome, Outcome
 from gateway.flow.policy import Policy
 from gateway.store import archive, payments
@@ -86,6 +86,7 @@ class Intake:
         self._policy = policy
         self._new_uetr = new_uetr
         self._unsettled: list[Delivery] = []
+        self._conflicts = 0
 
     def step(self, wait_s: float) -> int:
         """Take what waits in the queue, up to the batch limit; return how many messages were settled.
@@ -103,9 +104,13 @@ class Intake:
         """Take a group in; when something unforeseen breaks it, find the message that does and retry that one."""
         try:
             self._take(group)
-        except (Unavailable, Conflict):
+            self._conflicts = 0
+        except Unavailable:
             raise
         except Exception as error:
+            if isinstance(error, Conflict) and self._conflicts < CONFLICTS_MAX:
+                self._conflicts += 1
+                raise
             if len(group) > 1:
                 for letter in group:
                     self._take_or_isolate([letter])

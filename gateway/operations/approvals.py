@@ -159,5 +159,3 @@ def _compare(found: Found, order: Order) -> None:
             f"payment {found.id}: its row and its order name different orders, accounts or amounts; decline it, and "
             "run: gateway audit verify"
         )
-
-

@@ -9,6 +9,7 @@ from typing import Final
 
 from adapters.profile import Profile
 from gateway.app import Gateway
+from gateway.flow.inbound import Inbound
 from schemas.errors import DocumentRefused, OperationRefused
 
 ENDINGS: Final = (".xml", ".camt", ".053", ".054")
@@ -53,12 +54,17 @@ def take(gateway: Gateway, files: list[Path], profile: str | None = None) -> Ite
 
     A file that cannot be read at all is refused like one whose content is wrong: the others are taken all the same.
 
+    Raises:
+        OperationRefused: there is no such relationship.
+
     Args:
         gateway: whose relationships they belong to; its database has to be prepared.
         files: in the order in which they are taken.
         profile: the relationship; None: found by our account number in the document.
     """
-    workers = {}
+    if profile is not None and profile not in gateway.profiles:
+        raise OperationRefused(f"there is no profile {profile!r} in use; there are {', '.join(gateway.profiles)}")
+    workers: dict[str, Inbound] = {}
     for file in files:
         try:
             content = _read(file, gateway.settings.workers.document_bytes_max)
@@ -97,12 +103,10 @@ def _profile(gateway: Gateway, file: Path, content: bytes, name: str | None) -> 
     """Return the relationship that a document belongs to.
 
     Raises:
-        OperationRefused: there is none of that name, or none or several whose accounts the document names.
+        OperationRefused: there is none, or several, whose accounts the document names.
     """
     profiles = gateway.profiles
     if name is not None:
-        if name not in profiles:
-            raise OperationRefused(f"there is no profile {name!r} in use; there are {', '.join(profiles)}")
         return profiles[name]
     if len(profiles) == 1:
         return next(iter(profiles.values()))

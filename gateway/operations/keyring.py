@@ -119,9 +119,7 @@ def create(
     return _made(operator, settings, "key.create", make, profile.name)
 
 
-def rotate(
-    operator: Operator, settings: Settings, old: str, new: str, *, begin: datetime | None, days: int
-) -> FileKey:
+def rotate(operator: Operator, settings: Settings, old: str, new: str, *, begin: datetime | None, days: int) -> FileKey:
     """Make the key that follows another; from ``begin`` on it signs, and both verify until the old one is retired.
 
     Raises:

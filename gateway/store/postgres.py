@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-from gateway.store.session import Session, Store, load_queries, run_migrations
+from gateway.store.session import Session, Store, load_queries, migration_names, run_migrations
 from schemas.errors import Conflict, GatewayError, StoreUnavailable
 
 _PICK = (
@@ -95,10 +95,20 @@ class PostgresStore(Store):
             self._connection.close()
             self._connection = None
 
+    def _is_migrated(self, connection: psycopg.Connection[Any]) -> bool:
+        """Tell, by reading alone, whether no migration is missing."""
+        try:
+            known = connection.execute("SELECT migration_id FROM _yoyo_migration").fetchall()
+        except errors.UndefinedTable:
+            return False
+        return migration_names("postgres") <= {row[0] for row in known}
+
     def migrate(self) -> None:
-        """Bring the tables to the newest version."""
+        """Bring the tables to the newest version; a role that may only work needs no right to change them."""
         try:
             with psycopg.connect(self.url, connect_timeout=CONNECT_TIMEOUT_S, autocommit=True) as alone:
+                if self._is_migrated(alone):
+                    return
                 alone.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
                 run_migrations(self.url.replace("postgresql://", "postgresql+psycopg://", 1), "postgres", "BYTEA")
         except psycopg.OperationalError as error:

@@ -135,6 +135,12 @@ def rendered_migrations(engine: str, bytes_type: str) -> Iterator[Path]:
         yield Path(folder)
 
 
+def migration_names(engine: str) -> set[str]:
+    """Return the names of an engine's migrations, as the runner records them."""
+    with rendered_migrations(engine, "") as folder:
+        return {path.stem for path in folder.iterdir()}
+
+
 def run_migrations(url: str, engine: str, bytes_type: str) -> None:
     """Apply what is missing; the caller holds a lock that ends with its process.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from typer.testing import CliRunner
 
@@ -53,8 +54,10 @@ def test_a_key_is_made_and_gets_the_certificate_of_the_banks_authority(office: O
     line = office.json("keys", "list")[1]
     assert (line["key_id"], line["self_signed"], line["state"]) == ("treasury-9", True, "waits")
     made = FileKey.load(office.home / "keys", "treasury-9", PASSPHRASE.encode())
+    public_key = made.certificate.public_key()
+    assert isinstance(public_key, RSAPublicKey)
     certificate = issue(
-        office.stage.authority, made.certificate.public_key(), owner_name="Treasury", owner_bic="TREAKHPP",
+        office.stage.authority, public_key, owner_name="Treasury", owner_bic="TREAKHPP",
         at=START - timedelta(days=1),
     )  # fmt: skip
     path = office.home / "issued.pem"
@@ -148,7 +151,7 @@ def test_the_configuration_is_found_here_in_the_environment_and_by_name(
 
 def test_a_wrong_configuration_is_named_line_by_line(office: Office) -> None:
     """Without a traceback, and without what stands in it."""
-    (office.home / "gateway.toml").write_text('database_url = "mysql://root:secret@x"\nbus = 1\n')
+    (office.home / "gateway.toml").write_text('database_url = "mysql://root:secret@x"\n')
     said = office.refused("payments", "list", status=2)
     assert "gateway.toml:1" in said
     assert "secret" not in said
@@ -248,7 +251,7 @@ def test_a_plug_in_that_cannot_be_loaded_hinders_no_other(monkeypatch: pytest.Mo
     assert "Traceback" not in printed
 
 
-# -------------------------------------------------------------------------------------------------------------- the screen
+# ---------------------------------------------------------------------------------------------------------- the screen
 
 
 def test_nothing_on_the_screen_is_more_than_text() -> None:
@@ -263,5 +266,3 @@ def test_ledger_accounts_hide_the_account_number() -> None:
     """But for the end of it; a source is no secret."""
     assert masked_ledger("bank:000100000001") == "bank:*****0001"
     assert masked_ledger("payable:fmis") == "payable:fmis"
-
-

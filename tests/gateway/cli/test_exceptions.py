@@ -22,7 +22,13 @@ def test_an_exception_shows_its_evidence_and_the_ways_out(deposited: Office) -> 
     printed = deposited.ok("exceptions", "show", first["id"])
     assert "no reference of the entry names a payment" in printed
     assert "--as receipt" in printed
-    assert deposited.json("exceptions", "show", first["id"])["ways"] == ["match", "charge", "receipt", "return", "leave"]
+    assert deposited.json("exceptions", "show", first["id"])["ways"] == [
+        "match",
+        "charge",
+        "receipt",
+        "return",
+        "leave",
+    ]
     assert first["account"] not in printed.replace(str(first["evidence"]["statement_id"]), "")
     assert "unmatched_credit" in deposited.ok("exceptions", "list")
 

@@ -127,7 +127,9 @@ def test_what_is_wrong_with_the_sender_is_said_before_anything_is_sent(
     path = file(office, [order(1)])
     office.refused(*submit(office, office.home / "missing.ndjson"), status=2)
     assert "no source 'nobody'" in office.refused("submit", path, "--source", "nobody", "--key", office.source_key())
-    assert "none of the keys" in office.refused("submit", path, "--source", "salary", "--key", office.source_key("fmis"))
+    assert "none of the keys" in office.refused(
+        "submit", path, "--source", "salary", "--key", office.source_key("fmis")
+    )
     assert "--format" in office.refused(*submit(office, file(office, [order(1)], "orders.txt")))
     assert office.run(*submit(office, office.home / "orders.txt", "--format", "ndjson")).exit_code == 0
     monkeypatch.setenv("GATEWAY_SOURCE_PASSPHRASE", "not this one")

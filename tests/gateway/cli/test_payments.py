@@ -63,7 +63,9 @@ def test_a_payment_is_found_by_any_of_its_names(office: Office, held: dict[str, 
     assert held["order"]["creditor_account"]["number"] in printed, "an approver compares every digit"
 
 
-@pytest.mark.parametrize("key", ["999999", "no-such-order", "00000000-0000-4000-8000-000000000000", "9" * 40, "\x1b[31m"])
+@pytest.mark.parametrize(
+    "key", ["999999", "no-such-order", "00000000-0000-4000-8000-000000000000", "9" * 40, "\x1b[31m"]
+)
 def test_an_unknown_payment_is_said_so(office: Office, key: str) -> None:
     """Also a number that no database can hold, and one that would paint the terminal."""
     said = office.refused("payments", "show", key)
@@ -173,7 +175,9 @@ def test_a_declined_payment_is_cancelled_and_posts_nothing(office: Office, held:
     assert page["postings"] == []
     gateway = office.gateway()
     with gateway.store.transaction() as db:
-        bodies = b"".join(bytes(row[4] or b"") for row in db.all("lease_outbox", kind="event", now_ms=2**50, until_ms=0, count=9))
+        bodies = b"".join(
+            bytes(row[4] or b"") for row in db.all("lease_outbox", kind="event", now_ms=2**50, until_ms=0, count=9)
+        )
         assert b"treasury.payment.cancelled" in bodies
         assert not list(ledger.verify(db))
         assert not list(trail.verify(db))

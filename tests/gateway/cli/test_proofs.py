@@ -67,7 +67,9 @@ def test_a_violation_is_named_with_its_rows(booked: Office, statement: str, said
     assert result.exit_code == 1
     assert said in result.stdout
     assert "BROKEN" in result.stdout
-    assert "000100000001" not in result.stdout.replace("20261130-000100000001", ""), "a statement's own id is the bank's"
+    assert "000100000001" not in result.stdout.replace("20261130-000100000001", ""), (
+        "a statement's own id is the bank's"
+    )
     found = [one for one in booked.run("ledger", "verify", "--json").stdout.splitlines() if said in one]
     assert found
 

@@ -131,7 +131,9 @@ def test_the_columns_are_those_of_the_order_contract() -> None:
 
 
 @given(st.binary(max_size=300), st.sampled_from(["ndjson", "json", "csv"]))
-def test_whatever_a_file_holds_it_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes, form: str) -> None:
+def test_whatever_a_file_holds_it_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, form: str
+) -> None:
     """Never anything else: a file comes from outside."""
     path = tmp_path_factory.getbasetemp() / "anything"
     path.write_bytes(content)

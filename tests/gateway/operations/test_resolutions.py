@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +182,9 @@ def test_money_that_came_back_returns_its_payment(stand: Stand) -> None:
     """Whole, or less the charges of the bank that sent it back."""
     (first, second) = sent(stand, "1000", "2000")
     stand.take(stand.bank.status("ACSC", [first, second]))
-    stand.take(stand.bank.statement([booked(-100_000, first), booked(-200_000, second, reference="NB2")], opening=OPENING))
+    stand.take(
+        stand.bank.statement([booked(-100_000, first), booked(-200_000, second, reference="NB2")], opening=OPENING)
+    )
     stand.take(stand.bank.statement(
         [booked(100_000, reference="NB3"), booked(199_000, reference="NB4")], opening=OPENING - 300_000,
         day=stand.clock.now().date().replace(day=1, month=12),
@@ -228,7 +229,9 @@ def test_a_gap_is_left_and_leaves_by_itself(stand: Stand) -> None:
     """Its money is not an entry's: when the missing statement comes, it is reversed, resolved or not."""
     days = [stand.clock.now().date().replace(month=12, day=day) for day in (1, 2, 3)]
     first, second, third = (
-        stand.bank.statement([booked(100, reference=f"NB{n}", code="PMNT/RCDT/CHRG")], opening=OPENING + n * 100, day=day)
+        stand.bank.statement(
+            [booked(100, reference=f"NB{n}", code="PMNT/RCDT/CHRG")], opening=OPENING + n * 100, day=day
+        )
         for n, day in enumerate(days)
     )
     stand.take(first, third)
@@ -247,7 +250,9 @@ def test_everything_is_in_the_audit_trail(light: Stand) -> None:
     """Who, what, why."""
     number = suspended(light, -500)
     resolve(light, number, Way.CHARGE, "fee of October")
-    (row,) = [row for row in light.rows("trail_links", stream="operators", after=0, count=9) if row[4] == "exception.resolve"]
+    (row,) = [
+        row for row in light.rows("trail_links", stream="operators", after=0, count=9) if row[4] == "exception.resolve"
+    ]
     assert row[3] == "sophea"
     assert "fee of October" in row[5]
     assert RIEL not in row[5]
@@ -279,12 +284,6 @@ def crowded(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return file.read_bytes()
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder for the copies."""
-    yield tmp_path
-
-
 ORDERS = st.builds(
     Order,
     way=st.sampled_from([Way.MATCH] * 4 + list(Way)),
@@ -300,11 +299,11 @@ ORDERS = st.builds(
 )
 @given(steps=st.lists(st.tuples(st.integers(1, 14), ORDERS), min_size=5, max_size=40))
 def test_no_sequence_of_resolutions_breaks_the_ledger(
-    crowded: bytes, stage: Stage, folder: Path, steps: list[tuple[int, Order]]
+    crowded: bytes, stage: Stage, tmp_path: Path, steps: list[tuple[int, Order]]
 ) -> None:
     """Whatever people do in whatever order, every invariant holds after each step, and cash is the bank's."""
-    file = folder / "gateway.sqlite"
-    for old in folder.iterdir():
+    file = tmp_path / "gateway.sqlite"
+    for old in tmp_path.iterdir():
         old.unlink()
     file.write_bytes(crowded)
     with opened(stage, f"sqlite:///{file}") as stand:
@@ -331,4 +330,3 @@ def test_a_store_that_was_edited_is_found_before_it_is_used(light: Stand) -> Non
     light.sql("DELETE FROM transfer WHERE cause = 'suspend'")
     with pytest.raises(OperationRefused, match="suspended 0 times"):
         resolve(light, number, Way.MATCH, payment=str(paid.id))
-

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from simulators.servers import PostgresServer
 from simulators.stage import Stage
 from tests.gateway.flow.stand import Stand, country, opened
 
@@ -17,10 +18,27 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     return country(tmp_path_factory.mktemp("country"))
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.servers)])
+ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.servers)]
+
+
+@pytest.fixture(params=ENGINES)
 def stand(request: pytest.FixtureRequest, stage: Stage, tmp_path: Path) -> Iterator[Stand]:
     """A gateway with one worker of each role, on each engine."""
     postgres = request.param == "postgres"
     url = request.getfixturevalue("database_url") if postgres else f"sqlite:///{tmp_path / 'gateway.sqlite'}"
     with opened(stage, url) as made:
         yield made
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def shared(request: pytest.FixtureRequest, stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    """The same, shared by the tests of a module: they take back what they change."""
+    if request.param == "sqlite":
+        with opened(stage, f"sqlite:///{tmp_path_factory.mktemp('shared') / 'gateway.sqlite'}") as made:
+            yield made
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    url = server.fresh_database()
+    with opened(stage, url) as made:
+        yield made
+    server.drop_database(url)

@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.store import trail
 from tests.gateway.flow.stand import Stand, booked, order
-from tests.gateway.store.attacker import change
+from tests.gateway.store.attacker import seen
 
 DISPATCH = "dispatch.central-bank.1"
 
 
-def findings(stand: Stand) -> list[str]:
-    """Return what the verification of the audit trail says."""
-    with stand.gateway.store.transaction() as db:
-        return list(trail.verify(db))
+def findings(stand: Stand, *statements: str) -> list[str]:
+    """Return what the verification of the audit trail says after this change, which is taken back."""
+    return seen(stand, *statements)[1]
 
 
-@pytest.fixture
-def busy(stand: Stand) -> Stand:
+@pytest.fixture(scope="module")
+def busy(shared: Stand) -> Stand:
     """A gateway with a history in the streams of every role."""
+    stand = shared
     for number in range(1, 5):
         stand.sent(order(number))
     stand.take(stand.bank.status("ACSC", stand.payments()[:2]))
@@ -51,8 +50,7 @@ def test_an_edited_row_is_found_and_named(busy: Stand, column: str) -> None:
     """Every column is part of the hash."""
     number, sequence = rows(busy)[2]
     value = "at_ms + 1" if column == "at_ms" else "'ff'" if "hash" in column else f"replace({column}, 'e', 'a')"
-    change(busy, f"UPDATE trail SET {column} = {value} WHERE id = {number}")
-    found = findings(busy)
+    found = findings(busy, f"UPDATE trail SET {column} = {value} WHERE id = {number}")
     assert any(f"{DISPATCH} row {n}: " in text for text in found for n in (sequence, sequence + 1)), found
     assert len(found) <= 3
     assert all(DISPATCH in text for text in found)
@@ -62,40 +60,39 @@ def test_a_row_edited_with_its_hash_recomputed_is_found(busy: Stand) -> None:
     """The next row continues the old one; the newest row's hash is in the head."""
     number, sequence = rows(busy)[1]
     other = busy.sql(f"SELECT hash FROM trail WHERE id = {rows(busy)[3][0]}")[0][0]
-    change(busy, f"UPDATE trail SET hash = '{other}' WHERE id = {number}")
-    assert any(f"row {sequence}" in text or f"row {sequence + 1}" in text for text in findings(busy))
+    found = findings(busy, f"UPDATE trail SET hash = '{other}' WHERE id = {number}")
+    assert any(f"row {sequence}" in text or f"row {sequence + 1}" in text for text in found)
 
 
 @pytest.mark.parametrize("position", [0, 2, -1], ids=["first", "middle", "last"])
 def test_a_deleted_row_is_found_and_named(busy: Stand, position: int) -> None:
     """Also the newest, which nothing follows: the head remembers it."""
     number, sequence = rows(busy)[position]
-    change(busy, f"DELETE FROM trail WHERE id = {number}")
-    assert f"{DISPATCH} row {sequence}: deleted: row {sequence} is missing" in findings(busy)
+    found = findings(busy, f"DELETE FROM trail WHERE id = {number}")
+    assert f"{DISPATCH} row {sequence}: deleted: row {sequence} is missing" in found
 
 
 def test_a_deleted_stream_is_found(busy: Stand) -> None:
     """With all its rows, or with its head."""
-    change(busy, f"DELETE FROM trail WHERE stream = '{DISPATCH}'")
-    assert any(text.startswith(f"{DISPATCH} row 1: deleted: rows 1 to ") for text in findings(busy))
+    found = findings(busy, f"DELETE FROM trail WHERE stream = '{DISPATCH}'")
+    assert any(text.startswith(f"{DISPATCH} row 1: deleted: rows 1 to ") for text in found)
 
 
 def test_rows_without_a_head_are_found(busy: Stand) -> None:
     """A head that was deleted would hide that the newest rows are missing."""
-    change(busy, f"DELETE FROM trail_head WHERE stream = '{DISPATCH}'")
-    assert any("belongs to no known stream" in text for text in findings(busy))
+    found = findings(busy, f"DELETE FROM trail_head WHERE stream = '{DISPATCH}'")
+    assert any("belongs to no known stream" in text for text in found)
 
 
 def test_two_rows_that_changed_places_are_found(busy: Stand) -> None:
     """Each was written for the other's place."""
     (one, first), (two, second) = rows(busy)[1:3]
-    change(
+    found = findings(
         busy,
         f"UPDATE trail SET sequence = 9999 WHERE id = {one}",
         f"UPDATE trail SET sequence = {first} WHERE id = {two}",
         f"UPDATE trail SET sequence = {second} WHERE id = {one}",
     )
-    found = findings(busy)
     assert f"{DISPATCH} row {first}: reordered: was written as row {second}" in found
     assert f"{DISPATCH} row {second}: reordered: was written as row {first}" in found
 
@@ -103,13 +100,13 @@ def test_two_rows_that_changed_places_are_found(busy: Stand) -> None:
 def test_a_row_that_was_put_in_is_found(busy: Stand) -> None:
     """A forged approval at the end of a stream."""
     last = rows(busy)[-1][1]
-    change(
+    found = findings(
         busy,
         "INSERT INTO trail (id, stream, sequence, at_ms, actor, action, body, previous_hash, hash)"
         f" SELECT 999999, stream, {last + 1}, at_ms, 'director', 'approve', body, hash, hash FROM trail"
         f" WHERE stream = '{DISPATCH}' AND sequence = {last}",
     )
-    assert any(f"{DISPATCH} row {last + 1}:" in text for text in findings(busy))
+    assert any(f"{DISPATCH} row {last + 1}:" in text for text in found)
 
 
 @pytest.mark.parametrize(
@@ -125,18 +122,18 @@ def test_a_row_that_was_put_in_is_found(busy: Stand) -> None:
 )
 def test_a_changed_list_of_moves_is_found_by_its_row(busy: Stand, statement: str) -> None:
     """A bulk move is one row that carries the hash of its list."""
-    change(busy, statement)
-    [found] = findings(busy)
-    assert "edited: the 2 moves it vouches for are not those stored" in found
+    [found] = findings(busy, statement)
+    assert "moves it vouches for are not those stored" in found
+    assert ": edited: " in found
 
 
 def test_a_move_that_nothing_vouches_for_is_found(busy: Stand) -> None:
     """A payment pushed into a state by hand, with a history that looks right."""
-    change(busy, "INSERT INTO move VALUES (1, 99, 'SETTLED', 'return', 'RETURNED', NULL, 'x', 1, 424242)")
-    assert findings(busy) == ["payment 1: move 99 has no row in the trail"]
+    forged = "INSERT INTO move VALUES (1, 99, 'SETTLED', 'return', 'RETURNED', NULL, 'x', 1, 424242)"
+    assert findings(busy, forged) == ["payment 1: move 99 has no row in the trail"]
 
 
 def test_a_payment_pushed_into_another_state_is_found_by_the_ledger(busy: Stand) -> None:
     """The state itself is no history; what it must have posted gives it away."""
-    change(busy, "UPDATE payment SET state = 'REJECTED' WHERE id = 1")
-    assert any("payment 1 is REJECTED and posted reserve x1, settle x1" in text for text in busy.faults())
+    said, _ = seen(busy, "UPDATE payment SET state = 'REJECTED' WHERE id = 1")
+    assert any("payment 1 is REJECTED and posted reserve x1, settle x1" in text for text in said)

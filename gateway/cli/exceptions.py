@@ -91,7 +91,7 @@ def _show(screen: Screen, found: ExceptionLine, case: Case) -> None:
 
 
 _WORDS = {
-    Way.MATCH: "the entry belongs to a payment: --payment PAYMENT",
+    Way.MATCH: "the entry belongs to a payment: --as match PAYMENT",
     Way.CHARGE: "the bank took a fee, or gave one back",
     Way.RECEIPT: "a source expected this money: --source SOURCE",
     Way.RETURN: "money came back, and no payment explains it",
@@ -107,7 +107,8 @@ def resolve_exception(
     way: Annotated[Way, typer.Option("--as", case_sensitive=False, help="How; exceptions show says what is possible.")],
     reason: Annotated[str, typer.Option(help="Why, for those who look at the ledger later.", show_default=False)],
     payment: Annotated[
-        str | None, typer.Option(help="match: the payment that the entry belongs to.", show_default=False)
+        str | None,
+        typer.Argument(metavar="[PAYMENT]", help="match: the payment that the entry belongs to.", show_default=False),
     ] = None,
     source: Annotated[
         str | None, typer.Option(help="receipt: the source that expected the money.", show_default=False)

@@ -199,6 +199,7 @@ class Steps:
         self._progress = Progress(
             SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             console=console, transient=True, disable=not console.is_terminal,
+            redirect_stdout=sys.stdout.isatty(),  # else results would leave their file for the bar's terminal
         )  # fmt: skip
         self._task = self._progress.add_task(plain(what), total=total)
 

@@ -40,7 +40,7 @@ def init(
     _make_file_of(shell.settings.database_url)
     with shell.gateway() as gateway:
         user = by if by is not None else machine_user()
-        done += setup.set_up(gateway, user, owner_name=owner, role=role)
+        done += setup.set_up(gateway, user, owner_name=owner, role=role, machine_user=machine_user())
     if as_json:
         shell.screen.json(done)
         return

@@ -31,7 +31,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 Count = Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000_000, help="At most so many.")]
 User = Annotated[
     str | None,
-    typer.Option("--by", "--as-user", help="Who does this, for the audit trail; you, if left out.", show_default=False),
+    typer.Option("--by", help="Who does this, for the audit trail; you, if left out.", show_default=False),
 ]
 
 
@@ -98,7 +98,8 @@ class Shell:
 
     def operator(self, gateway: Gateway, user: str | None) -> Operator:
         """Return the person who is at work, by the name given or that of the machine's user."""
-        return Operator(gateway.store, gateway.clock, user if user is not None else machine_user())
+        machine = machine_user()
+        return Operator(gateway.store, gateway.clock, user if user is not None else machine, machine)
 
 
 def machine_user() -> str:

@@ -7,6 +7,7 @@ its message go on.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -384,8 +385,8 @@ class Intake:
         )  # fmt: skip
 
     def _count(self, result: _Result) -> None:
-        for payment in result.accepted:
-            self._desk.metrics.orders.labels(payment.source, "accepted").inc()
-        for line, _ in result.refused:
-            self._desk.metrics.orders.labels(line.letter.message.source, "refused").inc()
+        counts = Counter((payment.source, "accepted") for payment in result.accepted)
+        counts.update((line.letter.message.source, "refused") for line, _ in result.refused)
+        for (source, outcome), count in counts.items():
+            self._desk.metrics.orders.labels(source, outcome).inc(count)
         self._desk.metrics.stage_items.labels("intake").inc(len(result.accepted) + len(result.refused))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 
 from gateway.core.lifecycle import Event, Move, State, advance
 from gateway.flow import outcomes
@@ -20,7 +20,7 @@ from gateway.store import findings, payments
 from gateway.store.payments import PaymentMove
 from gateway.store.session import Session
 from gateway.store.times import from_ms
-from gateway.store.trail import Trail, append
+from gateway.store.trail import Trail
 from schemas.errors import OperationRefused
 from schemas.model.money import Money
 from schemas.orders import Order, order_of_json
@@ -100,12 +100,17 @@ def decide(operator: Operator, key: str, choice: Choice, digest: str, reason: st
         raise OperationRefused("declining needs a reason, for the people who ordered the payment")
 
     def work(db: Session, trail: Trail) -> Decision:
-        return _decide(db, trail, key, choice, digest.strip().lower(), reason)
+        made, facts = _decide(db, trail, key, choice, digest.strip().lower(), reason)
+        operator.record(db, trail, f"payment.{choice}", facts)
+        return made
 
     return operator.act(work)
 
 
-def _decide(db: Session, trail: Trail, key: str, choice: Choice, digest: str, reason: str) -> Decision:
+def _decide(
+    db: Session, trail: Trail, key: str, choice: Choice, digest: str, reason: str
+) -> tuple[Decision, dict[str, Any]]:
+    """Move the payment; return the decision, and what the audit trail says of it."""
     (standing,) = payments.lock(db, [lookup.payment(db, key).id])
     found = lookup.payment(db, str(standing.id))
     move = advance(standing.state, _EVENTS[choice])
@@ -120,10 +125,9 @@ def _decide(db: Session, trail: Trail, key: str, choice: Choice, digest: str, re
         db.pick([(found.id,)])
         db.run("make_picked_ready")
     findings.close(db, "cannot_compose", str(found.id), trail.actor, f"{choice}: {reason}".rstrip(": "), trail.at_ms)
-    facts = {"payment": found.id, "sha256": told, "reason": reason, "amount": str(found.amount)}
-    append(db, trail, f"payment.{choice}", facts)
+    facts = {"payment": found.id, "sha256": told, "reason": reason or None, "amount": str(found.amount)}
     outcomes.send(db, [outcomes.moved(made)], from_ms(trail.at_ms))
-    return Decision(found.id, found.order_id, found.amount, choice, trail.actor, told, move.to)
+    return Decision(found.id, found.order_id, found.amount, choice, trail.actor, told, move.to), facts
 
 
 def _may_decide(db: Session, user: str, found: Found, choice: Choice, digest: str) -> str:

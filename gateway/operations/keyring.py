@@ -14,7 +14,7 @@ from adapters.profile import Profile
 from gateway.config import Settings
 from gateway.operations.operator import Operator
 from gateway.store.session import Session
-from gateway.store.trail import Trail, append
+from gateway.store.trail import Trail
 from schemas.errors import ConfigurationError, OperationRefused
 from security import keys
 from security.certificates import KeyKind, describe
@@ -157,7 +157,7 @@ def retire(operator: Operator, settings: Settings, key_id: str) -> None:
 
     def work(db: Session, trail: Trail) -> None:
         keys.retire(settings.keys_folder, key_id, at=now)
-        append(db, trail, "key.retire", {"key": key_id, "profile": entry.record.profile})
+        operator.record(db, trail, "key.retire", {"key": key_id, "profile": entry.record.profile})
 
     operator.act(work)
 
@@ -174,7 +174,7 @@ def install_certificate(operator: Operator, settings: Settings, key_id: str, fil
     def work(db: Session, trail: Trail) -> None:
         keys.install_certificate(settings.keys_folder, key_id, certificate)
         facts = {"key": key_id, "certificate": describe(certificate), "serial": f"{certificate.serial_number:x}"}
-        append(db, trail, "key.certificate", facts)
+        operator.record(db, trail, "key.certificate", facts)
 
     operator.act(work)
     return describe(certificate)
@@ -204,7 +204,7 @@ def _made(operator: Operator, settings: Settings, action: str, make: Callable[[]
     def work(db: Session, trail: Trail) -> FileKey:
         key = make()
         facts = {"key": key.key_id, "profile": profile, "algorithm": key.algorithm, "ski": key.subject_key_id.hex()}
-        append(db, trail, action, facts)
+        operator.record(db, trail, action, facts)
         return key
 
     made = operator.act(work)

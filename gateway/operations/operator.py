@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
 
 from gateway.clock import Clock
 from gateway.store.session import Session, Store
 from gateway.store.times import to_ms
-from gateway.store.trail import Trail
+from gateway.store.trail import Trail, append
 from schemas.errors import Conflict, OperationRefused
 
 STREAM = "operators"
@@ -32,6 +32,7 @@ class Operator:
         store: the database.
         clock: for the time of the deed.
         user: the person's name, as it stands in the audit trail.
+        machine_user: the account of the machine that they work under; kept beside the name where it is another.
 
     Raises:
         OperationRefused: nobody is named.
@@ -40,6 +41,7 @@ class Operator:
     store: Store
     clock: Clock
     user: str
+    machine_user: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a name that would name nobody, or be unreadable in the audit trail."""
@@ -53,6 +55,13 @@ class Operator:
     def trail(self) -> Trail:
         """Return this person's place in the audit trail, now."""
         return Trail(STREAM, self.user, to_ms(self.clock.now()))
+
+    def record(self, db: Session, trail: Trail, action: str, facts: Mapping[str, Any]) -> None:
+        """Add a deed to the audit trail; what is None is left out."""
+        found = {name: value for name, value in facts.items() if value is not None}
+        if self.machine_user not in {"", self.user}:
+            found["machine_user"] = self.machine_user
+        append(db, trail, action, found)
 
     def act(self, work: Callable[[Session, Trail], _Result]) -> _Result:
         """Do something in one transaction; when a worker was first, do it again on what it left."""

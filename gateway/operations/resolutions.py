@@ -29,7 +29,7 @@ from gateway.store import findings, ledger, payments
 from gateway.store.payments import PaymentMove, Standing
 from gateway.store.session import Session
 from gateway.store.times import from_ms
-from gateway.store.trail import Trail, append
+from gateway.store.trail import Trail
 from schemas.errors import OperationRefused
 from schemas.model.identifiers import mask_account
 from schemas.model.money import Money
@@ -147,12 +147,12 @@ def resolve(operator: Operator, number: int, order: Order) -> Resolution:
         raise OperationRefused("a resolution needs a reason: those who look at the ledger later must understand it")
 
     def work(db: Session, trail: Trail) -> Resolution:
-        return _resolve(db, trail, number, order, reason)
+        return _resolve(operator, db, trail, number, order, reason)
 
     return operator.act(work)
 
 
-def _resolve(db: Session, trail: Trail, number: int, order: Order, reason: str) -> Resolution:
+def _resolve(operator: Operator, db: Session, trail: Trail, number: int, order: Order, reason: str) -> Resolution:
     found = case(db, number)
     if order.way not in found.ways:
         raise OperationRefused(_why_not(found, order.way))
@@ -173,7 +173,7 @@ def _resolve(db: Session, trail: Trail, number: int, order: Order, reason: str) 
         "account": mask_account(found.account) if found.account else None,
         "posted": [f"{t.cause} leg {t.leg} {Money(t.amount_minor, t.currency)}" for t in transfers],
     }  # fmt: skip
-    append(db, trail, "exception.resolve", {key: value for key, value in facts.items() if value is not None})
+    operator.record(db, trail, "exception.resolve", facts)
     return Resolution(number, order.way, text, posted, payment)
 
 
@@ -245,7 +245,7 @@ def _close(db: Session, found: Case, trail: Trail, text: str) -> None:
 def _match(db: Session, trail: Trail, found: Case, entry: Suspended, order: Order) -> tuple[list[Transfer], int]:
     """Explain an entry by a payment, by the same rules as reconciliation; return the transfers and the payment."""
     if not order.payment:
-        raise OperationRefused("matching needs the payment that the entry belongs to (--payment)")
+        raise OperationRefused("matching needs the payment that the entry belongs to (--as match PAYMENT)")
     (standing,) = payments.lock(db, [lookup.payment(db, order.payment).id])
     if standing.debtor_account != entry.account:
         raise OperationRefused(

@@ -109,7 +109,9 @@ def _name_in_configuration(path: Path) -> None:
     path.write_text(changed, encoding="utf-8")
 
 
-def set_up(gateway: Gateway, user: str, *, owner_name: str, role: str | None = None) -> Iterator[Done]:
+def set_up(
+    gateway: Gateway, user: str, *, owner_name: str, role: str | None = None, machine_user: str = ""
+) -> Iterator[Done]:
     """Make what is missing, in the order in which it is needed, and yield each thing as it is done.
 
     Args:
@@ -117,6 +119,7 @@ def set_up(gateway: Gateway, user: str, *, owner_name: str, role: str | None = N
         user: who does it, for the audit trail.
         owner_name: the organisation, in the certificates of new keys.
         role: on PostgreSQL, the role that the workers are to connect as.
+        machine_user: see ``Operator``.
 
     Raises:
         ConfigurationError: something cannot be made; what was made stays.
@@ -131,7 +134,7 @@ def set_up(gateway: Gateway, user: str, *, owner_name: str, role: str | None = N
         note = f"it can only add to {', '.join(growing)}; give it a password, and name it in GATEWAY_DATABASE_URL"
         yield Done("database role", role, "made", note)
     yield from _accounts(gateway)
-    operator = Operator(gateway.store, gateway.clock, user)
+    operator = Operator(gateway.store, gateway.clock, user, machine_user)
     for profile in gateway.profiles.values():
         yield _key(operator, settings, profile, owner_name)
         yield _certificates(settings, profile)

@@ -56,8 +56,8 @@ def test_a_resolution_is_posted_and_shown(deposited: Office) -> None:
         (("--as", "receipt"), 2, "--reason"),
         (("--reason", "x"), 2, "--as"),
         (("--as", "forget", "--reason", "x"), 2, "forget"),
-        (("--as", "match", "--reason", "x"), 1, "--payment"),
-        (("--as", "match", "--reason", "x", "--payment", "nobody's"), 1, "no payment"),
+        (("--as", "match", "--reason", "x"), 1, "--as match PAYMENT"),
+        (("--as", "match", "nobody's", "--reason", "x"), 1, "no payment"),
         (("--as", "close", "--reason", "x"), 1, "money in suspense"),
     ],
 )

@@ -46,7 +46,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_empty_folder_becomes_a_gateway_that_can_sign(tmp_path: Path) -> None:
-    """Configuration, passphrase, database, accounts, key, folders: nothing else is needed but the bank's certificates."""
+    """Configuration, passphrase, database, accounts, key, folders; only the bank's certificates are left to get."""
     path = tmp_path / "new" / "gateway.toml"
     done = made(path)
     assert {one.how for one in done.values()} == {"made", "later"}

@@ -1,0 +1,130 @@
+"""The read models on each engine: everything that a day leaves behind can be looked at, and proved."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.operations import approvals, lookup, proofs, submission, views
+from gateway.operations.operator import Operator
+from gateway.operations.orderfiles import Line
+from schemas.errors import OperationRefused
+from schemas.model.money import Money
+from tests.gateway.flow.stand import RIEL, Stand, booked, chunk, order
+
+
+@pytest.fixture
+def lived(stand: Stand) -> Stand:
+    """A stand with a batch, a refused order, a held payment, an answered message and a statement."""
+    stand.submit(order("bad", amount="0"), order("held", amount="4000000001"))
+    stand.send(chunk([order(1), order(2, amount="2000")], "B1"))
+    stand.run("intake", "dispatch", "relay")
+    stand.take(stand.bank.status("ACSC", [stand.payment("PO-1")]))
+    stand.take(stand.bank.status("RJCT", [stand.payment("PO-2")], "AC01"), b"no document")
+    stand.take(
+        stand.bank.statement([booked(-100_000, stand.payment("PO-1")), booked(70, reference="X")], opening=500_000)
+    )
+    return stand
+
+
+def test_payments_and_batches_are_shown(lived: Stand) -> None:
+    """In lists and alone, under each of their names."""
+    with lived.gateway.store.transaction() as db:
+        lines = views.payments(db, state=None, source=None, count=10)
+        assert [line.order_id for line in lines] == ["PO-2", "PO-1", "PO-held"]
+        assert [line.order_id for line in views.payments(db, state="HELD", source="fmis", count=10)] == ["PO-held"]
+        assert views.payments(db, state=None, source="nobody", count=10) == []
+        page = views.payment(db, "fmis/PO-1")
+        assert [step.after for step in page.moves] == ["READY", "COMPOSED", "SENT", "SETTLED"]
+        assert [posting.cause for posting in page.postings] == ["reserve", "settle"]
+        assert page.payment.amount == Money(100_000, "KHR")
+        assert page.order["creditor"]["name"] == "Sok Dara"
+        assert views.payment(db, page.payment.uetr.upper()).payment == page.payment
+        assert views.payment(db, str(page.payment.id)).message_id == page.message_id
+        (batch,) = views.batches(db, 10)
+        assert (batch.batch_id, batch.received, batch.totals) == ("B1", 2, [Money(300_000, "KHR")])
+
+
+def test_statements_exceptions_and_messages_are_shown(lived: Stand) -> None:
+    """What the bank said, and what did not fit."""
+    with lived.gateway.store.transaction() as db:
+        (line,) = views.statements(db, account=None, count=10)
+        assert views.statements(db, account=RIEL, count=10) == [line]
+        assert views.statements(db, account="other", count=10) == []
+        assert views.statement(db, line.id).closing == Money(400_070, "KHR")
+        entries = views.entries(db, line.id, currency="KHR", count=10)
+        assert [entry.matched for entry in entries] == ["settle", "suspense"]
+        found = views.exceptions(db, state="open", kind=None, count=10)
+        assert [one.kind for one in found] == ["unreadable_document", "unmatched_credit"]
+        assert views.exception(db, found[1].id).amount == Money(70, "KHR")
+        (message,) = views.messages(db, 10)
+        assert views.message(db, message.message_id) == views.message(db, str(message.id)) == message
+        states = views.message_states(db, message.id)
+        assert states == [("REJECTED", 1, Money(200_000, "KHR")), ("SETTLED", 1, Money(100_000, "KHR"))]
+        documents = views.documents(db, 10)
+        assert sorted(one.state for one in documents) == ["APPLIED", "APPLIED", "APPLIED", "REFUSED"]
+        assert views.document(db, documents[0].sha256[:12]) == documents[0]
+        accounts = {line.account: line.balance for line in views.balances(db)}
+        assert accounts[f"bank:{RIEL}"] == Money(400_070, "KHR")
+
+
+def test_what_is_not_there_is_refused(lived: Stand) -> None:
+    """Each by its own name."""
+    with lived.gateway.store.transaction() as db:
+        for look in (
+            lambda: views.payment(db, "nothing"),
+            lambda: views.statement(db, 99),
+            lambda: views.exception(db, 99),
+            lambda: views.message(db, "99"),
+            lambda: views.document(db, "abcdef"),
+        ):
+            with pytest.raises(OperationRefused, match="there is no"):
+                look()
+
+
+def test_the_ledger_is_proved_with_the_rows_of_a_violation(lived: Stand) -> None:
+    """Each invariant by name; what is broken shows what stands behind it."""
+    with lived.gateway.store.transaction() as db:
+        assert all(proof.holds for proof in proofs.ledger_proofs(db))
+        assert not list(proofs.audit_breaks(db))
+    lived.sql("UPDATE payment SET state = 'SENT' WHERE order_id = 'PO-2' RETURNING id")
+    lived.sql("UPDATE entry SET matched = NULL WHERE amount_minor = 70 RETURNING id")
+    with lived.gateway.store.transaction() as db:
+        broken = {proof.invariant: proof for proof in proofs.ledger_proofs(db) if not proof.holds}
+    assert len(broken) == 4
+    assert all(proof.rows for proof in broken.values())
+    titles = {rows.title for proof in broken.values() for rows in proof.rows}
+    assert {"what each cause posted to it", "its newest transfers", "its moves", "the entry"} <= titles
+
+
+def test_an_approval_is_bound_on_each_engine(lived: Stand) -> None:
+    """The same row, hash and audit link."""
+    with lived.gateway.store.transaction() as db:
+        seen = approvals.proposal(db, "PO-held")
+    operator = Operator(lived.gateway.store, lived.clock, "chief")
+    made = approvals.decide(operator, "PO-held", "approve", seen.sha256)
+    assert made.state == "READY"
+    lived.run("dispatch")
+    assert lived.payment("PO-held").state == "COMPOSED"
+    assert ("chief", "payment.approve") in lived.trails()
+    with lived.gateway.store.transaction() as db:
+        assert approvals.proposal(db, "PO-held").earlier[0][:3] == ("chief", "approve", seen.sha256)
+        assert views.payment(db, "PO-held").approvals[0].approver == "chief"
+    assert not lived.faults()
+
+
+def test_the_outcome_of_orders_is_found(lived: Stand) -> None:
+    """For the report of a submitted file."""
+    lines = [Line(1, {"order_id": "PO-1"}), Line(2, {"order_id": "PO-bad"}), Line(3, {"order_id": "PO-unknown"})]
+    with lived.gateway.store.transaction() as db:
+        found = submission._found(db, "fmis", [submission._Sent("another message", b"", lines)])
+    states = [found.of("another message", n, line.order_id) for n, line in enumerate(lines)]
+    assert [state for state, _ in states] == ["SETTLED", "REFUSED", "UNKNOWN"]
+    assert states[1][1][0][0] == "AM01"
+
+
+def test_a_key_that_names_two_payments_is_never_guessed(light: Stand) -> None:
+    """An order id of digits is not the number of a payment: only with its source before it."""
+    light.submit(order(1, order_id="2"), order(2, order_id="1"))
+    with light.gateway.store.transaction() as db:
+        assert lookup.payment(db, "1").order_id == "2"
+        assert lookup.payment(db, "fmis/1").order_id == "1"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
@@ -13,7 +15,10 @@ from gateway.app import ROLES, Gateway
 from gateway.cli.shell import Shell, shell_of
 from gateway.crash import crash_points
 from gateway.operations import health
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, OperationRefused
+
+COMPANIONS = "gateway.companions"
+"""The entry points of what may run beside an embedded gateway: each is called before the workers are built."""
 
 Instance = Annotated[
     str | None, typer.Option(help="Name of this process in the audit trail; chosen if left out.", show_default=False)
@@ -26,9 +31,19 @@ def add_to(app: typer.Typer) -> None:
     app.command()(worker)
 
 
-def serve(context: typer.Context, instance: Instance = None) -> None:
+def serve(
+    context: typer.Context,
+    instance: Instance = None,
+    companions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with", metavar="NAME", show_default=False,
+            help="Run this beside it, for trying things out: bank is a simulated central bank. May be repeated.",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
     """Run all workers in one process, until SIGTERM or Ctrl-C; the batches in hand are finished first."""
-    _run(shell_of(context), ROLES, instance)
+    _run(shell_of(context), ROLES, instance, companions or ())
 
 
 def worker(
@@ -48,12 +63,34 @@ def worker(
     _run(shell, (role,), instance)
 
 
-def _run(shell: Shell, roles: Sequence[str], instance: str | None) -> None:
+def _run(shell: Shell, roles: Sequence[str], instance: str | None, companions: Sequence[str] = ()) -> None:
     from gateway import process  # noqa: PLC0415  only these commands need it
 
+    starts = [_companion(name) for name in companions]
     settings = shell.settings
     log = logs.create(shell.clock, form=settings.logs.format, level=settings.logs.level)
     process.route_library_logs(log)
     gateway = Gateway(settings, log, shell.clock, reach=crash_points(os.environ))
-    status = process.serve(gateway, roles, instance=instance, refresh=health.refresh)
+    if not starts:
+        raise typer.Exit(process.serve(gateway, roles, instance=instance, refresh=health.refresh))
+    stop, threads = threading.Event(), list[threading.Thread]()
+    process.stop_on_signals(stop, log)
+    try:
+        threads += [start(gateway, stop) for start in starts]
+        status = process.serve(gateway, roles, instance=instance, refresh=health.refresh, stop=stop)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
     raise typer.Exit(status)
+
+
+def _companion(name: str) -> Callable[[Gateway, threading.Event], threading.Thread]:
+    """Return the function that starts a companion: it is handed the gateway and the event that stops it."""
+    found = {entry.name: entry for entry in entry_points(group=COMPANIONS)}
+    if name not in found:
+        raise OperationRefused(
+            f"there is nothing called {name!r} to run beside it; there is {', '.join(found) or 'none'}"
+        )
+    start: Callable[[Gateway, threading.Event], threading.Thread] = found[name].load()
+    return start

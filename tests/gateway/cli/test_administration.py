@@ -200,6 +200,13 @@ def test_a_worker_needs_a_broker_that_others_share(office: Office) -> None:
     office.refused("worker", "cook", status=2)
 
 
+def test_what_is_to_run_beside_it_has_to_exist(office: Office) -> None:
+    """A simulated bank is called by its name, and nothing starts without it."""
+    said = office.refused("serve", "--with", "nobody")
+    assert "nothing called 'nobody'" in said
+    assert "bank" in said
+
+
 def test_every_command_explains_itself() -> None:
     """Each family and each of its commands has a help text."""
     assert run("--help")[0] == 0

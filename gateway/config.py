@@ -49,7 +49,7 @@ class SourceSettings(_Table):
         keys: public keys, several at once while one is replaced by the next.
         accounts: numbers of our accounts that its orders may debit (rule 38).
         approval_limits: largest amount by currency, as a plain decimal, that needs no second pair of eyes; an order
-            above it waits for an approval. A currency that is not here has no such limit.
+            above it waits for an approval, and so does every order in a currency that is not here.
         batch_timeout_s: seconds after which a batch that is still incomplete becomes an exception.
     """
 

@@ -18,6 +18,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ SLOTS_MAX = 1_000
 """Processes of one home folder on one machine."""
 GARBAGE_THRESHOLD = 50_000
 """New objects between two looks for cyclic garbage: a batch makes thousands of objects and hardly a cycle."""
+ASKED_ONCE_S = 1.0
+"""A signal that comes again so soon is the same wish: some supervisors signal both the process and its group."""
 LEFT_AT_ONCE = 130
 """Exit status of a process that was asked twice."""
 
@@ -155,7 +158,11 @@ def stop_on_signals(stop: threading.Event, log: Any) -> None:
     def wait() -> None:
         log.info("asked to stop: the batches in hand are finished first", signal=_next(asked))
         stop.set()
-        log.warning("asked again: leaving at once", signal=_next(asked))
+        asked_s = time.monotonic()
+        name = _next(asked)
+        while time.monotonic() - asked_s < ASKED_ONCE_S:
+            name = _next(asked)
+        log.warning("asked again: leaving at once", signal=name)
         os._exit(LEFT_AT_ONCE)
 
     threading.Thread(target=wait, name="signals", daemon=True).start()

@@ -13,6 +13,7 @@ that cannot be used at all and for broken infrastructure; each carries what was 
     |   +-- StoreUnavailable
     |   +-- BusUnavailable
     |   +-- KeyUnavailable         no key can sign: a person has to install or renew one
+    +-- ArchiveDamaged             a kept document is gone or no longer the bytes of its name
     +-- Conflict                   another worker was first: run the step again
     +-- OperationRefused           a person asked for what may not be done: what, why, and what to do instead
 """
@@ -77,6 +78,10 @@ class BusUnavailable(Unavailable):
 
 class KeyUnavailable(Unavailable):
     """No key can sign."""
+
+
+class ArchiveDamaged(GatewayError):
+    """A document in the archive is not what was stored."""
 
 
 class Conflict(GatewayError):

@@ -10,7 +10,7 @@ from adapters.rails import Composed, Facts, Task, rail
 from gateway.bus.base import BANK_EXCHANGE, bank_queues
 from gateway.core.batching import Parcel, parcels
 from gateway.core.checks import MessageFacts, Seen, check_message, execution_day
-from gateway.core.lifecycle import OUT, Event, Move, State, advance
+from gateway.core.lifecycle import OUT, Event, Move, advance
 from gateway.flow import batches, outcomes
 from gateway.flow.desk import Desk
 from gateway.flow.policy import Policy
@@ -85,9 +85,16 @@ class Dispatch:
 
     def _compose(self, db: Session, numbers: list[int], today: date, trail: Trail) -> None:
         """Write the messages of the claimed payments; what must wait for another day goes back."""
-        claimed = payments.lock_orders(db, numbers)
-        standings = {standing.id: standing for standing, _ in claimed}
-        dated = self._dated(claimed)
+        standings: dict[int, Standing] = {}
+        intact: list[tuple[Standing, bytes]] = []
+        for standing, body, unchanged in payments.lock_orders(db, numbers):
+            standings[standing.id] = standing
+            if unchanged:
+                intact.append((standing, body))
+            else:
+                text = "the stored order is not what was accepted and approved: its SHA-256 is another"
+                self._hold(db, standing, "order_changed", "DS0B", text, trail)
+        dated = self._dated(intact)
         later = [(p.payment_id, self._profile.name, day.isoformat()) for p, day in dated if day > today]
         payments.make_ready(db, later)
         due = [(p, day) for p, day in dated if day <= today]
@@ -165,13 +172,22 @@ class Dispatch:
                     self._isolate(db, half, standings, again, trail)
             return
         standing = standings[parcel.payments[0].payment_id]
-        moves = [PaymentMove(standing, Event.HOLD, State.HELD, reason=refused.code, info=str(refused)[:500])]
-        payments.move(db, moves, trail, "cannot be composed")
-        findings.open_all(db, [Finding(
-            "cannot_compose", str(standing.id), self._profile.name, standing.debtor_account, standing.currency,
-            standing.amount_minor, standing.id, {"reason": str(refused)[:500]},
-        )], trail.at_ms)  # fmt: skip
-        self._desk.log.error("payment cannot be composed", payment_id=standing.id, reason=str(refused)[:500])
+        self._hold(db, standing, "cannot_compose", refused.code, str(refused), trail)
+
+    def _hold(self, db: Session, standing: Standing, kind: str, code: str, reason: str, trail: Trail) -> None:
+        """Hold a payment that cannot go out as it is, and tell a person why."""
+        move = advance(standing.state, Event.HOLD)
+        if not isinstance(move, Move):
+            raise AssertionError(f"payment {standing.id} was ready and is {standing.state}")  # noqa: TRY004 - a defect
+        moves = [PaymentMove(standing, Event.HOLD, move.to, reason=code, info=reason[:500])]
+        payments.move(db, moves, trail, kind)
+        outcomes.send(db, [outcomes.moved(m) for m in moves], self._desk.now())
+        found = Finding(
+            kind, str(standing.id), self._profile.name, standing.debtor_account, standing.currency,
+            standing.amount_minor, standing.id, {"reason": reason[:500]},
+        )  # fmt: skip
+        findings.open_again(db, found, trail.at_ms)
+        self._desk.log.error("payment held", payment_id=standing.id, kind=kind, reason=reason[:500])
 
     # --------------------------------------------------------------------------------------------------- chasing
 
@@ -184,9 +200,19 @@ class Dispatch:
         with self._desk.store.transaction() as db:
             overdue = db.all("overdue_messages", profile=self._profile.name, now_ms=trail.at_ms, count=CHASE_MESSAGES)
             touched = sum(self._chase(db, row, trail) for row in overdue)
+            self._miss_pages(db, trail)
         if overdue:
             self._desk.reach("dispatch.chased")
         return touched
+
+    def _miss_pages(self, db: Session, trail: Trail) -> None:
+        """Tell a person of statements whose pages do not all come (rule 62); the finding closes when they do."""
+        before_ms = trail.at_ms - self._profile.in_doubt_after_s * 1_000
+        rows = db.all("overdue_pages", profile=self._profile.name, before_ms=before_ms, count=CHASE_MESSAGES)
+        for number, account, currency, name, last, come in rows:
+            evidence = {"statement_id": name, "pages": come, "last_page": last}
+            found = Finding("missing_pages", str(number), self._profile.name, account, currency, None, number, evidence)
+            findings.open_all(db, [found], trail.at_ms)
 
     def _chase(self, db: Session, row: tuple[int, str, str, str, int], trail: Trail) -> int:
         number, profile, name, digest, sendings = row

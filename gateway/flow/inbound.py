@@ -18,9 +18,11 @@ from gateway.store import archive, findings
 from gateway.store.findings import Finding
 from gateway.store.session import Session
 from gateway.store.trail import Trail, append
-from schemas.errors import Conflict, DocumentRefused, Unavailable
+from schemas.errors import ArchiveDamaged, Conflict, DocumentRefused, Unavailable
 from security.trust import TrustStore
 
+LEFT_OVER_MS = 300_000
+"""Age from which a document that was kept and not applied is nobody's; and how often that is looked for."""
 TRANSACTIONS_PER_COMMIT = 5_000
 """Statuses that are applied in one transaction, however many documents they come in."""
 
@@ -64,6 +66,8 @@ class Inbound:
         self._rail = rail(profile.rail)
         self._unsettled: list[Delivery] = []
         self._conflicts = 0
+        self._look_again_ms = 0
+        self._refused_before: frozenset[str] = frozenset()
 
     def step(self, wait_s: float) -> int:
         """Take the documents that wait; return how many were settled."""
@@ -72,6 +76,8 @@ class Inbound:
         if not self._unsettled:
             self._unsettled = self._consumer.receive(self._desk.limits.inbound_batch, wait_s)
         deliveries = self._unsettled
+        if not deliveries:
+            return self.finish_left_over()
         if deliveries:
             self._take_or_isolate(self._consumer, deliveries)
             self._unsettled = []
@@ -98,6 +104,32 @@ class Inbound:
             return
         self._desk.reach("inbound.applied")
         consumer.acknowledge(deliveries)
+
+    def finish_left_over(self) -> int:
+        """Apply what was kept and never applied, because whoever had handed it in died; return how many documents.
+
+        What came by the bus is delivered again by itself, and long before.
+        """
+        now_ms = self._desk.now_ms()
+        if now_ms < self._look_again_ms:
+            return 0
+        self._look_again_ms = now_ms + LEFT_OVER_MS
+        with self._desk.store.transaction() as db:
+            rows = db.all(
+                "unfinished_documents", profile=self._profile.name, before_ms=now_ms - LEFT_OVER_MS,
+                count=self._desk.limits.inbound_batch,
+            )  # fmt: skip
+            contents = [content for row in rows if (content := self._kept(db, row[0])) is not None]
+        self.take(contents)
+        return len(contents)
+
+    def _kept(self, db: Session, sha256: str) -> bytes | None:
+        """Return a document from the archive, or None, with a line in the log, when its bytes were changed."""
+        try:
+            return archive.get(db, sha256)
+        except ArchiveDamaged as damaged:
+            self._desk.log.warning("archived document damaged, not applied", sha256=sha256, reason=str(damaged))
+            return None
 
     def take(self, contents: Sequence[bytes]) -> list[tuple[str, str]]:
         """Keep and apply documents; return for each its SHA-256 and what became of it.
@@ -146,7 +178,9 @@ class Inbound:
             db.bulk("document", ("sha256", "profile", "channel", "received_ms", "state"), [
                 (name, self._profile.name, self._channel, at_ms, "RECEIVED") for name in unique if name not in known
             ])  # fmt: skip
-        return [d for d in unique.values() if known.get(d.sha256, "RECEIVED") == "RECEIVED"]
+        self._refused_before = frozenset(name for name, state in known.items() if state == "REFUSED")
+        # What was refused is tried again: a certificate that was not trusted then may be by now.
+        return [d for d in unique.values() if known.get(d.sha256) != "APPLIED"]
 
     def _read(self, document: Document) -> _Read:
         """Verify and read; whatever is wrong is a refusal with a code, never a stop."""
@@ -200,6 +234,9 @@ class Inbound:
             "finish_document", sha256=read.document.sha256, state="APPLIED", definition=received.definition,
             message_id=received.message_id, code=None, detail=None, now_ms=trail.at_ms,
         )  # fmt: skip
+        if read.document.sha256 in self._refused_before:
+            by = "the same document was sent again and could be used"
+            findings.close(db, "unreadable_document", read.document.sha256, "inbound", by, trail.at_ms)
         facts = {"sha256": read.document.sha256, "definition": received.definition, "message_id": received.message_id}
         append(db, trail, "document.apply", facts)
 

@@ -56,6 +56,8 @@ def book(db: Session, profile: Profile, whole: Whole, batch: int, trail: Trail) 
     new = _Link(whole.number, whole.statement_id, whole.opening, None, 0, 0)
     _lead(db, profile, whole.account, whole.currency, new, before, trail)
     db.run("set_statement_state", id=whole.number, state="BOOKED")
+    for kind in ("balance_break", "missing_pages"):
+        findings.close(db, kind, str(whole.number), "reconcile", "the whole statement came and adds up", trail.at_ms)
     if after is not None:
         own = (whole.number, whole.statement_id, whole.opening, whole.closing)
         _lead(db, profile, whole.account, whole.currency, _Link(after[0], after[1], after[2], *after[4:7]), own, trail)
@@ -77,10 +79,18 @@ def _break(db: Session, profile: Profile, whole: Whole, net: int, trail: Trail) 
     else:
         difference = whole.closing - whole.opening - net
         why = f"opening {whole.opening} + entries {net} = {whole.opening + net}, the bank's closing is {whole.closing}"
-    findings.open_all(db, [Finding(
-        "balance_break", str(whole.number), profile.name, whole.account, whole.currency, difference, whole.number,
-        {"statement_id": whole.statement_id, "why": why},
-    )], trail.at_ms)  # fmt: skip
+    evidence = {"statement_id": whole.statement_id, "why": why}
+    found = Finding(
+        "balance_break",
+        str(whole.number),
+        profile.name,
+        whole.account,
+        whole.currency,
+        difference,
+        whole.number,
+        evidence,
+    )
+    findings.open_again(db, found, trail.at_ms)
     append(db, trail, "statement.break", {"statement": whole.number, "statement_id": whole.statement_id, "why": why})
 
 

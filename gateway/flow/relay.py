@@ -15,11 +15,12 @@ from gateway.bus.base import UNROUTABLE, Outgoing, Publisher, Unpublished
 from gateway.core.lifecycle import Event, Move, advance
 from gateway.flow import outcomes
 from gateway.flow.desk import Desk
-from gateway.store import archive, outbox, payments
+from gateway.store import archive, findings, outbox, payments
+from gateway.store.findings import Finding
 from gateway.store.outbox import Leased
 from gateway.store.payments import PaymentMove
 from gateway.store.session import Session
-from schemas.errors import BusUnavailable
+from schemas.errors import ArchiveDamaged, BusUnavailable
 
 POSTPONE_MS = 5_000
 """Pause before a message that the broker could not route is tried again."""
@@ -49,10 +50,16 @@ class Relay:
     def _emit(self, kind: str, count: int) -> int:
         """Lease, publish, mark."""
         desk = self._desk
+        leased: list[Leased] = []
+        messages: list[Outgoing] = []
         with desk.store.transaction() as db:
             now = desk.now_ms()
-            leased = outbox.lease(db, kind, now, now + desk.limits.lease_s * 1_000, count)
-            messages = [self._outgoing(db, letter) for letter in leased]
+            for letter in outbox.lease(db, kind, now, now + desk.limits.lease_s * 1_000, count):
+                try:
+                    messages.append(self._outgoing(db, letter))
+                    leased.append(letter)
+                except ArchiveDamaged as damaged:
+                    self._report(db, letter, damaged, now)
         if not leased:
             return 0
         desk.reach(f"relay.{kind}_leased")
@@ -70,6 +77,13 @@ class Relay:
             desk.log.warning("not published, will try again", kind=kind, messages=len(failed), reason=reason)
         desk.metrics.stage_items.labels("relay").inc(len(gone))
         return len(gone)
+
+    def _report(self, db: Session, letter: Leased, damaged: ArchiveDamaged, now_ms: int) -> None:
+        """Keep a message whose archived bytes are no longer those that were signed, and tell a person."""
+        evidence = {"message_id": letter.message_id, "sha256": letter.sha256, "why": str(damaged)}
+        found = Finding("archive_damaged", letter.message_id, subject=letter.message, evidence=evidence)
+        findings.open_again(db, found, now_ms)
+        self._desk.log.error("archived message damaged, not sent", message_id=letter.message_id, reason=str(damaged))
 
     def _publish(self, messages: Sequence[Outgoing], leased: Sequence[Leased]) -> list[Unpublished]:
         """Publish; when the broker is lost, give the lease back, so that nothing waits for its end once it is back."""

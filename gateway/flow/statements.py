@@ -21,7 +21,7 @@ from gateway.store import findings, payments
 from gateway.store.findings import Finding
 from gateway.store.payments import PaymentMove
 from gateway.store.session import Session
-from gateway.store.trail import Trail
+from gateway.store.trail import Trail, append
 from schemas.errors import Conflict, DocumentRefused
 from schemas.model.identifiers import mask_account, payment_number
 from schemas.model.money import Money
@@ -127,6 +127,9 @@ def _take_statement(
     db.one("lock_account", number=head.account, currency=head.currency)
     _require_one_currency(head, (balance for balance in (head.opening, head.closing) if balance is not None))
     number, state = _open(db, profile, head, trail)
+    if state == "BROKEN":  # it posted nothing: what the bank sends now under its id takes its place
+        _collect_again(db, number, head, trail)
+        state = "COLLECTING"
     page = _Page(head, head.page)
     known = db.value("page_content", statement=number, page=page.number)
     if known is not None or state != "COLLECTING":
@@ -142,7 +145,7 @@ def _take_statement(
     )  # fmt: skip
     _update(db, number, page)
     row = db.one("lock_statement", account=head.account, currency=head.currency, statement_id=head.statement_id)
-    if row is None or row[8] is None or db.value("page_count", statement=number) != row[8]:
+    if row is None or row[8] is None or db.value("page_count", statement=number, last=row[8]) != row[8]:
         return []
     return reconcile.book(
         db,
@@ -175,6 +178,14 @@ def _open(db: Session, profile: Profile, head: Statement, trail: Trail) -> tuple
     if row is None:
         raise Conflict("the statement was opened by another worker")
     return row[0], row[1]
+
+
+def _collect_again(db: Session, number: int, head: Statement, trail: Trail) -> None:
+    """Forget the pages and entries of a statement that did not add up; the archive keeps its documents."""
+    db.run("forget_entries", statement=number)
+    db.run("forget_pages", statement=number)
+    db.run("collect_again", id=number)
+    append(db, trail, "statement.collect_again", {"statement": number, "statement_id": head.statement_id})
 
 
 def _update(db: Session, number: int, page: _Page) -> None:
@@ -222,7 +233,8 @@ def _count(page: _Page, entries: Sequence[Entry]) -> None:
     page.entries += len(entries)
     page.net_minor += sum(e.amount_minor for e in entries)
     for e in entries:
-        names = f"{e.servicer_reference}|{e.entry_reference}|{len(e.details)}"
+        details = ";".join(f"{d.uetr}/{d.end_to_end_id}/{d.return_reason}" for d in e.details)
+        names = f"{e.servicer_reference}|{e.entry_reference}|{details}"
         page.content.update(f"{e.amount_minor}|{e.booking_date}|{e.value_date}|{names}\n".encode())
 
 

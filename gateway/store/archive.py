@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 
 from gateway.store.session import Session
-from schemas.errors import GatewayError
+from schemas.errors import ArchiveDamaged
 
 PART_BYTES = 4 * 1024 * 1024
 """Raw bytes a part, so that no row and no copy in memory grows with the document."""
@@ -49,15 +49,15 @@ def get(db: Session, name: str) -> bytes:
     """Return a document, and prove that it is the one that was stored.
 
     Raises:
-        GatewayError: the archive does not have it, or its bytes are no longer those of its name.
+        ArchiveDamaged: the archive does not have it, or its bytes are no longer those of its name.
     """
     try:
         parts = [zlib.decompress(bytes(row[0])) for row in db.all("archive_parts", sha256=name)]
     except zlib.error as error:
-        raise GatewayError(f"the archived document {name} was changed: {error}") from error
+        raise ArchiveDamaged(f"the archived document {name} was changed: {error}") from error
     document = b"".join(parts)
     if not parts:
-        raise GatewayError(f"the archive has no document {name}")
+        raise ArchiveDamaged(f"the archive has no document {name}")
     if sha256(document) != name:
-        raise GatewayError(f"the archived document {name} was changed")
+        raise ArchiveDamaged(f"the archived document {name} was changed")
     return document

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from gateway.core.ledger import Transfer, posting
@@ -203,10 +204,17 @@ def claim_ready(db: Session, profile: str, day: str, count: int) -> list[int]:
     return sorted(row[0] for row in db.all("claim_ready", profile=profile, day=day, count=count))
 
 
-def lock_orders(db: Session, numbers: Collection[int]) -> list[tuple[Standing, bytes]]:
-    """Return these payments, locked until the commit, each with its order (JSON), in the order of their numbers."""
+def lock_orders(db: Session, numbers: Collection[int]) -> list[tuple[Standing, bytes, bool]]:
+    """Return these payments, locked until the commit, in the order of their numbers.
+
+    Each comes with its order (JSON), and whether that is still what was accepted, by its SHA-256.
+    """
     db.pick((n,) for n in numbers)
-    return [(Standing(row[0], State(row[1]), *row[2:11]), bytes(row[11])) for row in db.all("lock_orders")]
+    found = []
+    for row in db.all("lock_orders"):
+        body = bytes(row[12])
+        found.append((Standing(row[0], State(row[1]), *row[2:11]), body, sha256(body).hexdigest() == row[11]))
+    return found
 
 
 def carry(db: Session, message: int, numbers: Iterable[int]) -> None:

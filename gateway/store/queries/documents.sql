@@ -16,11 +16,12 @@ UPDATE document SET state = :state, definition = :definition, message_id = :mess
                     detail = :detail, applied_ms = :now_ms
 WHERE sha256 = :sha256;
 
+-- name: unfinished_documents
+-- Documents of a relationship that were kept before a moment and never applied, oldest first.
+SELECT sha256 FROM document WHERE state = 'RECEIVED' AND profile = :profile AND received_ms <= :before_ms
+ORDER BY received_ms, sha256 LIMIT :count;
+
 -- name: list_documents
 -- Documents, newest first.
 SELECT sha256, profile, channel, received_ms, state, definition, message_id, code, detail
 FROM document ORDER BY received_ms DESC, sha256 LIMIT :count;
-
--- name: unfinished_documents
--- Documents that were archived and not applied, oldest first.
-SELECT sha256, profile, channel FROM document WHERE state = 'RECEIVED' ORDER BY received_ms, sha256 LIMIT :count;

@@ -8,7 +8,7 @@ RETURNING payment;
 -- The picked payments with their orders, taken for ourselves in the order of their numbers.
 SELECT payment.id, payment.state, payment.source, payment.order_id, payment.batch, payment.debtor_account,
        payment.amount_minor, payment.currency, payment.uetr, payment.end_to_end_id, payment.profile,
-       payment_order.body
+       payment.content_sha256, payment_order.body
 FROM payment JOIN payment_order ON payment_order.id = payment.id
 WHERE payment.id IN (SELECT id FROM pick) ORDER BY payment.id /*lock payment*/;
 

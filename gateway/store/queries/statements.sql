@@ -39,8 +39,8 @@ VALUES (:statement, :page, :sha256, :entries, :net_minor, :content_sha256);
 SELECT content_sha256 FROM statement_page WHERE statement = :statement AND page = :page;
 
 -- name: page_count
--- How many pages of a statement have come.
-SELECT COUNT(*) FROM statement_page WHERE statement = :statement;
+-- How many pages of a statement, up to its last, have come.
+SELECT COUNT(*) FROM statement_page WHERE statement = :statement AND page <= :last;
 
 -- name: update_statement!
 -- Write what a statement holds so far.
@@ -94,7 +94,7 @@ SELECT entry.id, entry.account, entry.currency, entry.amount_minor, entry.value_
             THEN 'servicer_reference' END,
        COALESCE(by_uetr.id, by_hint.id, by_end.id, by_reference.payment)
 FROM entry
-LEFT JOIN payment by_uetr ON by_uetr.uetr = entry.uetr
+LEFT JOIN payment by_uetr ON by_uetr.uetr = entry.uetr AND by_uetr.debtor_account = entry.account
 LEFT JOIN payment by_hint ON by_hint.id = entry.hint AND by_hint.debtor_account = entry.account
 LEFT JOIN payment by_end ON by_end.debtor_account = entry.account AND by_end.end_to_end_id = entry.end_to_end_id
     AND by_end.end_to_end_id <> 'NOTPROVIDED'
@@ -139,9 +139,25 @@ FROM statement JOIN (SELECT account, currency, MAX(position) AS position FROM st
 ON last.account = statement.account AND last.currency = statement.currency AND last.position = statement.position
 WHERE statement.state = 'BOOKED' ORDER BY statement.account, statement.currency;
 
--- name: collecting_statements
--- Statements of which pages are missing.
-SELECT id, account, statement_id, last_page FROM statement WHERE state = 'COLLECTING' ORDER BY id LIMIT :count;
+-- name: overdue_pages
+-- Statements of a relationship whose pages should all have come by now, and how many have.
+SELECT statement.id, statement.account, statement.currency, statement.statement_id, statement.last_page,
+       (SELECT COUNT(*) FROM statement_page WHERE statement_page.statement = statement.id)
+FROM statement WHERE state = 'COLLECTING' AND profile = :profile AND received_ms <= :before_ms ORDER BY id LIMIT :count;
+
+-- name: forget_entries!
+-- Forget the entries of a statement that did not add up; nothing was posted for them.
+DELETE FROM entry WHERE statement = :statement;
+
+-- name: forget_pages!
+-- Forget its pages.
+DELETE FROM statement_page WHERE statement = :statement;
+
+-- name: collect_again!
+-- Let its pages be collected anew.
+UPDATE statement SET state = 'COLLECTING', opening_minor = NULL, opening_day = NULL, closing_minor = NULL,
+                     closing_day = NULL, entries = 0, net_minor = 0, last_page = NULL
+WHERE id = :id AND state = 'BROKEN';
 
 -- name: lock_entry
 -- One entry, taken for ourselves.

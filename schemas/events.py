@@ -7,9 +7,8 @@ write the same form directly, because a payroll has hundreds of thousands of out
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import to_json
@@ -37,8 +36,7 @@ PaymentEventType = Literal[
 BatchEventType = Literal["treasury.batch.released", "treasury.batch.refused", "treasury.batch.incomplete"]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one order.
 
     Attributes:

@@ -30,6 +30,8 @@ from security.keys import SigningKey
 RELEASE_SLICE = 5_000
 """Payments of a complete batch that one transaction lets go."""
 _NOTHING_SEEN = Seen()
+CHASE_PAUSE_MS = 1_000
+"""Pause between two looks for overdue answers, which are a matter of minutes."""
 CHASE_MESSAGES = 20
 """Overdue messages that one transaction looks at; each may hold a thousand payments."""
 
@@ -51,6 +53,7 @@ class Dispatch:
         self._relationship = policy.relationships[profile.name]
         self._signer = signer
         self._rail = rail(profile.rail)
+        self._chase_ms = 0
 
     def step(self, wait_s: float) -> int:
         """Release batches, chase overdue answers, compose what is ready; return how many payments were touched."""
@@ -197,6 +200,9 @@ class Dispatch:
         A time-out never makes a second payment: the bank knows the message by its MsgId.
         """
         trail = self._desk.trail()
+        if trail.at_ms < self._chase_ms:
+            return 0
+        self._chase_ms = trail.at_ms + CHASE_PAUSE_MS
         with self._desk.store.transaction() as db:
             overdue = db.all("overdue_messages", profile=self._profile.name, now_ms=trail.at_ms, count=CHASE_MESSAGES)
             touched = sum(self._chase(db, row, trail) for row in overdue)

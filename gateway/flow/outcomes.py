@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from gateway.bus.base import EVENTS_EXCHANGE
 from gateway.core.lifecycle import State
@@ -34,8 +35,7 @@ _TYPES: dict[State, PaymentEventType] = {
 """States that a source hears of; the others are the gateway's own business."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one order, for its source. ``batch`` is the gateway's number of its batch."""
 
     source: str

@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
+
+from pydantic_core import to_json
 
 from gateway.store.session import Row, Session
 from gateway.store.times import from_ms
-from security.audit import GENESIS, Head, Link, canonical, digest_of, link
+from security.audit import GENESIS, Head, Link, canonical, link
 from security.audit import verify as verify_links
 
 PAGE = 1_000
@@ -55,7 +58,7 @@ def append(db: Session, trail: Trail, action: str, body: dict[str, Any], number:
 
 def digest_of_moves(rows: Iterable[Sequence[Any]]) -> str:
     """Return the SHA-256 of a list of moves (payment, version, from, event, to, reason, cause)."""
-    return digest_of("\x1f".join(["" if part is None else str(part) for part in row]) for row in rows)
+    return sha256(to_json([tuple(row) for row in rows])).hexdigest()
 
 
 def verify(db: Session) -> Iterator[str]:

@@ -58,7 +58,8 @@ class MessageSettings(Table):
         charge_bearers: the charge bearers that this rail takes (rule 31).
         character_set: ``utf-8``, or ``x`` for the rail that takes the X character set only (rule 47).
         remittance: whether free text, a structured creditor reference, or either is taken (rule 49).
-        created_tolerance_s: how far the creation time of a bank's message may lie from our own clock (rule 5).
+        created_tolerance_s: how far a message's creation time may lie from our own clock when it is signed (rule 5).
+        guidelines_folder: the bank's own usage guidelines (``<definition>.xsd``), used instead of ours.
     """
 
     envelope_namespace: str = Field(min_length=1)
@@ -71,6 +72,7 @@ class MessageSettings(Table):
     character_set: Literal["utf-8", "x"] = "utf-8"
     remittance: Literal["unstructured", "structured", "either"] = "either"
     created_tolerance_s: int = Field(default=86_400, ge=60)
+    guidelines_folder: Path | None = None
 
     @model_validator(mode="after")
     def clearing_has_its_system(self) -> Self:

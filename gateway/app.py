@@ -44,7 +44,7 @@ ROLES = ("intake", "dispatch", "relay", "inbound")
 YEARS_AROUND = 1
 """Years before and after this one whose holidays are loaded."""
 KEY_LOOK_S = 60
-"""How often dispatch looks whether another key has begun to sign."""
+"""How often the folders of keys and certificates are looked at again."""
 
 
 class Step(Protocol):
@@ -128,10 +128,29 @@ class Gateway:
             for key in source.keys
         )
 
-    def trust(self, profile: Profile) -> TrustStore:
-        """Whose signatures a bank's documents carry."""
+    def trust(self, profile: Profile) -> Callable[[], TrustStore]:
+        """Return a function that gives whose signatures a bank's documents carry, read again every minute.
+
+        Raises:
+            ConfigurationError: the folder cannot be used now; later, what was read last goes on holding.
+        """
         folder = self.settings.certificates_folder / profile.trust_folder
-        return load_trust(folder, revocation_required=profile.signature.revocation_required)
+        required = profile.signature.revocation_required
+        held = _Trust(
+            load_trust(folder, revocation_required=required), self.clock.now() + timedelta(seconds=KEY_LOOK_S)
+        )
+
+        def current() -> TrustStore:
+            now = self.clock.now()
+            if now >= held.until:
+                held.until = now + timedelta(seconds=KEY_LOOK_S)
+                try:
+                    held.store = load_trust(folder, revocation_required=required)
+                except ConfigurationError as error:
+                    self.log.warning("trust folder cannot be read, what was read last holds", reason=str(error))
+            return held.store
+
+        return current
 
     def signer(self, profile: Profile) -> Callable[[], SigningKey]:
         """Return a function that gives the key that signs for a profile now, looked up again every minute."""
@@ -223,6 +242,14 @@ class Gateway:
             store.close()
         if "store" in self.__dict__:
             self.store.close()
+
+
+@dataclass
+class _Trust:
+    """The trust store in use, and until when its folder is not read again."""
+
+    store: TrustStore
+    until: Any
 
 
 @dataclass

@@ -1,14 +1,158 @@
-"""What is generated from the code into docs/ is what the code says today."""
+"""What the documents say is there: links, commands, kinds of exceptions, and what is generated from the code."""
 
 from __future__ import annotations
 
+import ast
+import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
+import typer
+
+from gateway.cli.root import app
 from gateway.core.lifecycle import diagram
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
+WITH_COMMANDS = [ROOT / "README.md", DOCS / "RUNBOOK.md", DOCS / "exceptions.md"]
+
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_INLINE = re.compile(r"`(gateway [^`]+)`")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def test_the_lifecycle_diagram_is_the_table() -> None:
     """A picture that shows another lifecycle than the table is worse than none; `make docs` writes it again."""
     assert diagram() in (DOCS / "lifecycle.md").read_text(encoding="utf-8")
+
+
+# ---------------------------------------------------------------------------------------------------------- links
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """A link inside the project points to a file that exists, and to a heading of it where it names one."""
+    for target in _LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        path = (page.parent / name).resolve() if name else page
+        assert path.exists(), f"{page.name}: {target} leads nowhere"
+        if anchor:
+            assert anchor in set(_anchors(path.read_text(encoding="utf-8"))), f"{page.name}: {target}: no such heading"
+
+
+def _anchors(text: str) -> Iterator[str]:
+    """Yield the anchors of a page's headings, as the usual renderers make them."""
+    for heading in _HEADING.findall(text):
+        yield re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+# -------------------------------------------------------------------------------------------------------- commands
+
+
+def commands_of(text: str) -> Iterator[str]:
+    """Yield the gateway commands of a page: lines of its shell blocks, and code within sentences."""
+    prose = _FENCE.sub("", text)
+    yield from (" ".join(found.split()) for found in _INLINE.findall(prose))
+    for language, block in _FENCE.findall(text):
+        if language == "sh":
+            for line in block.replace("\\\n", " ").splitlines():
+                yield from re.findall(r"(?:^|\$\()\s*(gateway [^|)#>]*)", line)
+
+
+def check_command(command: str) -> None:
+    """Follow a command line through the real command line: its words and options exist, whatever their values."""
+    found: Any = typer.main.get_command(app)
+    options: set[str] = {name for option in found.params for name in option.opts}
+    for word in shlex.split(command.replace("`", ""))[1:]:
+        if word.startswith("-"):
+            options |= {"--help"}
+            assert word in options, f"{command}: {found.name} has no option {word}"
+        elif hasattr(found, "get_command"):
+            below = found.get_command(None, word)
+            assert below is not None or word == "--config", f"{command}: there is no command {word}"
+            found = below
+            options = {name for option in found.params for name in (*option.opts, *option.secondary_opts)}
+
+
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.name)
+def test_every_command_exists(page: Path) -> None:
+    """Who reads a runbook at night types what it says, letter by letter."""
+    commands = [one for one in commands_of(page.read_text(encoding="utf-8")) if "--config FILE" not in one]
+    assert len(commands) > 3, "no command was found, so nothing was tested"
+    for command in commands:
+        check_command(command)
+
+
+@pytest.mark.parametrize("wrong", ["gateway reconcile", "gateway payments lists", "gateway payments list --stat HELD"])
+def test_a_command_that_does_not_exist_is_found(wrong: str) -> None:
+    """A test that accepts everything would let the documents rot."""
+    with pytest.raises(AssertionError, match=r"no command|no option"):
+        check_command(wrong)
+
+
+# ------------------------------------------------------------------------------------------------------ exceptions
+
+
+def kinds_opened() -> set[str]:
+    """Return the kinds of exceptions that the source opens: what each ``Finding`` and ``Explanation`` is given."""
+    found: set[str] = set()
+    for path in (ROOT / "gateway").rglob("*.py"):
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        for function in (node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)):
+            for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
+                name = getattr(call.func, "id", "")
+                if name == "Finding" and call.args:
+                    found |= set(_texts(call.args[0], function, module))
+                if name == "Explanation":
+                    given = (word.value for word in call.keywords if word.arg == "finding")
+                    found |= {text for value in given for text in _texts(value, function, module)}
+    return found
+
+
+def _texts(value: ast.expr, function: ast.FunctionDef, module: ast.Module) -> Iterator[str]:
+    """Yield the texts that an expression can be: its constants, those of its names, or what callers hand in."""
+    match value:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.BoolOp(values=parts):
+            for part in parts:
+                yield from _texts(part, function, module)
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from _texts(body, function, module)
+            yield from _texts(orelse, function, module)
+        case ast.Name(id=name):
+            yield from _named(name, function, module)
+        case ast.Attribute():
+            return  # a field of an Explanation, which is looked at where it is made
+        case _:
+            raise ValueError(f"line {value.lineno}: the kind of this exception cannot be read from the source")
+
+
+def _named(name: str, function: ast.FunctionDef, module: ast.Module) -> Iterator[str]:
+    """Yield what a name of a function can be: what is assigned to it there, or what its callers give."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and any(getattr(target, "id", "") == name for target in node.targets):
+            yield from _texts(node.value, function, module)
+    parameters = [argument.arg for argument in function.args.args if argument.arg != "self"]
+    if name not in parameters:
+        return
+    for caller in (node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)):
+        for call in (node for node in ast.walk(caller) if isinstance(node, ast.Call)):
+            called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            if called == function.name:
+                yield from _texts(call.args[parameters.index(name)], caller, module)
+
+
+def test_every_kind_of_exception_is_described() -> None:
+    """A kind that nobody explains is closed by whoever is tired of it; one that is gone misleads."""
+    described = set(re.findall(r"^### `(\w+)`$", (DOCS / "exceptions.md").read_text(encoding="utf-8"), re.MULTILINE))
+    opened = kinds_opened()
+    assert {"silent_bank", "unmatched_debit", "returned_unknown", "batch_incomplete"} <= opened, "the search is broken"
+    assert described == opened

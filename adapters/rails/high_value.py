@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 
 from lxml.etree import _Element
 
@@ -20,6 +22,8 @@ from security.keys import SigningKey
 from security.trust import TrustStore
 
 _STATEMENTS = ("camt.052.", "camt.053.", "camt.054.")
+TAKEN = frozenset({pacs002.DEFINITION, pacs004.DEFINITION, "camt.053.001.08", "camt.054.001.08"})
+"""What the bank may send on this rail."""
 
 
 def compose(
@@ -53,9 +57,9 @@ def compose(
         business_service=settings.business_service,
     )
     document = pacs008.build(group, payments)
-    xml.validate(document, pacs008.DEFINITION)
+    xml.validate(document, pacs008.DEFINITION, settings.guidelines_folder)
     envelope = head001.envelope(header, document, namespace=settings.envelope_namespace, name=settings.envelope_name)
-    xml.validate(envelope[0], head001.DEFINITION)
+    xml.validate(envelope[0], head001.DEFINITION, settings.guidelines_folder)
     inspect(_facts(envelope))
     return Composed(xmldsig.sign(envelope, key, key_info=profile.signature.key_info), pacs008.DEFINITION)
 
@@ -106,6 +110,7 @@ def read(profile: Profile, document: bytes, trust: TrustStore, at: datetime) -> 
         at,
         algorithms=frozenset(profile.signature.algorithms),
         key_infos=frozenset({profile.signature.key_info}),
+        validate=partial(_validate, profile.message.guidelines_folder),
     )
     _check_envelope(profile, verified.root)
     header = head001.read(verified.app_header)
@@ -118,6 +123,21 @@ def read(profile: Profile, document: bytes, trust: TrustStore, at: datetime) -> 
             f"the header announces {header.definition[:35]}, the Document is another (rule 2)", path="AppHdr/MsgDefIdr"
         )
     return _read_document(header, verified.document)
+
+
+def _validate(folder: Path | None, root: _Element) -> None:
+    """Hold header and Document to their guidelines, before anything of them is canonicalised.
+
+    Raises:
+        DocumentRefused: not valid, or a message that this rail does not take.
+    """
+    app_header, document = head001.split(root)
+    definition = xml.namespace_of(document).rpartition(":")[2]
+    if definition not in TAKEN:
+        text = f"{definition[:35] or 'this'} is not a message that this rail takes"
+        raise DocumentRefused(text, code="FF03", path="Document")
+    xml.validate(app_header, head001.DEFINITION, folder)
+    xml.validate(document, definition, folder)
 
 
 def _check_envelope(profile: Profile, root: _Element) -> None:

@@ -12,6 +12,9 @@ DUPLICATE_REASONS = frozenset({"AM05", "DUPL", "DU01", "DU02", "DU03", "DU04", "
 UNDECIDED_REASONS = frozenset({"ED05", "ED06", "FF10", *(f"DS0{letter}" for letter in "ABCDEFGH")})
 """A refused signature speaks of the copy that arrived, a system failure of nothing: the payment's fate stays open."""
 
+LATE_REASONS = frozenset({"TM01", "DT01", "DT02", "DT03", "DT04", "DT05", "CH03", "CH04"})
+"""Reasons that a second copy may meet although the first was taken in time."""
+
 _EVENTS = MappingProxyType(
     {
         **dict.fromkeys(("RCVD", "ACTC", "ACCP", "ACSP", "ACWC", "PDNG"), Event.ACCEPT),
@@ -23,11 +26,18 @@ _EVENTS = MappingProxyType(
 )
 
 
-def event_of(status: str, reason: str | None) -> Event | None:
+def event_of(status: str, reason: str | None, *, sent_again: bool = False) -> Event | None:
     """Return the event that a status is, or None for a code that says nothing of a single payment (PART, unknown).
+
+    Args:
+        status: external status code.
+        reason: external reason code of a rejection.
+        sent_again: the message was sent more than once, so that a rejection may speak of the copy.
 
     The ledger moves on ACSC and ACCC only, never on technical acceptance.
     """
     if status == "RJCT" and (reason in DUPLICATE_REASONS or reason in UNDECIDED_REASONS):
+        return Event.DOUBT
+    if status == "RJCT" and sent_again and reason in LATE_REASONS:
         return Event.DOUBT
     return _EVENTS.get(status)

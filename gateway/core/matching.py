@@ -15,9 +15,19 @@ CHARGE_CODES = frozenset({"CHRG", "COMM", "FEES", "COME", "INTR"})
 """Bank transaction sub-family codes (ISO 20022) and the proprietary words of banks that mean charges and fees."""
 
 
+RETURN_CODES = frozenset({"RRTN", "RPCR", "ARET", "RIMB", "RTRN"})
+"""Bank transaction sub-family codes (ISO 20022) and proprietary words that mean a return or a reimbursement."""
+
+
 @dataclass(frozen=True, slots=True)
 class EntryFacts:
-    """A booked entry. ``amount_minor`` is signed: negative leaves our account."""
+    """A booked entry.
+
+    Attributes:
+        amount_minor: signed: negative leaves our account.
+        rule: what named the candidate: ``uetr``, ``instruction_id``, ``end_to_end_id``, ``servicer_reference``, or
+            ``operator`` for a person.
+    """
 
     id: int
     currency: str
@@ -27,6 +37,7 @@ class EntryFacts:
     charges_minor: int = 0
     details: int = 0
     details_minor: int | None = None
+    rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,8 @@ class Explanation:
         payment: the payment it belongs to, when matched.
         event: what it does to the payment; None when the payment knows already.
         charge_minor: part of the entry that is charges beside the payment, signed as the entry.
+        suspended_minor: part of the entry that goes to suspense although it belongs to the payment: what the bank
+            booked otherwise than it had answered. Signed as it moves our cash.
         finding: kind of the exception, for suspense.
         why: the exception's evidence, in words.
     """
@@ -63,6 +76,7 @@ class Explanation:
     payment: int | None = None
     event: Event | None = None
     charge_minor: int = 0
+    suspended_minor: int = 0
     finding: str | None = None
     why: str = ""
 
@@ -100,7 +114,10 @@ def _explain_debit(entry: EntryFacts, candidate: Candidate) -> Explanation:
     paid = -entry.amount_minor
     charge = paid - candidate.amount_minor
     if charge not in (0, entry.charges_minor):
-        return _suspend("amount_differs", f"payment {candidate.id} is {candidate.amount_minor}, the entry {paid}")
+        why = f"payment {candidate.id} is {candidate.amount_minor}, the entry {paid}"
+        if candidate.state in (State.SETTLED, State.RETURNED):  # the ledger has posted what the bank had answered
+            return Explanation("settle", candidate.id, suspended_minor=-charge, finding="amount_differs", why=why)
+        return _suspend("amount_differs", why)
     if candidate.state in OUT:
         return Explanation("settle", candidate.id, Event.SETTLE, -charge)
     if candidate.state in (State.SETTLED, State.RETURNED):
@@ -108,23 +125,35 @@ def _explain_debit(entry: EntryFacts, candidate: Candidate) -> Explanation:
     return _suspend("unexpected_state", f"payment {candidate.id} is {candidate.state}, and the bank booked it")
 
 
-def _explain_credit(entry: EntryFacts, candidate: Candidate) -> Explanation:
-    """Explain money that came in under a payment's references: its return, once, with no more than was paid."""
+def _explain_credit(entry: EntryFacts, candidate: Candidate) -> Explanation:  # noqa: PLR0911 - one return a case
+    """Explain money that came in under a payment's references: its return, once, with no more than was paid.
+
+    A reference alone is no evidence of a return: whoever pays us may quote it.
+    """
     if "return" in candidate.booked:
         return _suspend("duplicate_entry", f"the return of payment {candidate.id} is booked already (rule 65)")
-    if candidate.given_back_minor is not None and candidate.given_back_minor != entry.amount_minor:
-        why = (
-            f"the return of payment {candidate.id} was {candidate.given_back_minor}, the entry is {entry.amount_minor}"
-        )
-        return _suspend("amount_differs", why)
+    given = candidate.given_back_minor
+    if given is not None:
+        if given == entry.amount_minor:
+            return Explanation("return", candidate.id)
+        why = f"payment {candidate.id} came back as {given}, the entry is {entry.amount_minor}"
+        difference = entry.amount_minor - given
+        return Explanation("return", candidate.id, suspended_minor=difference, finding="amount_differs", why=why)
+    if not _says_return(entry):
+        return _suspend("unmatched_credit", f"it quotes payment {candidate.id}, and nothing says that it is its return")
     if not 0 <= candidate.amount_minor - entry.amount_minor <= entry.charges_minor:
         why = f"payment {candidate.id} was {candidate.amount_minor}, {entry.amount_minor} came back (rule 56)"
         return _suspend("amount_differs", why)
-    if candidate.state is State.RETURNED:
-        return Explanation("return", candidate.id)
     if candidate.state is State.SETTLED or candidate.state in OUT:
         return Explanation("return", candidate.id, Event.RETURN)
     return _suspend("unexpected_state", f"payment {candidate.id} is {candidate.state}, and the bank booked a return")
+
+
+def _says_return(entry: EntryFacts) -> bool:
+    """Tell whether an entry says that it is a return: by the payment's own UETR, a reason, its code, or a person."""
+    if entry.rule in ("uetr", "operator") or entry.return_reason is not None:
+        return True
+    return entry.bank_code is not None and not RETURN_CODES.isdisjoint(entry.bank_code.split("/"))
 
 
 def _suspend(kind: str, why: str) -> Explanation:

@@ -9,7 +9,7 @@ from adapters.profile import Profile
 from adapters.rails import Composed, Facts, Task, rail
 from gateway.bus.base import BANK_EXCHANGE, bank_queues
 from gateway.core.batching import Parcel, parcels
-from gateway.core.checks import MessageFacts, Seen, check_message, execution_day
+from gateway.core.checks import MessageFacts, Seen, SourceRules, check_message, execution_day
 from gateway.core.lifecycle import OUT, Event, Move, advance
 from gateway.flow import batches, outcomes
 from gateway.flow.desk import Desk
@@ -30,6 +30,8 @@ from security.keys import SigningKey
 RELEASE_SLICE = 5_000
 """Payments of a complete batch that one transaction lets go."""
 _NOTHING_SEEN = Seen()
+_NOBODY = SourceRules("", frozenset())
+"""The day of a payment depends on the rail alone, and its source may be gone from the configuration by now."""
 CHASE_PAUSE_MS = 1_000
 """Pause between two looks for overdue answers, which are a matter of minutes."""
 CHASE_MESSAGES = 20
@@ -109,15 +111,13 @@ class Dispatch:
 
     def _dated(self, claimed: Sequence[tuple[Standing, bytes]]) -> list[tuple[Payment, date]]:
         """Return the claimed payments, each with the day it can settle (rules 28 and 29)."""
-        now, found, context = self._desk.now(), [], None
+        found = []
+        context = self._policy.context(_NOBODY, self._relationship, self._desk.now(), _NOTHING_SEEN)
         for standing, body in claimed:
             payment = to_payment(
                 order_of_json(body), source=standing.source, batch_id=None, payment_id=standing.id,
                 instruction_id=instruction_id(standing.id), uetr=standing.uetr, debtor_agent=self._relationship.agent,
             )  # fmt: skip
-            if context is None:
-                rules = self._policy.sources[standing.source].rules
-                context = self._policy.context(rules, self._relationship, now, _NOTHING_SEEN)
             found.append((payment, execution_day(payment, context)))
         return found
 
@@ -237,7 +237,9 @@ class Dispatch:
         payments.move(db, moves, trail, f"overdue {name}")
         told = [outcomes.moved(m) for m in moves]
         outcomes.send(db, told, self._desk.now())
-        if sendings <= self._profile.resends_max and not db.value("outbox_has_message", message=number):
+        unheard = not db.value("answers_of_message", message=number)  # what the bank has, it is not sent again
+        waits = db.value("outbox_has_message", message=number)
+        if unheard and sendings <= self._profile.resends_max and not waits:
             outbox.add(db, [self._letter(number, name, digest)], trail.at_ms)
             append(db, trail, "message.resend", {"message_id": name, "sha256": digest, "sendings": sendings})
         findings.open_again(db, Finding(

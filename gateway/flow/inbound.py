@@ -6,7 +6,7 @@ the archive and becomes an exception; the same bytes again change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from adapters.profile import Profile
@@ -51,12 +51,17 @@ class Inbound:
         desk: store, clock, limits.
         consumer: of the bank's queue; None where documents are handed in (``take``).
         profile: the relationship.
-        trust: whose signatures are taken.
+        trust: gives whose signatures are taken, as of now.
         channel: how the documents come, for the record.
     """
 
     def __init__(
-        self, desk: Desk, consumer: Consumer | None, profile: Profile, trust: TrustStore, channel: str = "bus"
+        self,
+        desk: Desk,
+        consumer: Consumer | None,
+        profile: Profile,
+        trust: Callable[[], TrustStore],
+        channel: str = "bus",
     ) -> None:
         self._desk = desk
         self._consumer = consumer
@@ -119,22 +124,45 @@ class Inbound:
                 "unfinished_documents", profile=self._profile.name, before_ms=now_ms - LEFT_OVER_MS,
                 count=self._desk.limits.inbound_batch,
             )  # fmt: skip
-            contents = [content for row in rows if (content := self._kept(db, row[0])) is not None]
-        self.take(contents)
+            contents = [(row[0], self._kept(db, row[0])) for row in rows]
+        for name, content in contents:
+            if content is None:
+                self._fail(name, "its archived bytes were changed")
+                continue
+            try:
+                self.take([content])
+            except (Unavailable, Conflict):
+                raise
+            except Exception as error:
+                self._desk.log.exception("left-over document failed", sha256=name)
+                self._fail(name, f"{type(error).__name__}: {error}"[:500])
         return len(contents)
 
+    def _fail(self, sha256: str, reason: str) -> None:
+        """Set a document aside that something unforeseen keeps from being applied, and tell a person."""
+        trail = self._desk.trail()
+        with self._desk.store.transaction() as db:
+            db.run(
+                "finish_document", sha256=sha256, state="FAILED", definition=None, message_id=None, code="FF10",
+                detail=reason, now_ms=trail.at_ms,
+            )  # fmt: skip
+            evidence = {"sha256": sha256, "reason": reason}
+            found = Finding("document_failed", sha256, self._profile.name, evidence=evidence)
+            findings.open_again(db, found, trail.at_ms)
+            append(db, trail, "document.fail", {"sha256": sha256})
+
     def _kept(self, db: Session, sha256: str) -> bytes | None:
-        """Return a document from the archive, or None, with a line in the log, when its bytes were changed."""
+        """Return a document from the archive, or None when its bytes were changed."""
         try:
             return archive.get(db, sha256)
-        except ArchiveDamaged as damaged:
-            self._desk.log.warning("archived document damaged, not applied", sha256=sha256, reason=str(damaged))
+        except ArchiveDamaged:
             return None
 
     def take(self, contents: Sequence[bytes]) -> list[tuple[str, str]]:
         """Keep and apply documents; return for each its SHA-256 and what became of it.
 
-        What became of it: ``APPLIED``, ``REFUSED``, or ``KNOWN`` for bytes that were finished before.
+        What became of it: ``APPLIED``, ``PARTLY`` (an account in it is not ours), ``REFUSED``, or ``KNOWN`` for bytes
+        that were applied before.
         """
         documents = [Document(c, archive.sha256(c)) for c in contents]
         waiting = self._keep(documents)
@@ -178,8 +206,8 @@ class Inbound:
             db.bulk("document", ("sha256", "profile", "channel", "received_ms", "state"), [
                 (name, self._profile.name, self._channel, at_ms, "RECEIVED") for name in unique if name not in known
             ])  # fmt: skip
-        self._refused_before = frozenset(name for name, state in known.items() if state == "REFUSED")
-        # What was refused is tried again: a certificate that was not trusted then may be by now.
+        self._refused_before = frozenset(name for name, state in known.items() if state in ("REFUSED", "FAILED"))
+        # What was refused, or only partly ours, is tried again: a certificate or an account may be known by now.
         return [d for d in unique.values() if known.get(d.sha256) != "APPLIED"]
 
     def _read(self, document: Document) -> _Read:
@@ -188,7 +216,7 @@ class Inbound:
         if size > limit:
             return _Read(document, None, DocumentRefused(f"{size} bytes, more than {limit}", code="FF01"))
         try:
-            return _Read(document, self._rail.read(self._profile, document.content, self._trust, self._desk.now()))
+            return _Read(document, self._rail.read(self._profile, document.content, self._trust(), self._desk.now()))
         except DocumentRefused as refused:
             return _Read(document, None, refused)
 
@@ -206,19 +234,23 @@ class Inbound:
                         self._finish_refused(db, read, trail)
                         states[read.document.sha256] = "REFUSED"
                         continue
-                    if read.received.statements is not None:
-                        told += statements.take(
-                            db, self._profile, read.document.sha256, read.received.statements,
-                            self._desk.limits.reconcile_batch, trail,
-                        )  # fmt: skip
-                    self._finish(db, read, read.received, trail)
-                    states[read.document.sha256] = "APPLIED"
+                    state = self._take_statements(db, read.document, read.received, trail)
+                    self._finish(db, read, read.received, state, trail)
+                    states[read.document.sha256] = state
                 outcomes.send(db, told, self._desk.now())
         except DocumentRefused as refused:
             # A statement is read while it is applied; one that breaks off posts nothing of the group.
             return self._apply_without(group, refused)
         self._desk.metrics.stage_items.labels("inbound").inc(len(group))
         return states
+
+    def _take_statements(self, db: Session, document: Document, received: Received, trail: Trail) -> str:
+        """Take the statements of a document, if it has any; return what has become of it then."""
+        if received.statements is None:
+            return "APPLIED"
+        limit = self._desk.limits.reconcile_batch
+        whole = statements.take(db, self._profile, document.sha256, received.statements, limit, trail)
+        return "APPLIED" if whole else "PARTLY"
 
     def _apply_without(self, group: Sequence[_Read], refused: DocumentRefused) -> dict[str, str]:
         """Apply the documents one by one, read anew, and refuse the one that cannot be read to its end."""
@@ -229,14 +261,15 @@ class Inbound:
             states |= self._apply([self._read(read.document) if read.received else read])
         return states
 
-    def _finish(self, db: Session, read: _Read, received: Received, trail: Trail) -> None:
+    def _finish(self, db: Session, read: _Read, received: Received, state: str, trail: Trail) -> None:
         db.run(
-            "finish_document", sha256=read.document.sha256, state="APPLIED", definition=received.definition,
+            "finish_document", sha256=read.document.sha256, state=state, definition=received.definition,
             message_id=received.message_id, code=None, detail=None, now_ms=trail.at_ms,
         )  # fmt: skip
         if read.document.sha256 in self._refused_before:
-            by = "the same document was sent again and could be used"
-            findings.close(db, "unreadable_document", read.document.sha256, "inbound", by, trail.at_ms)
+            by = "the same document was taken again and could be used"
+            for kind in ("unreadable_document", "document_failed"):
+                findings.close(db, kind, read.document.sha256, "inbound", by, trail.at_ms)
         facts = {"sha256": read.document.sha256, "definition": received.definition, "message_id": received.message_id}
         append(db, trail, "document.apply", facts)
 

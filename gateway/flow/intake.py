@@ -176,7 +176,8 @@ class Intake:
                 except OrderMessageRefused as refused:
                     refused_chunks.append((letter, str(refused)))
             result = self._judge(db, lines, progress)
-            self._write(db, fresh, result, trail)
+            turned = {id(letter) for letter, _ in refused_chunks}
+            self._write(db, [x for x in fresh if id(x) not in turned], result, trail)
             for one in progress.values():
                 result.outcomes += batches.advance(db, one, trail)
             outcomes.send(db, result.outcomes, self._desk.now())
@@ -228,9 +229,9 @@ class Intake:
         """Check every order that is new and sort it into accepted and refused."""
         result = _Result()
         db.pick((None, x.letter.message.source, x.order_id) for x in lines)
-        known: dict[tuple[str, str], set[str]] = {}
-        for source, order_id, content, _ in db.all("known_orders"):  # an accepted order and its refused rivals
-            known.setdefault((source, order_id), set()).add(content)
+        known: dict[tuple[str, str], dict[str, str]] = {}
+        for source, order_id, content, state in db.all("known_orders"):  # an accepted order and its refused rivals
+            known.setdefault((source, order_id), {}).setdefault(content, state)
         seen = self._seen(db, lines)
         contexts: dict[tuple[str, str], Context] = {}
         numbers = iter(db.take_numbers("payment", len(lines)) if lines else ())
@@ -241,15 +242,19 @@ class Intake:
                 progress[line.batch].count(payment, line.item)
             key = (message.source, line.order_id)
             if key in known:
-                if line.content in known[key]:
+                before = known[key].get(line.content)
+                if before is not None and before != State.REFUSED and line.batch is None:
                     result.repeated += 1
                     continue
                 path = f"{message.path(line.index)}.order_id"
+                # A line that its batch counts on is answered, or the batch would be released without it in silence.
                 text = "this order came before with other content"
+                if before is not None:
+                    text = f"this order came before, outside of this message, and is {before}"
                 refusals: Sequence[Refusal] = [Refusal(0, DIFFERENT_ORDER, path, text)]
             else:
                 refusals = self._refusals(line, payment, contexts, seen)
-            known.setdefault(key, set()).add(line.content)
+            known.setdefault(key, {}).setdefault(line.content, State.REFUSED if refusals else State.RECEIVED)
             if refusals or payment is None or isinstance(line.item, BadOrder):
                 result.refused.append((line, refusals))
                 if line.batch is not None:
@@ -264,10 +269,11 @@ class Intake:
         items = [x.item for x in lines if isinstance(x.item, Order)]
         seen = Seen()
         named = [(None, x.debtor_account.number, x.end_to_end_id) for x in items if x.end_to_end_id]
+        named = [row for row in named if "\0" not in row[1] + row[2]]  # which no database takes, and rule 48 refuses
         if named:
             db.pick(named)
             seen.end_to_end_ids.update((account, reference) for account, reference in db.all("known_end_to_end_ids"))
-        uetrs = [(None, x.uetr) for x in items if x.uetr]
+        uetrs = [(None, x.uetr) for x in items if x.uetr and "\0" not in x.uetr]
         if uetrs:
             db.pick(uetrs)
             seen.uetrs.update(row[0] for row in db.all("known_uetrs"))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime, time
 from typing import Any
 
 from adapters.profile import Profile
@@ -18,14 +19,17 @@ from gateway.core.ledger import Transfer, cash
 from gateway.core.lifecycle import Move, State, advance
 from gateway.core.matching import Candidate, EntryFacts, Explanation, explain
 from gateway.flow import outcomes
-from gateway.flow.outcomes import BatchOutcome, Outcome
 from gateway.store import findings, ledger, payments
 from gateway.store.findings import Finding
 from gateway.store.payments import PaymentMove, Standing
 from gateway.store.session import Session
+from gateway.store.times import from_ms, to_ms
 from gateway.store.trail import Trail, append
 from schemas.model.identifiers import mask_account
 from schemas.model.money import Money
+
+MISSED_DAYS = 30
+"""How long a payment that was answered and never booked is looked for; the finding stays open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,13 @@ class Whole:
     position: str
 
 
-def book(db: Session, profile: Profile, whole: Whole, batch: int, trail: Trail) -> list[Outcome | BatchOutcome]:
+def book(db: Session, profile: Profile, whole: Whole, batch: int, trail: Trail) -> None:
     """Prove a whole statement, give it its place in the chain, and post its entries."""
     row = db.one("find_statement", id=whole.number)
     net = row[11] if row else 0
     if whole.opening is None or whole.closing is None or whole.opening + net != whole.closing:
         _break(db, profile, whole, net, trail)
-        return []
+        return
     before = db.one("statement_before", account=whole.account, currency=whole.currency, position=whole.position)
     after = db.one("statement_after", account=whole.account, currency=whole.currency, position=whole.position)
     new = _Link(whole.number, whole.statement_id, whole.opening, None, 0, 0)
@@ -61,13 +65,13 @@ def book(db: Session, profile: Profile, whole: Whole, batch: int, trail: Trail) 
     if after is not None:
         own = (whole.number, whole.statement_id, whole.opening, whole.closing)
         _lead(db, profile, whole.account, whole.currency, _Link(after[0], after[1], after[2], *after[4:7]), own, trail)
-    told = _match(db, profile, whole, batch, trail)
+    _match(db, profile, whole, batch, trail)
+    _miss(db, profile, whole, trail)
     facts = {
         "statement": whole.number, "statement_id": whole.statement_id, "account": mask_account(whole.account),
         "opening_minor": whole.opening, "closing_minor": whole.closing, "entries": whole.entries,
     }  # fmt: skip
     append(db, trail, "statement.book", facts)
-    return told
 
 
 def _break(db: Session, profile: Profile, whole: Whole, net: int, trail: Trail) -> None:
@@ -152,28 +156,56 @@ def _against(cause: str, account: str) -> str:
 class _Posted:
     """What one slice of entries comes to."""
 
-    matches: list[tuple[int, str, str | None, str | None]] = field(default_factory=list)
+    matches: list[tuple[int, str, str | None, str | None, str]] = field(default_factory=list)
     moves: dict[int, PaymentMove] = field(default_factory=dict)
     transfers: list[Transfer] = field(default_factory=list)
     found: list[Finding] = field(default_factory=list)
 
 
-def _match(db: Session, profile: Profile, whole: Whole, batch: int, trail: Trail) -> list[Outcome | BatchOutcome]:
-    """Explain and post the entries of a booked statement, slice by slice."""
-    told: list[Outcome | BatchOutcome] = []
+def _match(db: Session, profile: Profile, whole: Whole, batch: int, trail: Trail) -> None:
+    """Explain and post the entries of a booked statement, and tell the sources, slice by slice."""
     db.run("match_settled", statement=whole.number)
     while rows := db.all("unmatched_entries", statement=whole.number, count=batch):
         candidates = _candidates(db, [row[15] for row in rows if row[15] is not None])
         posted = _Posted()
         for row in rows:
             _explain(profile, whole, row, candidates, posted)
-        payments.move(db, list(posted.moves.values()), trail, f"statement {whole.number}")
+        moves = list(posted.moves.values())
+        payments.move(db, moves, trail, f"statement {whole.number}")
         ledger.post(db, posted.transfers, trail.at_ms)
         findings.open_all(db, posted.found, trail.at_ms)
         db.pick(posted.matches)
         db.run("apply_matches")
-        told += [outcomes.moved(m) for m in posted.moves.values()]
-    return told
+        outcomes.send(db, [outcomes.moved(m) for m in moves], from_ms(trail.at_ms))
+
+
+def _miss(db: Session, profile: Profile, whole: Whole, trail: Trail) -> None:
+    """Tell a person of what the bank had answered before the statement's day and has not booked by its end.
+
+    Until then the cash account is ahead of the statement by it. The finding closes when the entries come.
+    """
+    if whole.closing_day is None:
+        return
+    day = date.fromisoformat(whole.closing_day)
+    begin = to_ms(datetime.combine(day, time.min, profile.zone))
+    row = db.one(
+        "answered_not_booked", account=whole.account, currency=whole.currency, before_ms=begin,
+        since_ms=begin - MISSED_DAYS * 86_400_000,
+    )  # fmt: skip
+    count, minor, first = row or (0, None, None)
+    identity = f"{whole.account}:{whole.currency}"
+    if not count:
+        by = f"statement {whole.number} shows them"
+        findings.close(db, "answered_not_booked", identity, "reconcile", by, trail.at_ms)
+        return
+    evidence = {
+        "statement_id": whole.statement_id, "payments": count, "first_payment": first,
+        "why": "the bank answered them as settled or returned before this day, and no statement shows them",
+    }  # fmt: skip
+    found = Finding(
+        "answered_not_booked", identity, profile.name, whole.account, whole.currency, int(minor), None, evidence
+    )
+    findings.open_again(db, found, trail.at_ms)
 
 
 @dataclass(slots=True)
@@ -201,7 +233,7 @@ def _candidates(db: Session, numbers: Sequence[int]) -> dict[int, _Known]:
 
 def _explain(profile: Profile, whole: Whole, row: Sequence[Any], known: dict[int, _Known], posted: _Posted) -> None:
     """Decide what one entry is, and add what it posts."""
-    entry = EntryFacts(row[0], row[2], row[3], row[8], row[9], row[10], row[11], row[12])
+    entry = EntryFacts(row[0], row[2], row[3], row[8], row[9], row[10], row[11], row[12], row[14])
     about = known.get(row[15]) if row[15] is not None else None
     candidate = None
     if about is not None:
@@ -211,19 +243,19 @@ def _explain(profile: Profile, whole: Whole, row: Sequence[Any], known: dict[int
         )
     result = explain(entry, candidate)
     payment = str(result.payment) if result.payment is not None else None
-    posted.matches.append((entry.id, result.matched, payment, row[14] if payment else None))
+    suspended = entry.amount_minor if result.matched == "suspense" else result.suspended_minor
+    posted.matches.append((entry.id, result.matched, payment, row[14] if payment else None, str(suspended)))
     if about is not None and result.payment is not None:
         about.booked.add(result.matched)
         _move(entry, result, about, posted)
-    if result.matched == "suspense":
-        posted.transfers.append(
-            cash("suspend", entry.id, 0, whole.account, f"suspense:{whole.account}", entry.amount_minor, entry.currency)
-        )
-        posted.found.append(_finding(profile, whole, row, result))
-    elif result.charge_minor:
-        posted.transfers.append(
-            cash("charge", entry.id, 0, whole.account, f"charges:{whole.account}", result.charge_minor, entry.currency)
-        )
+    for cause, against, minor in (
+        ("suspend", f"suspense:{whole.account}", suspended),
+        ("charge", f"charges:{whole.account}", result.charge_minor),
+    ):
+        if minor:
+            posted.transfers.append(cash(cause, entry.id, 0, whole.account, against, minor, entry.currency))
+    if result.finding is not None:
+        posted.found.append(_finding(profile, whole, row, result, suspended))
 
 
 def _move(entry: EntryFacts, result: Explanation, about: _Known, posted: _Posted) -> None:
@@ -244,7 +276,7 @@ def _move(entry: EntryFacts, result: Explanation, about: _Known, posted: _Posted
         about.given_back_minor = returned
 
 
-def _finding(profile: Profile, whole: Whole, row: Sequence[Any], result: Explanation) -> Finding:
+def _finding(profile: Profile, whole: Whole, row: Sequence[Any], result: Explanation, suspended: int) -> Finding:
     evidence = {
         "statement_id": whole.statement_id, "entry": row[0], "amount": Money(row[3], row[2]).text(),
         "value_date": row[4], "servicer_reference": row[5], "end_to_end_id": row[6], "uetr": row[7],
@@ -252,5 +284,5 @@ def _finding(profile: Profile, whole: Whole, row: Sequence[Any], result: Explana
     }  # fmt: skip
     kept = {key: value for key, value in evidence.items() if value is not None}
     return Finding(
-        result.finding or "unmatched", str(row[0]), profile.name, whole.account, row[2], row[3], row[0], kept
+        result.finding or "unmatched", str(row[0]), profile.name, whole.account, row[2], suspended, row[0], kept
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -15,12 +16,12 @@ from adapters.profile import Profile
 from gateway.core.lifecycle import Move, advance
 from gateway.core.matching import Candidate, EntryFacts, explain
 from gateway.flow import outcomes, reconcile
-from gateway.flow.outcomes import BatchOutcome, Outcome
 from gateway.flow.reconcile import Whole
 from gateway.store import findings, payments
 from gateway.store.findings import Finding
 from gateway.store.payments import PaymentMove
 from gateway.store.session import Session
+from gateway.store.times import from_ms
 from gateway.store.trail import Trail, append
 from schemas.errors import Conflict, DocumentRefused
 from schemas.model.identifiers import mask_account, payment_number
@@ -47,8 +48,8 @@ class _Page:
 
 def take(
     db: Session, profile: Profile, sha256: str, items: Iterator[Statement | Entry], batch: int, trail: Trail
-) -> list[Outcome | BatchOutcome]:
-    """Take the statements of one document; return what the sources of their payments are told.
+) -> bool:
+    """Take the statements of one document; return False when one of them is of an account that is not ours (yet).
 
     Args:
         db: the transaction; a document is applied whole or not at all.
@@ -58,21 +59,20 @@ def take(
         batch: entries handled at once, so that memory stays bounded.
         trail: this worker's place in the audit trail.
     """
-    told: list[Outcome | BatchOutcome] = []
-    head: Statement | None = None
+    all_ours = True
     pending = next(items, None)
     while isinstance(pending, Statement):
-        head = pending
-        entries: list[Entry] = []
-        rest = _Rest(items)
-        if head.kind == "statement":
-            told += _take_statement(db, profile, sha256, head, rest, batch, trail)
+        head, rest = pending, _Rest(items)
+        if not _is_ours(db, profile, sha256, head, trail):
+            all_ours = False
+        elif head.kind == "statement":
+            _take_statement(db, profile, sha256, head, rest, batch, trail)
         elif head.kind == "notification":
-            told += _take_notification(db, profile, sha256, head, rest, batch, trail)
-        for _ in rest:  # what was not wanted
-            entries.clear()
+            _take_notification(db, sha256, head, rest, batch, trail)
+        for _ in rest:
+            pass  # entries that were not wanted stand before the next statement
         pending = rest.after
-    return told
+    return all_ours
 
 
 class _Rest:
@@ -102,14 +102,15 @@ def _chunks(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
 
 def _is_ours(db: Session, profile: Profile, sha256: str, head: Statement, trail: Trail) -> bool:
     """Tell whether the account is ours at this bank; if not, a person has to look."""
+    identity = f"{sha256}:{head.path}"
     owner = db.value("own_account", number=head.account, currency=head.currency)
     if owner == profile.name:
+        findings.close(db, "unknown_account", identity, "inbound", "the account is ours now", trail.at_ms)
         return True
     evidence = {
         "document": sha256, "statement_id": head.statement_id, "account": mask_account(head.account),
         "currency": head.currency, "why": "not an account of ours at this bank",
     }  # fmt: skip
-    identity = f"{sha256}:{head.path}"
     findings.open_all(db, [Finding("unknown_account", identity, profile.name, evidence=evidence)], trail.at_ms)
     return False
 
@@ -119,10 +120,8 @@ def _is_ours(db: Session, profile: Profile, sha256: str, head: Statement, trail:
 
 def _take_statement(
     db: Session, profile: Profile, sha256: str, head: Statement, entries: Iterable[Entry], batch: int, trail: Trail
-) -> list[Outcome | BatchOutcome]:
+) -> None:
     """Collect one page; book the statement when it is whole."""
-    if not _is_ours(db, profile, sha256, head, trail):
-        return []
     # The account's row first, then everything else: two workers on one account take turns and never lock each other.
     db.one("lock_account", number=head.account, currency=head.currency)
     _require_one_currency(head, (balance for balance in (head.opening, head.closing) if balance is not None))
@@ -133,7 +132,8 @@ def _take_statement(
     page = _Page(head, head.page)
     known = db.value("page_content", statement=number, page=page.number)
     if known is not None or state != "COLLECTING":
-        return _compare(db, profile, sha256, page, known, entries, trail)
+        _compare(db, profile, sha256, page, known, entries, trail)
+        return
     for chunk in _chunks(entries, batch):
         _require_one_currency(head, chunk)
         _count(page, chunk)
@@ -146,8 +146,8 @@ def _take_statement(
     _update(db, number, page)
     row = db.one("lock_statement", account=head.account, currency=head.currency, statement_id=head.statement_id)
     if row is None or row[8] is None or db.value("page_count", statement=number, last=row[8]) != row[8]:
-        return []
-    return reconcile.book(
+        return
+    reconcile.book(
         db,
         profile,
         Whole(number, head.account, head.currency, head.statement_id, row[2], row[3], row[4], row[5], row[6], row[9]),
@@ -181,11 +181,12 @@ def _open(db: Session, profile: Profile, head: Statement, trail: Trail) -> tuple
 
 
 def _collect_again(db: Session, number: int, head: Statement, trail: Trail) -> None:
-    """Forget the pages and entries of a statement that did not add up; the archive keeps its documents."""
-    db.run("forget_entries", statement=number)
-    db.run("forget_pages", statement=number)
-    db.run("collect_again", id=number)
-    append(db, trail, "statement.collect_again", {"statement": number, "statement_id": head.statement_id})
+    """Let a page that comes again take its old place in a statement that did not add up; the archive keeps both."""
+    db.run("collect_again", id=number, page=head.page)
+    db.run("forget_page_entries", statement=number, page=head.page)
+    db.run("forget_page", statement=number, page=head.page)
+    facts = {"statement": number, "statement_id": head.statement_id, "page": head.page}
+    append(db, trail, "statement.collect_again", facts)
 
 
 def _update(db: Session, number: int, page: _Page) -> None:
@@ -199,9 +200,8 @@ def _update(db: Session, number: int, page: _Page) -> None:
         opening, opening_day = head.opening.amount_minor, _iso(head.opening_date)
     if head.closing is not None and (closing is None or head.last_page):
         closing, closing_day = head.closing.amount_minor, _iso(head.closing_date)
-    position = (
-        f"{closing_day or opening_day or head.created[:10]}|{head.sequence or 0:010d}|{head.created}|{number:012d}"
-    )
+    day = closing_day or opening_day or head.created[:10]
+    position = f"{day}|{head.sequence or 0:010d}|{_utc(head.created)}|{number:012d}"
     db.run(
         "update_statement", id=number, opening_minor=opening, opening_day=opening_day, closing_minor=closing,
         closing_day=closing_day, entries=page.entries, net_minor=page.net_minor,
@@ -211,7 +211,7 @@ def _update(db: Session, number: int, page: _Page) -> None:
 
 def _compare(
     db: Session, profile: Profile, sha256: str, page: _Page, known: str | None, entries: Iterable[Entry], trail: Trail
-) -> list[Outcome | BatchOutcome]:
+) -> None:
     """Compare a page that came before with what it said then: the same changes nothing, another is an exception."""
     for chunk in _chunks(entries, 1_000):
         _count(page, chunk)
@@ -225,7 +225,6 @@ def _compare(
             "statement_differs", f"{head.statement_id}:{page.number}:{sha256}", profile.name, head.account,
             head.currency, evidence=evidence,
         )], trail.at_ms)  # fmt: skip
-    return []
 
 
 def _count(page: _Page, entries: Sequence[Entry]) -> None:
@@ -261,6 +260,15 @@ def _row(number: int, statement: int, page: _Page, entry: Entry) -> tuple[Any, .
     )  # fmt: skip
 
 
+def _utc(created: str) -> str:
+    """Return a creation time in UTC, so that times sort as text; one without an offset stays as the bank wrote it."""
+    try:
+        moment = datetime.fromisoformat(created)
+    except ValueError:
+        return created
+    return moment.astimezone(UTC).isoformat() if moment.tzinfo is not None else created
+
+
 def _iso(day: Any) -> str | None:
     return day.isoformat() if day is not None else None
 
@@ -269,21 +277,20 @@ def _iso(day: Any) -> str | None:
 
 
 def _take_notification(
-    db: Session, profile: Profile, sha256: str, head: Statement, entries: Iterable[Entry], batch: int, trail: Trail
-) -> list[Outcome | BatchOutcome]:
-    """Move payments that a camt.054 shows as booked. It posts no entry of its own: the same fact comes in the
-    statement (rule 64), and what names no payment waits for that.
+    db: Session, sha256: str, head: Statement, entries: Iterable[Entry], batch: int, trail: Trail
+) -> None:
+    """Move payments that a camt.054 shows as booked.
+
+    It posts no entry of its own: the same fact comes in the statement (rule 64), and what names no payment waits for
+    that.
     """
-    if not _is_ours(db, profile, sha256, head, trail):
-        return []
-    told: list[Outcome | BatchOutcome] = []
     for chunk in _chunks(entries, batch):
         by_uetr = {e.details[0].uetr: e for e in chunk if len(e.details) == 1 and e.details[0].uetr}
         moves = []
         for standing in payments.lock_by_uetr(db, [u for u in by_uetr if u]):
             entry = by_uetr[standing.uetr]
             result = explain(
-                EntryFacts(0, entry.currency, entry.amount_minor, entry.details[0].return_reason),
+                EntryFacts(0, entry.currency, entry.amount_minor, entry.details[0].return_reason, rule="uetr"),
                 Candidate(standing.id, standing.state, standing.currency, standing.amount_minor),
             )
             step = advance(standing.state, result.event) if result.event else None
@@ -292,5 +299,4 @@ def _take_notification(
                     PaymentMove(standing, result.event, step.to, step.postings, entry.details[0].return_reason)
                 )
         payments.move(db, moves, trail, f"document {sha256[:16]}")
-        told += [outcomes.moved(m) for m in moves]
-    return told
+        outcomes.send(db, [outcomes.moved(m) for m in moves], from_ms(trail.at_ms))

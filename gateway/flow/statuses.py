@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from adapters.profile import Profile
 from adapters.rails import Received
-from gateway.core.answers import event_of
+from gateway.core.answers import LATE_REASONS, event_of
 from gateway.core.lifecycle import Conflict, Event, Move, State, advance
 from gateway.flow import outcomes
 from gateway.flow.outcomes import BatchOutcome, Outcome
@@ -31,6 +31,7 @@ class _Said:
     Attributes:
         event: what it is, or None when the code says nothing of a single payment.
         message: MsgId of our message, for a status of the whole message.
+        original: MsgId of our message that the transaction came in, where the bank repeats it.
         path: where it stands in the document.
     """
 
@@ -46,6 +47,7 @@ class _Said:
     path: str
     returned: Return | None = None
     reference: str | None = None
+    original: str | None = None
 
 
 def apply(
@@ -59,13 +61,18 @@ def apply(
     moves: dict[int, PaymentMove] = {}
     trouble: list[Finding] = []
     references: dict[tuple[str, str], int] = {}
+    again = _sent_again(db, said, found)
     for one, standings in zip(said, found, strict=True):
         if not standings:
             trouble.append(_unknown(profile, one))
+        if one.message is None and len(standings) > 1:
+            trouble.append(_ambiguous(profile, one, standings))
+            continue
         for standing in standings:
             if one.reference:
                 references[standing.debtor_account, one.reference] = standing.id
-            _move(one, standing, moves, trouble)
+            event = event_of(one.status, one.reason, sent_again=True) if standing.id in again else one.event
+            _move(one, event, standing, moves, trouble)
     payments.move(db, list(moves.values()), trail, f"document {said[0].document[:16]}")
     findings.open_all(db, trouble, trail.at_ms)
     _keep_references(db, references)
@@ -85,7 +92,7 @@ def _said(sha256: str, received: Received) -> Iterable[_Said]:
     for item in received.returns:
         yield _Said(
             sha256, Event.RETURN, "RTR", item.reason, item.info, item.uetr, payment_number(item.instruction_id),
-            item.end_to_end_id, None, item.path, item,
+            item.end_to_end_id, None, item.path, item, None, item.original_message_id,
         )  # fmt: skip
 
 
@@ -94,6 +101,7 @@ def _transactions(sha256: str, report: StatusReport) -> Iterable[_Said]:
         yield _Said(
             sha256, event_of(t.status, t.reason), t.status, t.reason, t.info, t.uetr,
             payment_number(t.instruction_id), t.end_to_end_id, None, t.path, None, t.servicer_reference,
+            t.original_message_id or report.original_message_id,
         )  # fmt: skip
 
 
@@ -101,10 +109,11 @@ def _find(db: Session, profile: Profile, said: Sequence[_Said]) -> list[list[Sta
     """Return for each item the payments it speaks of, of this relationship only, locked until the commit."""
     ends = [x.end_to_end_id for x in said if not x.uetr and x.instruction is None and x.end_to_end_id]
     messages = [x.message for x in said if x.message]
-    by_end: dict[str, int] = {}
+    by_end: dict[str, list[tuple[int, str | None]]] = {}
     if ends:
-        db.pick((None, profile.name, end) for end in ends)
-        by_end = {end: number for number, end in db.all("payments_by_end_to_end_id")}
+        db.pick((None, profile.name, end) for end in set(ends))
+        for number, end, message in db.all("payments_by_end_to_end_id"):
+            by_end.setdefault(end, []).append((number, message))
     numbers = [x.instruction for x in said if not x.uetr and x.instruction is not None]
     standings: dict[int, Standing] = {}
     of_message: dict[str, list[Standing]] = {}
@@ -113,7 +122,9 @@ def _find(db: Session, profile: Profile, said: Sequence[_Said]) -> list[list[Sta
         for number, name, *_ in db.all("messages_by_message_id"):
             of_message[name] = payments.lock_of_messages(db, [number])
     if numbers or by_end:
-        standings |= {s.id: s for s in payments.lock(db, [*numbers, *by_end.values()])}
+        standings |= {
+            s.id: s for s in payments.lock(db, [*numbers, *(number for hits in by_end.values() for number, _ in hits)])
+        }
     uetrs = [x.uetr for x in said if x.uetr]
     by_uetr = {s.uetr: s for s in payments.lock_by_uetr(db, uetrs)} if uetrs else {}
     found = []
@@ -125,27 +136,67 @@ def _find(db: Session, profile: Profile, said: Sequence[_Said]) -> list[list[Sta
         elif x.instruction is not None:
             hits = [standings.get(x.instruction)]
         else:
-            hits = [standings.get(by_end.get(x.end_to_end_id or "", 0))]
+            hits = [standings.get(n) for n in _named(by_end.get(x.end_to_end_id or "", []), x.original)]
         found.append([s for s in hits if s is not None and s.profile == profile.name])
     return found
 
 
-def _move(said: _Said, standing: Standing, moves: dict[int, PaymentMove], trouble: list[Finding]) -> None:
+def _named(hits: Sequence[tuple[int, str | None]], original: str | None) -> list[int]:
+    """Return the payments that an EndToEndId names, which is unique per account only: those of the original message."""
+    of_message = [number for number, message in hits if original is not None and message == original]
+    return of_message or [number for number, _ in hits]
+
+
+def _sent_again(db: Session, said: Sequence[_Said], found: Sequence[Sequence[Standing]]) -> set[int]:
+    """Return the payments, of those rejected for a reason of time, whose message was sent more than once."""
+    late = {s.id for x, hits in zip(said, found, strict=True) if x.reason in LATE_REASONS for s in hits}
+    if not late:
+        return set()
+    db.pick((n,) for n in late)
+    return {row[0] for row in db.all("sent_again")}
+
+
+def _ambiguous(profile: Profile, said: _Said, standings: Sequence[Standing]) -> Finding:
+    """What a bank says of one of several payments, and nobody can tell of which."""
+    evidence = {
+        "document": said.document, "path": said.path, "status": said.status, "reason": said.reason,
+        "end_to_end_id": said.end_to_end_id, "payments": [s.id for s in standings],
+        "why": "the reference names several payments, and the bank repeats no other",
+    }  # fmt: skip
+    return Finding("ambiguous_payment", f"{said.document}:{said.path}", profile.name, evidence=evidence)
+
+
+def _contradiction(said: _Said, standing: Standing) -> str | None:
+    """Return where the references of an item contradict each other."""
+    if said.message is None and said.instruction is not None and said.instruction != standing.id:
+        return "the UETR names this payment, and the InstrId another"
+    if said.message is None and said.end_to_end_id not in (None, standing.end_to_end_id):
+        return "the EndToEndId is not this payment's"
+    return None
+
+
+def _move(
+    said: _Said, event: Event | None, standing: Standing, moves: dict[int, PaymentMove], trouble: list[Finding]
+) -> None:
     """Add the move that an item is; what the same documents said before counts first."""
     earlier = moves.get(standing.id)
     state = earlier.to if earlier else standing.state
-    if said.event is None or (refusal := _wrong(said, standing)) is not None:
-        if said.event is not None:
-            trouble.append(_finding("amount_differs", said, standing, refusal or ""))
+    if event is None:
         return
-    result = advance(state, said.event)
+    if (refusal := _contradiction(said, standing)) is not None:
+        trouble.append(_finding("unexpected_state", said, standing, refusal))
+        return
+    if (refusal := _wrong(said, standing)) is not None:
+        trouble.append(_finding("amount_differs", said, standing, refusal))
+        return
+    result = advance(state, event)
     if isinstance(result, Conflict):
         text = f"the payment is {state}, and the bank says {said.status}"
         trouble.append(_finding("unexpected_state", said, standing, text))
     elif isinstance(result, Move):
         returned = said.returned.amount.amount_minor if said.returned else None
         moves[standing.id] = PaymentMove(
-            standing, said.event, result.to, (*(earlier.postings if earlier else ()), *result.postings),
+            standing, event, result.to, (*(earlier.postings if earlier else ()), *result.postings),
             said.reason, said.info, returned,
         )  # fmt: skip
 

@@ -63,7 +63,7 @@ def certificate_days(gateway: Gateway, now: datetime) -> dict[str, int]:
         gateway.log.warning("keys cannot be read", reason=str(error))
     for profile in gateway.profiles.values():
         try:
-            certificates = gateway.trust(profile).certificates
+            certificates = gateway.trust(profile)().certificates
         except ConfigurationError as error:
             gateway.log.warning("certificates cannot be read", profile=profile.name, reason=str(error))
             continue

@@ -71,12 +71,18 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Suspended:
-    """The entry behind an exception, while its money is in suspense."""
+    """The entry behind an exception, while its money is in suspense.
+
+    Attributes:
+        amount_minor: what of it is in suspense, signed as it moved our cash.
+        whole: all of it is; False when only the difference to what the bank had answered is.
+    """
 
     id: int
     account: str
     currency: str
     amount_minor: int
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,16 +189,17 @@ def _resolve(operator: Operator, db: Session, trail: Trail, number: int, order: 
 def _suspended(db: Session, number: int, subject: int) -> Suspended | None:
     """Return the entry of an exception while its money is in suspense: not matched, and not taken out."""
     row = db.one("lock_entry", id=subject)
-    if row is None or row[5] != "suspense" or db.all("postings_of", subject=number, cause="resolve"):
+    if row is None or not row[7] or db.all("postings_of", subject=number, cause="resolve"):
         return None
-    return Suspended(row[0], row[2], row[3], row[4])
+    return Suspended(row[0], row[2], row[3], row[7], whole=row[5] == "suspense")
 
 
 def _ways(kind: str, state: str, entry: Suspended | None) -> tuple[Way, ...]:
     is_open = state == "open"
     if entry is not None:
         credit = (Way.RECEIPT, Way.RETURN) if entry.amount_minor > 0 else ()
-        return (Way.MATCH, Way.CHARGE, *credit, *((Way.LEAVE,) if is_open else ()))
+        match = (Way.MATCH,) if entry.whole else ()
+        return (*match, Way.CHARGE, *credit, *((Way.LEAVE,) if is_open else ()))
     if not is_open:
         return ()
     return (Way.LEAVE,) if kind == GAP else (Way.CLOSE,)
@@ -261,7 +268,7 @@ def _match(db: Session, trail: Trail, found: Case, entry: Suspended, order: Orde
         made = PaymentMove(standing, result.event, step.to, step.postings, returned_minor=returned)
         payments.move(db, [made], trail, f"exception {found.id}")
         outcomes.send(db, [outcomes.moved(made)], from_ms(trail.at_ms))
-    db.pick([(entry.id, result.matched, str(standing.id), "operator")])
+    db.pick([(entry.id, result.matched, str(standing.id), "operator", str(result.suspended_minor))])
     db.run("apply_matches")
     transfers = [reverse(_suspending(db, entry), 1)]
     if result.matched == "settle" and result.charge_minor:
@@ -283,8 +290,9 @@ def _explain(db: Session, standing: Standing, entry: Suspended, order: Order) ->
     candidate = Candidate(
         standing.id, standing.state, standing.currency, standing.amount_minor, booked, given_back
     )  # fmt: skip
-    result = explain(EntryFacts(entry.id, entry.currency, entry.amount_minor, charges_minor=charges), candidate)
-    if result.payment is None:
+    facts = EntryFacts(entry.id, entry.currency, entry.amount_minor, charges_minor=charges, rule="operator")
+    result = explain(facts, candidate)
+    if result.payment is None or result.suspended_minor:
         paid, booked_amount = Money(standing.amount_minor, standing.currency), Money(entry.amount_minor, entry.currency)
         hint = ""
         if result.finding == "amount_differs":

@@ -137,6 +137,11 @@ def _resolutions(db: Session, _sums: Sums) -> Iterator[Violation]:
         yield Violation(text)
 
 
+def _moving(db: Session, _sums: Sums) -> Iterator[Violation]:
+    for number, state, wrong in db.all("payments_off_the_road"):
+        yield Violation(f"payment {number} is {state} and {wrong}")
+
+
 INVARIANTS: tuple[tuple[str, Callable[[Session, Sums], Iterator[Violation]]], ...] = (
     ("a cash account is its last closing balance, and what the bank has answered since", _cash),
     ("transit holds exactly the payments that are out at the bank", _transit),
@@ -146,6 +151,7 @@ INVARIANTS: tuple[tuple[str, Callable[[Session, Sums], Iterator[Violation]]], ..
     ("every booked statement adds up", _statements),
     ("every entry of a booked statement is explained once", _entries),
     ("no payment is settled twice", _paid_once),
+    ("every payment has somebody who moves it on", _moving),
     ("every correcting transfer belongs to a resolved exception", _resolutions),
 )
 """What must always hold, in words, and the proof of it."""

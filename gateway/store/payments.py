@@ -208,13 +208,15 @@ def claim_ready(db: Session, profile: str, day: str, count: int) -> list[int]:
 def lock_orders(db: Session, numbers: Collection[int]) -> list[tuple[Standing, bytes, bool]]:
     """Return these payments, locked until the commit, in the order of their numbers.
 
-    Each comes with its order (JSON), and whether that is still what was accepted, by its SHA-256.
+    Each comes with its order (JSON), and whether that is still what was accepted and, where somebody had to, approved:
+    its SHA-256 is the one that stands in both places.
     """
     db.pick((n,) for n in numbers)
     found = []
     for row in db.all("lock_orders"):
-        body = bytes(row[12])
-        found.append((Standing(row[0], _STATES[row[1]], *row[2:11]), body, sha256(body).hexdigest() == row[11]))
+        body = bytes(row[13])
+        own = sha256(body).hexdigest()
+        found.append((Standing(row[0], _STATES[row[1]], *row[2:11]), body, own == row[11] and row[12] in (None, own)))
     return found
 
 

@@ -28,6 +28,8 @@ _LEI = re.compile(r"[A-Z0-9]{18}[0-9]{2}", re.ASCII)
 _RF = re.compile(r"RF[0-9]{2}[A-Za-z0-9]{1,21}", re.ASCII)
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", re.ASCII)
 _INSTRUCTION_DIGITS = 12
+_NUMBER_DIGITS = 18
+"""What fits into the store's numbers."""
 _MESSAGE_NUMBER_MAX = 10**12 - 1
 _COUNTRY_KOSOVO = "XK"
 """User-assigned in ISO 3166, used by BICs and IBANs of Kosovo all the same."""
@@ -139,4 +141,6 @@ def payment_number(instruction: str | None) -> int | None:
     if instruction is None or not instruction.startswith("TG"):
         return None
     digits = instruction[2:]
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) >= _INSTRUCTION_DIGITS else None
+    if not (digits.isascii() and digits.isdigit() and _INSTRUCTION_DIGITS <= len(digits) <= _NUMBER_DIGITS):
+        return None
+    return int(digits)

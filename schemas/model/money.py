@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from schemas.codes import currency_exponent
 
 _PLAIN_DECIMAL = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.([0-9]{1,17}))?", re.ASCII)
+MINOR_MAX = 2**63 - 1
+"""The largest amount in minor units that a database's whole number holds."""
 DIGITS_MAX = 18
 """ISO 20022 amounts have at most 18 digits in all (ActiveCurrencyAndAmount)."""
 
@@ -40,7 +42,10 @@ class Money:
             raise ValueError(f"AM12: {text!r} has more than {DIGITS_MAX} digits")
         if decimals[exponent:].strip("0"):
             raise ValueError(f"CH20: {text} has more decimals than {currency} ({exponent})")
-        return cls(int(whole + decimals[:exponent].ljust(exponent, "0")), currency)
+        minor = int(whole + decimals[:exponent].ljust(exponent, "0"))
+        if minor > MINOR_MAX:
+            raise ValueError(f"AM12: {text} is more than any account can hold")
+        return cls(minor, currency)
 
     def text(self) -> str:
         """Return the amount as the shortest exact plain decimal with the currency's decimals: ``1250.50``."""

@@ -80,7 +80,8 @@ CREATE TABLE archive (
 CREATE TABLE archive_part (
     sha256 TEXT NOT NULL, part INTEGER NOT NULL, data {bytes} NOT NULL, PRIMARY KEY (sha256, part));
 
--- A document from a bank and what became of it. state: RECEIVED, APPLIED, REFUSED.
+-- A document from a bank and what became of it. state: RECEIVED, APPLIED, PARTLY (an account in it is not ours),
+-- REFUSED, FAILED (something unforeseen).
 CREATE TABLE document (
     sha256 TEXT PRIMARY KEY, profile TEXT NOT NULL, channel TEXT NOT NULL, received_ms BIGINT NOT NULL,
     state TEXT NOT NULL, definition TEXT, message_id TEXT, code TEXT, detail TEXT, applied_ms BIGINT);
@@ -106,13 +107,15 @@ CREATE TABLE statement_page (
 
 -- One booked line of a statement, and how it was explained. matched: NULL while the statement is not booked,
 -- then settle, return, charge or suspense. hint: the payment that the InstrId names.
+-- suspended_minor: what of it was posted to suspense: all of it, or the difference to what the bank had answered.
 CREATE TABLE entry (
     id BIGINT PRIMARY KEY, statement BIGINT NOT NULL, page INTEGER NOT NULL, position INTEGER NOT NULL,
     account TEXT NOT NULL, currency TEXT NOT NULL, amount_minor BIGINT NOT NULL,
     booking_day TEXT, value_day TEXT, servicer_reference TEXT, end_to_end_id TEXT, uetr TEXT, instruction TEXT,
     hint BIGINT,
     return_reason TEXT, bank_code TEXT, charges_minor BIGINT NOT NULL, details INTEGER NOT NULL,
-    details_minor BIGINT, info TEXT, matched TEXT, payment BIGINT, rule TEXT);
+    details_minor BIGINT, info TEXT, matched TEXT, payment BIGINT, rule TEXT,
+    suspended_minor BIGINT NOT NULL DEFAULT 0);
 CREATE INDEX entry_by_statement ON entry (statement, page, position);
 CREATE UNIQUE INDEX entry_by_payment ON entry (payment, matched) WHERE payment IS NOT NULL;
 

@@ -24,6 +24,20 @@ CREATE TRIGGER approval_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON appro
 CREATE TRIGGER refusal_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refusal
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE TRIGGER payment_order_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON payment_order
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER inbox_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON inbox
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- Of a payment only its standing changes: what was accepted, and perhaps approved, stays.
+CREATE TRIGGER payment_fixed BEFORE UPDATE OF id, source, order_id, batch, profile, debtor_account, end_to_end_id, uetr,
+    amount_minor, currency, settlement_day, content_sha256, received_ms ON payment
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TRIGGER payment_kept BEFORE DELETE OR TRUNCATE ON payment
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 -- Numbers are handed out without one worker waiting for another.
 CREATE SEQUENCE payment_number;
 CREATE SEQUENCE message_number;
@@ -42,3 +56,6 @@ ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum
 -- What is compressed already, or gone in a moment, is not compressed again.
 ALTER TABLE archive_part ALTER COLUMN data SET STORAGE EXTERNAL;
 ALTER TABLE outbox ALTER COLUMN body SET STORAGE EXTERNAL;
+
+-- Positions are compared byte by byte, whatever language the database speaks.
+ALTER TABLE statement ALTER COLUMN position TYPE TEXT COLLATE "C";

@@ -46,3 +46,23 @@ BEGIN SELECT RAISE(ABORT, 'append-only: refusal'); END;
 
 CREATE TRIGGER refusal_no_delete BEFORE DELETE ON refusal
 BEGIN SELECT RAISE(ABORT, 'append-only: refusal'); END;
+
+CREATE TRIGGER payment_order_no_update BEFORE UPDATE ON payment_order
+BEGIN SELECT RAISE(ABORT, 'append-only: payment_order'); END;
+
+CREATE TRIGGER payment_order_no_delete BEFORE DELETE ON payment_order
+BEGIN SELECT RAISE(ABORT, 'append-only: payment_order'); END;
+
+CREATE TRIGGER inbox_no_update BEFORE UPDATE ON inbox
+BEGIN SELECT RAISE(ABORT, 'append-only: inbox'); END;
+
+CREATE TRIGGER inbox_no_delete BEFORE DELETE ON inbox
+BEGIN SELECT RAISE(ABORT, 'append-only: inbox'); END;
+
+-- Of a payment only its standing changes: what was accepted, and perhaps approved, stays.
+CREATE TRIGGER payment_fixed BEFORE UPDATE OF id, source, order_id, batch, profile, debtor_account, end_to_end_id, uetr,
+    amount_minor, currency, settlement_day, content_sha256, received_ms ON payment
+BEGIN SELECT RAISE(ABORT, 'append-only: payment'); END;
+
+CREATE TRIGGER payment_no_delete BEFORE DELETE ON payment
+BEGIN SELECT RAISE(ABORT, 'append-only: payment'); END;

@@ -41,8 +41,27 @@ WHERE COALESCE(posted.reserve, 0) * 1000 + COALESCE(posted.settle, 0) * 100 + CO
         ELSE 0 END
 ORDER BY payment.id LIMIT 20;
 
+-- name: payments_off_the_road
+-- Payments that nothing would ever move on: ready and not in dispatch's sight, waiting for no batch, or in a message
+-- that does not know them; and the reverse.
+SELECT payment.id, payment.state, 'is not in sight of dispatch' FROM payment
+WHERE payment.state = 'READY' AND NOT EXISTS (SELECT 1 FROM ready WHERE ready.payment = payment.id)
+UNION ALL
+SELECT payment.id, payment.state, 'is in sight of dispatch' FROM ready JOIN payment ON payment.id = ready.payment
+WHERE payment.state <> 'READY'
+UNION ALL
+SELECT payment.id, payment.state, 'waits for no batch' FROM payment
+WHERE payment.state = 'RECEIVED' AND NOT EXISTS (
+    SELECT 1 FROM waiting WHERE waiting.batch = payment.batch AND waiting.payment = payment.id)
+UNION ALL
+SELECT payment.id, payment.state, 'is in a message that does not know it' FROM payment
+WHERE payment.message IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM message_payment WHERE message_payment.message = payment.message
+    AND message_payment.payment = payment.id)
+LIMIT 20;
+
 -- name: transfers_with_wrong_amounts
--- Transfers of payments whose amount, currency or account is not the payment's.
+-- Transfers of payments whose amount or currency is not the payment's.
 SELECT transfer.subject, transfer.cause, transfer.debit, transfer.credit, transfer.amount_minor, transfer.currency,
        payment.amount_minor, payment.currency
 FROM transfer JOIN payment ON payment.id = transfer.subject
@@ -66,7 +85,7 @@ WHERE statement.state = 'BOOKED' AND entry.matched IS NULL ORDER BY entry.id LIM
 
 -- name: suspense_by_entries
 -- What the suspense accounts should hold for entries, by account: entries in suspense, as cash moved.
-SELECT account, currency, SUM(amount_minor) FROM entry WHERE matched = 'suspense' GROUP BY account, currency;
+SELECT account, currency, SUM(suspended_minor) FROM entry WHERE suspended_minor <> 0 GROUP BY account, currency;
 
 -- name: suspense_gaps
 -- What the suspense accounts should hold for gaps between statements, by account.

@@ -56,3 +56,13 @@ SELECT COUNT(*) FROM outbox WHERE message = :message;
 -- name: next_due
 -- How many messages still wait for answers.
 SELECT COUNT(*) FROM message WHERE due_ms IS NOT NULL;
+
+-- name: answers_of_message
+-- How many answers of the bank have moved payments of a message.
+SELECT COUNT(*) FROM message_payment JOIN move ON move.payment = message_payment.payment
+WHERE message_payment.message = :message AND move.event IN ('accept', 'settle', 'reject', 'return');
+
+-- name: sent_again
+-- Which of the picked payments are in a message that was sent more than once.
+SELECT payment.id FROM pick JOIN payment ON payment.id = pick.id JOIN message ON message.id = payment.message
+WHERE message.sendings > 1;

@@ -8,7 +8,9 @@ RETURNING payment;
 -- The picked payments with their orders, taken for ourselves in the order of their numbers.
 SELECT payment.id, payment.state, payment.source, payment.order_id, payment.batch, payment.debtor_account,
        payment.amount_minor, payment.currency, payment.uetr, payment.end_to_end_id, payment.profile,
-       payment.content_sha256, payment_order.body
+       payment.content_sha256,
+       (SELECT MIN(approval.sha256) FROM approval WHERE approval.payment = payment.id AND approval.decision = 'approve'),
+       payment_order.body
 FROM payment JOIN payment_order ON payment_order.id = payment.id
 WHERE payment.id IN (SELECT id FROM pick) ORDER BY payment.id /*lock payment*/;
 
@@ -42,8 +44,9 @@ FROM payment WHERE payment.id IN
 ORDER BY payment.id /*lock*/;
 
 -- name: payments_by_end_to_end_id
--- The numbers of the payments with the picked (one: profile, two: EndToEndId) references.
-SELECT payment.id, payment.end_to_end_id FROM payment
+-- The numbers of the payments with the picked (one: profile, two: EndToEndId) references, and the messages they are in.
+SELECT payment.id, payment.end_to_end_id, message.message_id
+FROM payment LEFT JOIN message ON message.id = payment.message
 WHERE (payment.debtor_account, payment.end_to_end_id) IN
     (SELECT account.number, pick.two FROM pick JOIN account ON account.profile = pick.one);
 

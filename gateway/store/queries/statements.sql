@@ -85,7 +85,8 @@ WHERE entry.statement = :statement AND entry.matched IS NULL AND entry.details <
                    GROUP BY first.uetr);
 
 -- name: unmatched_entries
--- The next entries of a statement, each with the payment that its references name and what is booked on it.
+-- The next entries of a statement, each with the payment that its references name. An entry with a UETR speaks of that
+-- payment and of no other.
 SELECT entry.id, entry.account, entry.currency, entry.amount_minor, entry.value_day, entry.servicer_reference,
        entry.end_to_end_id, entry.uetr, entry.return_reason, entry.bank_code, entry.charges_minor, entry.details,
        entry.details_minor, entry.info,
@@ -95,11 +96,11 @@ SELECT entry.id, entry.account, entry.currency, entry.amount_minor, entry.value_
        COALESCE(by_uetr.id, by_hint.id, by_end.id, by_reference.payment)
 FROM entry
 LEFT JOIN payment by_uetr ON by_uetr.uetr = entry.uetr AND by_uetr.debtor_account = entry.account
-LEFT JOIN payment by_hint ON by_hint.id = entry.hint AND by_hint.debtor_account = entry.account
+LEFT JOIN payment by_hint ON by_hint.id = entry.hint AND by_hint.debtor_account = entry.account AND entry.uetr IS NULL
 LEFT JOIN payment by_end ON by_end.debtor_account = entry.account AND by_end.end_to_end_id = entry.end_to_end_id
-    AND by_end.end_to_end_id <> 'NOTPROVIDED'
+    AND by_end.end_to_end_id <> 'NOTPROVIDED' AND entry.uetr IS NULL
 LEFT JOIN bank_reference by_reference ON by_reference.account = entry.account
-    AND by_reference.reference = entry.servicer_reference
+    AND by_reference.reference = entry.servicer_reference AND entry.uetr IS NULL
 WHERE entry.statement = :statement AND entry.matched IS NULL
 ORDER BY entry.page, entry.position LIMIT :count;
 
@@ -108,8 +109,9 @@ ORDER BY entry.page, entry.position LIMIT :count;
 SELECT entry.payment, entry.matched FROM pick JOIN entry ON entry.payment = pick.id;
 
 -- name: apply_matches!
--- Write how the picked entries (one: matched, two: payment, three: rule) were explained.
-UPDATE entry SET matched = pick.one, payment = CAST(pick.two AS BIGINT), rule = pick.three
+-- Write how the picked entries (one: matched, two: payment, three: rule, four: amount in suspense) were explained.
+UPDATE entry SET matched = pick.one, payment = CAST(pick.two AS BIGINT), rule = pick.three,
+                 suspended_minor = CAST(pick.four AS BIGINT)
 FROM pick WHERE entry.id = pick.id;
 
 -- name: list_statements
@@ -145,23 +147,16 @@ SELECT statement.id, statement.account, statement.currency, statement.statement_
        (SELECT COUNT(*) FROM statement_page WHERE statement_page.statement = statement.id)
 FROM statement WHERE state = 'COLLECTING' AND profile = :profile AND received_ms <= :before_ms ORDER BY id LIMIT :count;
 
--- name: forget_entries!
--- Forget the entries of a statement that did not add up; nothing was posted for them.
-DELETE FROM entry WHERE statement = :statement;
-
--- name: forget_pages!
--- Forget its pages.
-DELETE FROM statement_page WHERE statement = :statement;
-
 -- name: collect_again!
--- Let its pages be collected anew.
-UPDATE statement SET state = 'COLLECTING', opening_minor = NULL, opening_day = NULL, closing_minor = NULL,
-                     closing_day = NULL, entries = 0, net_minor = 0, last_page = NULL
+-- Collect a statement that did not add up anew, less what one of its pages had brought.
+UPDATE statement SET state = 'COLLECTING',
+    entries = entries - COALESCE((SELECT entries FROM statement_page WHERE statement = :id AND page = :page), 0),
+    net_minor = net_minor - COALESCE((SELECT net_minor FROM statement_page WHERE statement = :id AND page = :page), 0)
 WHERE id = :id AND state = 'BROKEN';
 
 -- name: lock_entry
 -- One entry, taken for ourselves.
-SELECT id, statement, account, currency, amount_minor, matched, payment FROM entry WHERE id = :id /*lock*/;
+SELECT id, statement, account, currency, amount_minor, matched, payment, suspended_minor FROM entry WHERE id = :id /*lock*/;
 
 -- name: given_back
 -- What the ledger has posted as returned of the picked payments.
@@ -171,3 +166,23 @@ WHERE transfer.cause = 'give_back';
 -- name: count_matched
 -- How many entries belong to a payment.
 SELECT COUNT(*) FROM entry WHERE payment IS NOT NULL;
+
+-- name: answered_not_booked
+-- Payments of an account that the bank answered as settled or returned before a moment, and that no entry shows.
+SELECT COUNT(*), SUM(payment.amount_minor), MIN(payment.id)
+FROM message JOIN message_payment ON message_payment.message = message.id
+JOIN payment ON payment.id = message_payment.payment
+WHERE message.composed_ms >= :since_ms AND payment.changed_ms < :before_ms
+  AND payment.debtor_account = :account AND payment.currency = :currency
+  AND ((payment.state = 'SETTLED'
+        AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.payment = payment.id AND entry.matched = 'settle'))
+    OR (payment.state = 'RETURNED'
+        AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.payment = payment.id AND entry.matched = 'return')));
+
+-- name: forget_page_entries!
+-- Forget the entries of one page of a statement that did not add up; nothing was posted for them.
+DELETE FROM entry WHERE statement = :statement AND page = :page;
+
+-- name: forget_page!
+-- Forget one page.
+DELETE FROM statement_page WHERE statement = :statement AND page = :page;

@@ -7,7 +7,7 @@ cannot be taken for one that is in force.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -99,24 +99,18 @@ class CurrencySettings(Table):
 
 
 class AccountSettings(Table):
-    """An account of ours at this bank.
-
-    ``unit`` is the treasury unit that owns it, for reports and exceptions; which source may debit it (rule 38) is
-    said by the sources in the gateway's configuration.
-    """
+    """An account of ours at this bank; which source may debit it (rule 38) is said in the gateway's configuration."""
 
     number: str = Field(pattern=r"^[A-Za-z0-9-]{1,34}$")
     currency: Currency
     name: str = Field(min_length=1, max_length=140)
-    unit: str | None = None
 
 
 class SignatureSettings(Table):
     """Whose signatures are taken, and with which key we sign.
 
     Attributes:
-        required: whether a message of the bank has to be signed; False only where the transport proves the sender.
-        algorithm: algorithm of our own signature.
+        algorithm: algorithm of our own signature: the kind of a new key, unless said otherwise.
         algorithms: algorithms that are taken from the bank.
         key_info: how the signing key is named: by subject key identifier, or by issuer and serial number.
         trust: folder of this bank's anchors, signers and revocation lists (security/trustfiles.py), inside the
@@ -125,7 +119,6 @@ class SignatureSettings(Table):
         revocation_required: refuse a signer whose authority's revocation list is missing.
     """
 
-    required: bool = True
     algorithm: Literal["ecdsa-sha256", "rsa-sha256"] = "ecdsa-sha256"
     algorithms: Listed[tuple[Literal["ecdsa-sha256", "rsa-sha256"], ...]] = (
         "ecdsa-sha256",
@@ -137,10 +130,9 @@ class SignatureSettings(Table):
 
 
 class StatementSettings(Table):
-    """How the bank reports: whether it signs statements, and when the final one of a day has to be here."""
+    """How the bank reports: whether it signs its statements."""
 
     signed: bool = True
-    final_by: ClockTime
 
 
 class TransportSettings(Table):
@@ -157,7 +149,6 @@ class Profile(Table):
         rail: the module in adapters/rails that composes and reads this rail's messages.
         bank_bic: BIC of the bank (To of what we send, From of what we take).
         own_bic: our own BIC at this bank.
-        country: ISO 3166 country of the bank calendar.
         time_zone: IANA name; cut-offs and value dates are meant in it.
         rules: numbers of the business rules that hold for this rail.
         currencies: what may be paid, by currency.
@@ -172,7 +163,6 @@ class Profile(Table):
     rail: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     bank_bic: Bic
     own_bic: Bic
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "KH"
     time_zone: TimeZone
     rules: Listed[tuple[int, ...]] = OUTGOING_RULES + TEXT_RULES
     message: MessageSettings
@@ -180,7 +170,7 @@ class Profile(Table):
     accounts: Annotated[Listed[tuple[AccountSettings, ...]], Field(min_length=1)]
     account_patterns: Mapping[str, Pattern] = Field(default_factory=lambda: {"default": "[0-9]{9,15}"})
     signature: SignatureSettings
-    statements: StatementSettings
+    statements: StatementSettings = StatementSettings()
     in_doubt_after_s: int = Field(default=900, ge=1)
     resends_max: int = Field(default=3, ge=0, le=20)
     days_ahead_max: int = Field(default=30, ge=0, le=366)
@@ -297,12 +287,17 @@ class Finding:
         return f"{self.file}:{self.line}: {self.message}"
 
 
-def check_profiles(paths: Sequence[Path], certificates: Path | None = None) -> list[Finding]:
+def check_profiles(
+    paths: Sequence[Path],
+    certificates: Path | None = None,
+    algorithm_of: Callable[[str], str | None] = lambda _: None,
+) -> list[Finding]:
     """Look at profiles one by one and side by side, and return everything that is wrong with them.
 
     Args:
         paths: the profiles' files.
         certificates: the folder of the certificate files that profiles name; None leaves those out.
+        algorithm_of: returns the algorithm of the key that signs for a profile now, or None where none does.
     """
     findings: list[Finding] = []
     names: dict[str, Path] = {}
@@ -326,16 +321,22 @@ def check_profiles(paths: Sequence[Path], certificates: Path | None = None) -> l
             said = f"rail: there is no adapters/rails/{profile.rail}.py"
             findings.append(Finding(path, file.line(("rail",)), said))
         if certificates is not None:
-            findings += [Finding(path, file.line(place), said) for place, said in _missing_files(profile, certificates)]
+            findings += [Finding(path, file.line(place), said) for place, said in _trust_faults(profile, certificates)]
+        algorithm = algorithm_of(profile.name)
+        if algorithm not in {None, profile.signature.algorithm}:
+            said = f"signature.algorithm: the key that signs now is of {algorithm}; run: gateway keys rotate"
+            findings.append(Finding(path, file.line(("signature", "algorithm")), said))
     return sorted(findings)
 
 
-def _missing_files(profile: Profile, certificates: Path) -> list[tuple[Location, str]]:
-    """Return what is missing of the folder that says whose signatures are trusted."""
+def _trust_faults(profile: Profile, certificates: Path) -> list[tuple[Location, str]]:
+    """Return what is wrong with the folder that says whose signatures are trusted."""
     folder = certificates / profile.trust_folder
-    if any(folder.glob("anchors/*.pem")) or any(folder.glob("pinned/*.pem")):
-        return []
-    return [(("signature",), f"signature.trust: {folder} holds no anchor and no pinned certificate")]
+    simulated = sorted(str(path.relative_to(certificates)) for path in folder.glob("*/simulated-*"))
+    found = [f"a simulation is trusted, remove it: {path}" for path in simulated]
+    if not any(folder.glob("anchors/*.pem")) and not any(folder.glob("pinned/*.pem")):
+        found.append(f"{folder} holds no anchor and no pinned certificate")
+    return [(("signature",), f"signature.trust: {said}") for said in found]
 
 
 def _examine(path: Path) -> tuple[Profile | None, list[Finding]]:

@@ -21,6 +21,7 @@ from adapters.profile import SHIPPED
 from adapters.toml import TomlFile, read
 from schemas.errors import ConfigurationError
 from schemas.model.money import Money
+from security.keyfiles import read_private
 
 DEFAULT_NAME = "gateway.toml"
 """The file's name where none is given."""
@@ -206,12 +207,14 @@ class Settings(BaseSettings):
         """Return the passphrase of the signing keys.
 
         Raises:
-            ConfigurationError: none is set, the file cannot be read, or it is too short to protect anything.
+            ConfigurationError: none is set, the file cannot be read or is open to others, or it is too short to protect
+                anything.
         """
         if self.passphrase is not None:
             secret, origin = self.passphrase.get_secret_value().encode(), "passphrase (GATEWAY_PASSPHRASE)"
         elif self.passphrase_file is not None:
-            secret, origin = _first_line(self.passphrase_file), f"passphrase_file {self.passphrase_file}"
+            lines = read_private(self.passphrase_file).splitlines()
+            secret, origin = lines[0] if lines else b"", f"passphrase_file {self.passphrase_file}"
         else:
             raise ConfigurationError("passphrase: set GATEWAY_PASSPHRASE, or passphrase_file in the configuration")
         if not PASSPHRASE_BYTES_MIN <= len(secret) <= PASSPHRASE_BYTES_MAX:
@@ -261,15 +264,6 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
         for name, source in settings.sources.items()
     }
     return settings.model_copy(update=changed)
-
-
-def _first_line(path: Path) -> bytes:
-    """Return a secret file's first line."""
-    try:
-        with path.open("rb") as file:
-            return file.readline(PASSPHRASE_BYTES_MAX + 2).rstrip(b"\r\n")
-    except OSError as error:
-        raise ConfigurationError(f"passphrase_file {path}: cannot be read: {error.strerror or error}") from error
 
 
 def write_default(path: Path) -> None:

@@ -1,10 +1,7 @@
 """Logs: one event a line, JSON for machines or readable in a terminal, without secrets and without surprises.
 
 The processors are plain functions in a list, each does one thing. ``create`` returns a logger that is handed on as an
-argument; nothing is configured globally, neither at import nor later. Correlation comes from context variables:
-
-    with correlated(batch_id="2026-07-A", message_id="FMIS-1"):
-        log.info("batch_accepted", payments=500)
+argument; nothing is configured globally, neither at import nor later. What an event is about stands in the event.
 """
 
 from __future__ import annotations
@@ -13,8 +10,7 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -32,22 +28,22 @@ TEXT_CHARACTERS_MAX = 4_000
 
 SECRET = "********"  # noqa: S105  this is what is written instead of one
 _SECRET_KEY = re.compile(r"passphrase|password|secret|token|private|jws|authorization", re.IGNORECASE)
-_SECRET_ADDRESS = re.compile(r"(?<=://)([^/@\s:]*):[^/@\s]*@")
+_SECRET_ADDRESS = re.compile(r"(?<=://)([^/\s:]*):\S*@")
+"""User and password of an address; a password may hold every sign, an @ or a / too, so it ends at the last @."""
 _ACCOUNT_KEY = re.compile(r"account|iban", re.IGNORECASE)
-_ACCOUNT_RUN = re.compile(r"(?<![0-9A-Za-z])[0-9]{9,18}(?![0-9A-Za-z])", re.ASCII)
+_ACCOUNT_RUN = re.compile(
+    r"(?<![0-9A-Za-z])"
+    r"(?:[0-9]{9,}|[A-Z]{2}[0-9]{2}[A-Z0-9]{10,30}|(?<!-)[0-9]{3,6}(?:[- ][0-9]{3,6}){2,})"
+    r"(?![0-9A-Za-z])",
+    re.ASCII,
+)
+"""What may be an account number: digits in a row, an IBAN, or digits in groups (a date's groups are shorter)."""
 _KEPT_WHOLE = frozenset({
     "amount", "batch_id", "correlation_id", "end_to_end_id", "event_id", "instruction_id", "message_id", "order_id",
     "payment_id", "sha256", "statement_id", "timestamp", "uetr",
 })  # fmt: skip
 """References and amounts are kept even where they look like an account number: without them nothing can be traced."""
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-@contextmanager
-def correlated(**ids: str | int | None) -> Iterator[None]:
-    """Add ``batch_id``, ``payment_id``, ``message_id`` and the like to every event inside; None is left out."""
-    with structlog.contextvars.bound_contextvars(**{key: value for key, value in ids.items() if value is not None}):
-        yield
 
 
 def create(
@@ -88,7 +84,6 @@ def processors(clock: Clock) -> list[Processor]:
         return event
 
     return [
-        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         add_timestamp,
         structlog.processors.format_exc_info,
@@ -121,7 +116,7 @@ def to_json(_logger: Any, _method: str, event: Event) -> str:
 
 
 def mask_text(text: str) -> str:
-    """Return a text with the account numbers in it (runs of 9 to 18 digits) and passwords in addresses masked."""
+    """Return a text with what may be account numbers in it and passwords in addresses masked."""
     return _SECRET_ADDRESS.sub(rf"\1:{SECRET}@", _ACCOUNT_RUN.sub(lambda found: _last_four(found.group()), text))
 
 
@@ -140,6 +135,7 @@ def _masked(key: str, value: Any) -> Any:
 
 def _last_four(number: str) -> str:
     """Return ``****1234``; a number of up to four characters is hidden whole."""
+    number = number.replace("-", "").replace(" ", "")
     return "****" + (number[-4:] if len(number) > 4 else "")  # noqa: PLR2004  its name says four
 
 

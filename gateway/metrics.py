@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
@@ -27,6 +28,17 @@ REQUEST_TIMEOUT_S = 10
 
 Readiness = Callable[[], list[str]]
 """Returns what keeps the process from working; nothing when it can."""
+
+
+@dataclass(slots=True)
+class Stage:
+    """One batch that is measured; a look for work that finds none is no batch, and would make every other look fast."""
+
+    skipped: bool = False
+
+    def skip(self) -> None:
+        """Leave it out: there was nothing to do."""
+        self.skipped = True
 
 
 class Metrics:
@@ -71,13 +83,14 @@ class Metrics:
         )
 
     @contextmanager
-    def stage(self, name: str, clock: Clock) -> Iterator[None]:
-        """Measure one batch of a stage, also when it fails."""
-        started_s = clock.monotonic_s()
+    def stage(self, name: str, clock: Clock) -> Iterator[Stage]:
+        """Measure one batch of a stage, also when it fails; ``skip()`` of what it yields leaves an empty one out."""
+        started_s, stage = clock.monotonic_s(), Stage()
         try:
-            yield
+            yield stage
         finally:
-            self.stage_seconds.labels(name).observe(clock.monotonic_s() - started_s)
+            if not stage.skipped:
+                self.stage_seconds.labels(name).observe(clock.monotonic_s() - started_s)
 
     def set_payments(self, counts: Mapping[str, int]) -> None:
         """Set the payments by state; a state that is not named has none."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import gc
+import logging
 import os
 import signal
 import socket
@@ -36,7 +37,7 @@ from gateway.config import DEFAULT_NAME, load
 from gateway.crash import crash_points
 from gateway.metrics import MetricsServer
 from gateway.service import Service
-from schemas.errors import ConfigurationError, Conflict, GatewayError, Unavailable
+from schemas.errors import ConfigurationError, Conflict, GatewayError, KeyUnavailable, Unavailable
 
 POLLING = frozenset({"dispatch", "relay"})
 """Roles that look into the database for work; the others wait at their queue."""
@@ -135,6 +136,8 @@ def serve(
             (name, step, role in POLLING) for role in roles for name, step in gateway.workers(role, here.instance)
         ]
         service = Service(workers, gateway.log, stop, gateway.settings.workers.wait_s)
+        if "dispatch" in roles:
+            warn_of_missing_keys(gateway)
         if own_process:
             spare_the_collector()
         with _metrics(gateway, service, here.slot), _care(gateway, service, refresh):
@@ -195,6 +198,17 @@ def prepare(gateway: Gateway, stop: threading.Event) -> bool:
     except (Unavailable, Conflict):
         return False
     return not stop.is_set()
+
+
+def warn_of_missing_keys(gateway: Gateway) -> None:
+    """Say at the start, and not with the first payment, that no key of ours can be used; it is then waited for."""
+    for profile in gateway.profiles.values():
+        try:
+            gateway.signer(profile)()
+        except KeyUnavailable as error:
+            gateway.log.warning(
+                "no key can sign: payments wait until one can", profile=profile.name, reason=str(error)
+            )  # fmt: skip
 
 
 def spare_the_collector() -> None:
@@ -284,12 +298,16 @@ def _repeat(action: Callable[[], None], every_s: float, stop: threading.Event, l
 
 
 def route_library_logs(log: Any) -> None:
-    """Send what modules without a logger of their own write (the bus) to this one, instead of standard output."""
+    """Send what modules without a logger of their own write (the bus, libraries) to this one, as masked events."""
 
     def forward(_logger: Any, _method: str, event: structlog.typing.EventDict) -> tuple[tuple[Any], dict[str, Any]]:
         return (event.pop("event"),), dict(event)
 
     structlog.configure(processors=[forward], logger_factory=lambda *_: log, wrapper_class=structlog.BoundLogger)
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if isinstance(one, logs.LibraryHandler)]:
+        root.removeHandler(handler)
+    root.addHandler(logs.LibraryHandler(log))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

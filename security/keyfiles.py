@@ -97,7 +97,7 @@ def read_passphrase(*, environment: Mapping[str, str], variable: str = "", file:
     """
     if file is not None:
         lines = read_private(file).splitlines()
-        return checked_passphrase(lines[0].strip() if lines else b"", str(file))
+        return checked_passphrase(lines[0] if lines else b"", str(file))
     return checked_passphrase(environment.get(variable, "").encode(), f"environment variable {variable or '(unnamed)'}")
 
 

@@ -39,7 +39,6 @@ from security.keyfiles import (
     KeyState,
     checked_key_id,
     read_certificate,
-    read_passphrase,
     read_private_key,
     read_record,
     write_certificate,
@@ -57,7 +56,6 @@ __all__ = [
     "SigningKey",
     "TrustStore",
     "install_certificate",
-    "read_passphrase",
     "retire",
     "rotate",
 ]
@@ -313,9 +311,10 @@ def rotate(
     at: datetime,
     signs_from: datetime | None = None,
     days: int = CERTIFICATE_DAYS,
+    kind: KeyKind | None = None,
     certifier: Certifier | None = None,
 ) -> FileKey:
-    """Create the next key with the old one's owner, profile, purpose and kind; the old one goes on verifying.
+    """Create the next key with the old one's owner, profile, purpose and (unless said) kind; the old one still verifies.
 
     Until ``signs_from`` the old key also goes on signing; afterwards the new one does. `retire` ends the old one.
 
@@ -335,7 +334,7 @@ def rotate(
         purpose=old.record.purpose,
         signs_from=signs_from,
         days=days,
-        kind="rsa-3072" if isinstance(old.certificate.public_key(), rsa.RSAPublicKey) else "ec-p256",
+        kind=kind or ("rsa-3072" if isinstance(old.certificate.public_key(), rsa.RSAPublicKey) else "ec-p256"),
         certifier=certifier,
     )
 

@@ -1,8 +1,8 @@
 """A simulated central bank beside ``gateway serve``, so that a newcomer can play with a gateway of their own.
 
 It lives in the gateway's process, on its in-process bus, and keeps what it must not forget in ``simulated-bank`` in the
-gateway's home: its key, the balances, and letters that were not delivered when the gateway stopped. The end of the
-creditor's account number decides what becomes of a payment:
+gateway's home: its key, the balances, and letters that were not delivered when the gateway stopped. It is trusted only
+while it works. The end of the creditor's account number decides what becomes of a payment:
 
     ...001 ...004 ...006   rejected: AC01, AC04, AC06
     ...044                 settled, and returned at once: AC04
@@ -43,6 +43,8 @@ FOLDER: Final = "simulated-bank"
 CLOSE: Final = "close-day"
 BOOKS: Final = "books.json"
 KEY: Final = "simulated-bank"
+CERTIFICATES: Final = ("anchors/simulated-authority.pem", "signers/simulated-bank.pem")
+"""What lies in the relationship's trust folder while the bank works, and in the bank's own ``trusted`` when not."""
 QUIET_S: Final = 60
 """Seconds after the last booking in which the bank still waits for another one before it closes its day."""
 WAIT_S: Final = 0.2
@@ -86,14 +88,17 @@ def prepare(gateway: Gateway) -> Companion:
     profile = next(iter(gateway.profiles.values()))
     folder = gateway.settings.home / FOLDER
     key = _key(gateway, profile, folder)
+    gateway.log.warning("a simulated bank is trusted until it is closed", profile=profile.name)
     gateway.prepare()
     return Companion(gateway, profile, key, folder)
 
 
 def _key(gateway: Gateway, profile: Profile, folder: Path) -> FileKey:
-    """Load the bank's key, or make it and let the gateway trust it."""
+    """Load the bank's key, or make it, and let the gateway trust it until the bank is closed."""
     passphrase = gateway.settings.key_passphrase()
+    trusted = gateway.settings.certificates_folder / profile.trust_folder
     if KeyRing(folder).entries():
+        _move(folder / "trusted", trusted)
         return FileKey.load(folder, KEY, passphrase)
     at = gateway.clock.now() - timedelta(days=1)
     authority = create_authority("Simulated Certification Authority", at=at)
@@ -101,11 +106,17 @@ def _key(gateway: Gateway, profile: Profile, folder: Path) -> FileKey:
     key = FileKey.create(
         folder, KEY, passphrase, owner_name=name, owner_bic=profile.bank_bic, at=at, certifier=authority
     )
-    trusted = gateway.settings.certificates_folder / profile.trust_folder
     store_certificate(trusted, "anchors", "simulated-authority", authority.certificate)
     store_certificate(trusted, "signers", KEY, key.certificate)
-    gateway.log.warning("a simulated bank is trusted from now on", profile=profile.name, folder=str(trusted))
     return key
+
+
+def _move(source: Path, target: Path) -> None:
+    """Move the bank's certificates from one folder to another; those that are not there have been moved before."""
+    for name in CERTIFICATES:
+        if (source / name).exists():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).replace(target / name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +175,7 @@ class Companion:
         log.info("simulated bank closed")
 
     def close(self) -> None:
-        """Close the day, and keep its statements as letters for the next start."""
+        """Close the day, keep its statements as letters for the next start, and be trusted no longer."""
         letters = list(self._bank.end_of_day(self._next_day())) if self._fresh() else []
         self._remember()
         for path in self._delivered:
@@ -175,6 +186,7 @@ class Companion:
             path.write_bytes(letter)
         self._service.close()
         self._bank.close()
+        _move(self._gateway.settings.certificates_folder / self._profile.trust_folder, self._folder / "trusted")
 
     def _step(self, stop: threading.Event, wait_s: float = WAIT_S) -> None:
         """Take what there is, and close the day when it is time."""

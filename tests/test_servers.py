@@ -11,8 +11,9 @@ import psutil
 import psycopg
 import pytest
 
-from tests import conftest, servers
+from simulators import servers
 from simulators.servers import PostgresServer, RabbitServer, ServerMissing, new_folder
+from tests import conftest
 
 
 @pytest.mark.servers

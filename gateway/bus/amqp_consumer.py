@@ -87,7 +87,8 @@ class RabbitConsumer:
         with link.changed:
             link.changed.wait_for(lambda: self._arrived or link.closed, wait_s)
             if not link.is_up or link.closed:
-                raise BusUnavailable(f"cannot consume {self._queue}: {link.cause or 'this consumer is closed'}")
+                cause = link.cause or "this consumer is closed"
+                raise BusUnavailable(f"cannot consume {self._queue} of the broker at {link.where}: {cause}")
             self._forget_lost()
             taken = [self._arrived.popleft() for _ in range(min(limit, len(self._arrived)))]
         return [self._hand_out(arrival) for arrival in taken]

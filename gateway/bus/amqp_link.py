@@ -68,6 +68,12 @@ class LinkSettings:
     reconnect_s_max: float = 10.0
     body_limit_bytes: int = BODY_LIMIT_BYTES
 
+    @property
+    def where(self) -> str:
+        """Host and port, for people: the address itself holds a password."""
+        parameters = self.parameters("address")
+        return f"{parameters.host}:{parameters.port}"
+
     def parameters(self, name: str) -> pika.URLParameters:
         """Return pika's parameters of a connection; its name is what the broker's administrator sees.
 
@@ -116,6 +122,7 @@ class Link:
         missing: the broker is there, but the queue is not.
         tried: the first attempt has ended, well or not.
         closed: the owner left.
+        where: the broker's host and port.
     """
 
     def __init__(self, settings: LinkSettings, name: str, owner: Owner) -> None:
@@ -134,7 +141,7 @@ class Link:
         self._connection: Any = None
         self._connecting = False
         self._parameters = settings.parameters(name)
-        self._where = f"{self._parameters.host}:{self._parameters.port}"
+        self.where = settings.where
         self._thread = threading.Thread(target=self._live, name=name, daemon=True)
 
     def start(self) -> None:
@@ -214,7 +221,7 @@ class Link:
         if not self.is_up:
             raise _NotConnected
         if self.generation > 1:
-            _log.info("broker connected again", connection=self._name, broker=self._where)
+            _log.info("broker connected again", connection=self._name, broker=self.where)
 
     def _open(self) -> None:
         """Begin to connect, and run until the channel is ready or that has failed."""
@@ -314,7 +321,7 @@ class Link:
         _log.warning(
             "broker away: waiting for it",
             connection=self._name,
-            broker=self._where,
+            broker=self.where,
             cause=self.cause,
             attempt=state.attempt_number,
             next_attempt_s=round(state.upcoming_sleep, 1),

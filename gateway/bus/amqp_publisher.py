@@ -100,7 +100,8 @@ class RabbitPublisher:
         with link.changed:
             link.changed.wait_for(lambda: link.is_up or link.closed, self._settings.patience_s)
             if not link.is_up or link.closed:
-                raise BusUnavailable(f"cannot publish, wait for the broker: {link.cause or 'this publisher is closed'}")
+                cause = link.cause or "this publisher is closed"
+                raise BusUnavailable(f"cannot publish, wait for the broker at {link.where}: {cause}")
             self._batch = batch
             link.run(self._send_more)
 

@@ -193,7 +193,7 @@ class RabbitBus:
         try:
             connection = pika.BlockingConnection(self._settings.parameters("administration"))
         except LIBRARY_ERRORS as error:
-            raise BusUnavailable(f"the broker is away: {describe(error)}") from error
+            raise BusUnavailable(f"the broker at {self._settings.where} is away: {describe(error)}") from error
         try:
             channel: Any = connection.channel()
             bound(channel._impl, self._settings.body_limit_bytes)  # noqa: SLF001  the channel that has the frames
@@ -201,9 +201,9 @@ class RabbitBus:
         except pika.exceptions.ChannelClosedByBroker as error:
             if error.reply_code in (NOT_FOUND, _PRECONDITION_FAILED):
                 raise ConfigurationError(f"the broker's topology is not the gateway's: {describe(error)}") from error
-            raise BusUnavailable(f"the broker ended the session: {describe(error)}") from error
+            raise BusUnavailable(f"the broker at {self._settings.where} ended the session: {describe(error)}") from error
         except LIBRARY_ERRORS as error:
-            raise BusUnavailable(f"the broker is away: {describe(error)}") from error
+            raise BusUnavailable(f"the broker at {self._settings.where} is away: {describe(error)}") from error
         finally:
             with contextlib.suppress(*LIBRARY_ERRORS):
                 connection.close()

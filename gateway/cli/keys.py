@@ -58,7 +58,10 @@ def create(
     owner: Annotated[
         str, typer.Option(help="The organisation, in its certificate.")
     ] = "General Department of National Treasury",
-    rsa: Annotated[bool, typer.Option("--rsa", help="RSA-3072 instead of ECDSA P-256.")] = False,
+    rsa: Annotated[
+        bool | None,
+        typer.Option("--rsa/--ecdsa", help="RSA-3072 or ECDSA P-256; as the profile says if left out."),
+    ] = None,
     days: Days = CERTIFICATE_DAYS,
     signs_from: From = None,
     by: User = None,
@@ -74,7 +77,7 @@ def create(
             raise OperationRefused(f"there is no profile {profile!r} in use; there are {', '.join(names)}")
         made = keyring.create(
             shell.operator(gateway, by), shell.settings, chosen, key, owner_name=owner,
-            kind="rsa-3072" if rsa else "ec-p256", days=days, begin=_utc(signs_from),
+            kind=None if rsa is None else "rsa-3072" if rsa else "ec-p256", days=days, begin=_utc(signs_from),
         )  # fmt: skip
     _say(shell, made)
 
@@ -95,7 +98,9 @@ def rotate(
     shell = shell_of(context)
     with shell.gateway() as gateway:
         operator = shell.operator(gateway, by)
-        made = keyring.rotate(operator, shell.settings, old, new, begin=_utc(signs_from), days=days)
+        made = keyring.rotate(
+            operator, shell.settings, gateway.profiles, old, new, begin=_utc(signs_from), days=days
+        )
     _say(shell, made)
 
 

@@ -14,6 +14,7 @@ from gateway.operations import orderfiles, submission, views
 from gateway.operations.submission import BATCH_ID_CHARACTERS_MAX, Outcome, Summary
 from schemas.errors import ConfigurationError, OperationRefused
 from security.jws import OrderKey, read_public
+from security.keyfiles import read_passphrase
 
 PASSPHRASE_VARIABLE = "GATEWAY_SOURCE_PASSPHRASE"  # noqa: S105  the variable's name
 OUTCOMES_PRINTED = 100_000
@@ -95,14 +96,9 @@ def _key(shell: Shell, source: str, file: Path, passphrase_file: Path | None) ->
 
 
 def _passphrase(file: Path | None) -> bytes:
-    """Return the key's passphrase: of a file, of the environment, or of a person."""
-    if file is not None:
-        try:
-            return file.read_bytes().split(b"\n", 1)[0].rstrip(b"\r")
-        except OSError as error:
-            raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from error
-    if PASSPHRASE_VARIABLE in os.environ:
-        return os.environ[PASSPHRASE_VARIABLE].encode()
+    """Return the key's passphrase: of a file that only its owner can read, of the environment, or of a person."""
+    if file is not None or PASSPHRASE_VARIABLE in os.environ:
+        return read_passphrase(environment=os.environ, variable=PASSPHRASE_VARIABLE, file=file)
     if is_terminal():
         answer: str = typer.prompt("Passphrase of the source's key", hide_input=True, err=True)
         os.environ[PASSPHRASE_VARIABLE] = answer

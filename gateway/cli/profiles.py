@@ -9,6 +9,7 @@ import typer
 
 from adapters.profile import check_profiles
 from gateway.cli.shell import FOUND, Json, shell_of
+from gateway.operations import keyring
 from schemas.errors import OperationRefused
 
 profiles = typer.Typer(no_args_is_help=True, help="Check the bank relationships.")
@@ -34,7 +35,10 @@ def check(
     files = _files(paths) if paths else _files([settings.profile_folder])
     if not paths and settings.profiles:
         files = [file for file in files if file.stem in settings.profiles] or files
-    found = check_profiles(files, settings.certificates_folder)
+    now = shell.clock.now()
+    found = check_profiles(
+        files, settings.certificates_folder, lambda profile: keyring.algorithm(settings, profile, now)
+    )
     if as_json:
         shell.screen.json({"checked": files, "findings": found})
     else:

@@ -34,13 +34,14 @@ def import_statements(
 ) -> None:
     """Import statements from files; the same document again changes nothing.
 
-    Each is kept byte for byte before it is read. Exit status 1 when one was refused.
+    Each is kept byte for byte before it is read. Links and devices of a folder are left out, each with a line.
+    Exit status 1 when one was refused.
     """
     shell = shell_of(context)
     files = imports.documents(path)
     with shell.gateway() as gateway, shell.screen.progress("documents", len(files)) as step:
         gateway.prepare()
-        done = []
+        done = imports.skipped(path)
         for imported in imports.take(gateway, files, profile):
             done.append(imported)
             step()

@@ -8,7 +8,7 @@ its message go on.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -241,19 +241,13 @@ class Intake:
             if line.batch is not None:
                 progress[line.batch].count(payment, line.item)
             key = (message.source, line.order_id)
-            if key in known:
-                before = known[key].get(line.content)
-                if before is not None and before != State.REFUSED and line.batch is None:
-                    result.repeated += 1
-                    continue
-                path = f"{message.path(line.index)}.order_id"
-                # A line that its batch counts on is answered, or the batch would be released without it in silence.
-                text = "this order came before with other content"
-                if before is not None:
-                    text = f"this order came before, outside of this message, and is {before}"
-                refusals: Sequence[Refusal] = [Refusal(0, DIFFERENT_ORDER, path, text)]
-            else:
-                refusals = self._refusals(line, payment, contexts, seen)
+            before = known.get(key)
+            if before and before.get(line.content, State.REFUSED) != State.REFUSED and line.batch is None:
+                result.repeated += 1
+                continue
+            refusals = self._refusals_again(line, before) if before else []
+            if not refusals or before == {line.content: State.REFUSED}:  # new, or refused then for reasons of its own
+                refusals = self._refusals(line, payment, contexts, seen) or refusals
             known.setdefault(key, {}).setdefault(line.content, State.REFUSED if refusals else State.RECEIVED)
             if refusals or payment is None or isinstance(line.item, BadOrder):
                 result.refused.append((line, refusals))
@@ -263,6 +257,15 @@ class Intake:
                 seen.add(payment)
                 result.accepted.append(self._accept(line, payment, contexts))
         return result
+
+    def _refusals_again(self, line: _Line, before: Mapping[str, str]) -> Sequence[Refusal]:
+        """Return why an order that came before is not taken again.
+
+        A line of a batch is always answered, or its batch would be released without it in silence.
+        """
+        state = before.get(line.content)
+        text = f"this order came before and is {state}" if state else "this order came before with other content"
+        return [Refusal(0, DIFFERENT_ORDER, f"{line.letter.message.path(line.index)}.order_id", text)]
 
     def _seen(self, db: Session, lines: list[_Line]) -> Seen:
         """Return the references of these orders that are taken already (rules 13 and 16)."""
@@ -358,7 +361,6 @@ class Intake:
             (x.message.source, x.message.message_id, x.sha256, trail.at_ms, len(x.message.items)) for x in fresh
         ])  # fmt: skip
         payments.add(db, result.accepted, trail, "intake")
-        names = {x.message.batch.batch_id: None for x in fresh if x.message.batch}
         self._write_refusals(db, result, trail)
         result.outcomes += [outcomes.accepted(p) for p in result.accepted]
         result.outcomes += [
@@ -370,7 +372,7 @@ class Intake:
                 "messages": {x.message.message_id: x.sha256 for x in fresh},
                 "accepted": len(result.accepted),
                 "refused": len(result.refused),
-                "batches": sorted(names),
+                "batches": sorted({x.message.batch.batch_id for x in fresh if x.message.batch}),
             }
             append(db, replace(trail, actor=fresh[0].message.source), "orders.take", facts)
 

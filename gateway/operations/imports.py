@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,8 @@ class Imported:
     """What became of a file.
 
     Attributes:
-        outcome: APPLIED, KNOWN (the same bytes were applied before) or REFUSED.
-        reason: why it was refused, with its code and path.
+        outcome: APPLIED, KNOWN (the same bytes were applied before), REFUSED, or SKIPPED (a folder's link or device).
+        reason: why it was refused, with its code and path, or skipped.
     """
 
     file: Path
@@ -38,15 +39,32 @@ def documents(path: Path) -> list[Path]:
     """Return the files that a path names: itself, or a folder's documents by name.
 
     Raises:
-        OperationRefused: there is nothing there.
+        OperationRefused: there is nothing there, or it is a device.
     """
     if path.is_file():
         return [path]
-    found = sorted(one for one in path.glob("*") if one.is_file() and one.suffix.lower() in ENDINGS)
-    if not found:
-        what = "holds no document (*.xml)" if path.is_dir() else "is not there"
+    found = [one for one in _named(path) if _is_plain(one)]
+    if not found and not skipped(path):
+        what = "holds no document (*.xml)" if path.is_dir() else "is no file" if path.exists() else "is not there"
         raise OperationRefused(f"{path} {what}")
     return found
+
+
+def skipped(path: Path) -> list[Imported]:
+    """Return what a folder holds under a document's name and is none: links out of it, folders, pipes, devices."""
+    return [
+        Imported(one, "", "", "SKIPPED", "a link: name its file itself" if one.is_symlink() else "not a regular file")
+        for one in _named(path)
+        if not _is_plain(one)
+    ]
+
+
+def _named(folder: Path) -> list[Path]:
+    return sorted(one for one in folder.glob("*") if one.suffix.lower() in ENDINGS)
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def take(gateway: Gateway, files: list[Path], profile: str | None = None) -> Iterator[Imported]:
@@ -90,11 +108,15 @@ def _told(gateway: Gateway, digest: str, outcome: str) -> tuple[str, str]:
 
 
 def _read(file: Path, limit: int) -> bytes:
+    """Return a document's bytes; one that is too large is not read at all."""
     try:
-        size = file.stat().st_size
-        if size > limit:
-            raise DocumentRefused(f"{size} bytes, more than {limit}", code="FF01")
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            size = os.fstat(opened.fileno()).st_size
+            content = opened.read(limit + 1) if size <= limit else b""
+        if max(size, len(content)) > limit:
+            text = f"{size} bytes, more than {limit} (workers.document_bytes_max); it was not read"
+            raise DocumentRefused(text, code="FF01")
+        return content  # noqa: TRY300  reading and measuring fail alike
     except OSError as error:
         raise DocumentRefused(f"cannot be read: {error.strerror or error}", code="FF02") from error
 

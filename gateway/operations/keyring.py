@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from adapters.profile import Profile
 from gateway.config import Settings
@@ -17,13 +19,15 @@ from gateway.store.session import Session
 from gateway.store.trail import Trail
 from schemas.errors import ConfigurationError, OperationRefused
 from security import keys
-from security.certificates import KeyKind, describe
+from security.certificates import ECDSA_SHA256, RSA_SHA256, KeyKind, describe
 from security.keys import FileKey, KeyEntry, KeyRing, KeyState
 
 NOTICE_DAYS = 14
 """A key that follows another signs so many days later unless said otherwise: a bank refuses what it does not know."""
 REQUEST_SUFFIX = ".csr.pem"
 CERTIFICATE_FILE_BYTES_MAX = 64 * 1024
+KINDS: Final[Mapping[str, KeyKind]] = {ECDSA_SHA256: "ec-p256", RSA_SHA256: "rsa-3072"}
+"""The kind of key for each algorithm that a profile may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,15 @@ def _line(entry: KeyEntry, now: datetime, signing: set[str]) -> KeyLine:
     )  # fmt: skip
 
 
+def algorithm(settings: Settings, profile: str, now: datetime) -> str | None:
+    """Return the algorithm of the key that signs for a relationship now, or None where none can."""
+    try:
+        entry = KeyRing(settings.keys_folder).signer(profile, now)
+    except ConfigurationError:
+        return None
+    return RSA_SHA256 if isinstance(entry.certificate.public_key(), rsa.RSAPublicKey) else ECDSA_SHA256
+
+
 def signs_from(settings: Settings, profile: str, asked: datetime | None, now: datetime) -> datetime:
     """Return from when a new key of a relationship signs: as asked, else at once if no other key does, else later."""
     if asked is not None:
@@ -99,13 +112,13 @@ def create(
     key_id: str,
     *,
     owner_name: str,
-    kind: KeyKind,
     days: int,
+    kind: KeyKind | None = None,
     begin: datetime | None = None,
 ) -> FileKey:
     """Make a key for a relationship, with a certificate of its own making and a request for the bank's authority.
 
-    ``begin`` is when it starts to sign; see ``signs_from`` for None.
+    ``begin`` is when it starts to sign; see ``signs_from`` for None. ``kind`` is as the profile's algorithm asks if None.
 
     Raises:
         ConfigurationError: the key id is taken, or there is no passphrase.
@@ -114,22 +127,35 @@ def create(
     start = signs_from(settings, profile.name, begin, operator.now())
     make = cache(lambda: FileKey.create(
         settings.keys_folder, key_id, passphrase, owner_name=owner_name, owner_bic=profile.own_bic,
-        at=operator.now(), profile=profile.name, signs_from=start, days=days, kind=kind,
+        at=operator.now(), profile=profile.name, signs_from=start, days=days,
+        kind=kind or KINDS[profile.signature.algorithm],
     ))  # fmt: skip
     return _made(operator, settings, "key.create", make, profile.name)
 
 
-def rotate(operator: Operator, settings: Settings, old: str, new: str, *, begin: datetime | None, days: int) -> FileKey:
+def rotate(
+    operator: Operator,
+    settings: Settings,
+    profiles: Mapping[str, Profile],
+    old: str,
+    new: str,
+    *,
+    begin: datetime | None,
+    days: int,
+) -> FileKey:
     """Make the key that follows another; from ``begin`` on it signs, and both verify until the old one is retired.
+
+    Its kind is as the profile's algorithm asks; one that signs for any profile is followed by one of its own kind.
 
     Raises:
         ConfigurationError: there is no such key, the new id is taken, or there is no passphrase.
     """
     passphrase = settings.key_passphrase()
     profile = KeyRing(settings.keys_folder).entry(old).record.profile
+    kind = KINDS[profiles[profile].signature.algorithm] if profile in profiles else None
     start = signs_from(settings, profile, begin, operator.now())
     make = cache(lambda: keys.rotate(
-        settings.keys_folder, old, new, passphrase, at=operator.now(), signs_from=start, days=days
+        settings.keys_folder, old, new, passphrase, at=operator.now(), signs_from=start, days=days, kind=kind
     ))  # fmt: skip
     return _made(operator, settings, "key.rotate", make, profile)
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel
@@ -47,13 +47,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class OrderFile:
-    """A file of orders that can be read again and again. ``written`` is when it was, to the second."""
+    """A file of orders that can be read again and again."""
 
     path: Path
     form: str
     size: int
     sha256: str
-    written: datetime
 
     def lines(self) -> Iterator[Line]:
         """Yield the orders in the file's order.
@@ -78,7 +77,7 @@ def open_file(path: Path, form: str | None = None) -> OrderFile:
         form: ``ndjson``, ``json`` or ``csv`` where the ending does not.
 
     Raises:
-        OrderMessageRefused: it cannot be read, or is none of the three.
+        OrderMessageRefused: it cannot be read, is no regular file (a device has no end), or is none of the three.
     """
     chosen = form or FORMATS.get(path.suffix.lower(), "")
     if chosen not in FORMATS.values():
@@ -86,14 +85,16 @@ def open_file(path: Path, form: str | None = None) -> OrderFile:
         raise OrderMessageRefused(text, code="FF02")
     digest = sha256()
     try:
+        found = path.stat()
+        if not S_ISREG(found.st_mode):  # looked at before it is opened: a pipe would wait for its other end
+            text = f"{path} is not a regular file; a file is read twice, so write the orders into one"
+            raise OrderMessageRefused(text, code="FF02")
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
-        found = path.stat()
     except OSError as error:
         raise _unreadable(path, error) from error
-    written = datetime.fromtimestamp(int(found.st_mtime), UTC)
-    return OrderFile(path, chosen, found.st_size, digest.hexdigest(), written)
+    return OrderFile(path, chosen, found.st_size, digest.hexdigest())
 
 
 def _unreadable(path: Path, error: OSError) -> OrderMessageRefused:

@@ -1,7 +1,7 @@
 """Submitting a file of orders as a source system does: signed messages onto the bus, and what became of each order.
 
-The messages of a file are made from its content alone (their ids from its SHA-256, their time from the file's own), so
-the same file submitted twice is the same messages twice, and nothing happens the second time.
+The messages of a file are made from its content alone, and never from its time on the disk, which each copy changes. So
+the same content submitted twice is the same messages twice, and nothing happens the second time.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from typing import Any
@@ -28,6 +28,8 @@ from security.jws import OrderKey
 
 WINDOW_ORDERS = 2_000
 """Orders that are published, taken in and looked up before the next are read, so that memory stays bounded."""
+CREATED = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a message of a file was created: a file does not say, so it is the same moment in all of them."""
 POLL_S = 0.2
 """Pause between two looks into the store for what other processes have taken in."""
 DEAD_LETTERS_READ = 1_000
@@ -154,12 +156,12 @@ def submit(to: Sender, file: OrderFile, batch_id: str | None = None) -> Iterator
 
 def _singles(file: OrderFile, source: str) -> Iterator[_Sent]:
     """Make a message of each order; an unreadable line is one without a body."""
-    created, stem = file.written, file.sha256[:16]
+    stem = file.sha256[:16]
     for line in file.lines():
         message_id = f"file-{stem}-{line.number}"
         body = b""
         if line.order is not None:
-            body = single_message(line.order, message_id=message_id, source=source, created=created)
+            body = single_message(line.order, message_id=message_id, source=source, created=CREATED)
         yield _Sent(message_id, body, [line])
 
 
@@ -167,7 +169,7 @@ def _batch(file: OrderFile, source: str, batch_id: str) -> Iterator[_Sent]:
     """Make the chunks of one batch: the file is read once for the declaration and once for the orders."""
     count, totals = _declaration(file)
     chunks = -(-count // CHUNK_ORDERS_MAX)
-    envelope = {"version": VERSION, "source": source, "created": file.written.isoformat()}
+    envelope = {"version": VERSION, "source": source, "created": CREATED.isoformat()}
     declared = {"batch_id": batch_id, "count": count, "totals": totals, "chunks": chunks}
     for number, lines in enumerate(_chunks(file.lines()), 1):
         message_id = f"{batch_id}-{number}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
 
 from gateway.store.session import Session, Store, load_queries, migration_names, run_migrations
 from schemas.errors import Conflict, GatewayError, StoreUnavailable
@@ -23,6 +24,36 @@ thousand payments, and slows down as they grow."""
 CONNECT_TIMEOUT_S = 5
 MIGRATION_LOCK = 0x67617465
 """Key of the advisory lock under which one process at a time migrates; it ends with the connection."""
+
+
+_REASONS = {
+    "password authentication failed": "wrong user or password",
+    "no password supplied": "a password is needed, and none is set",
+    "pg_hba.conf": "the server does not let this user in from here",
+    "role": "there is no such user, or it may not log in",
+    "database": "there is no such database",
+    "too many": "the server has no connection left",
+    "starting up": "the server is starting or stopping",
+    "shutting down": "the server is starting or stopping",
+    "translate host name": "the host's name is not known",
+    "resolve host": "the host's name is not known",
+    "timeout": "the server does not answer",
+    "refused": "no server listens there",
+    "No such file": "no server listens there",
+}
+"""What a refusal of the server or the client library means, by words of it; the first that stands in it counts."""
+
+
+def unreachable(url: str, error: psycopg.Error) -> str:
+    """Say why a database cannot be reached, with its host and port, and without the address, which holds a password."""
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        return "cannot reach the database: database_url is not an address that PostgreSQL reads"
+    where = f"{given.get('host') or given.get('hostaddr') or 'this machine'}:{given.get('port') or 5432}"
+    said = str(error)
+    reason = next((words for part, words in _REASONS.items() if part in said), type(error).__name__)
+    return f"cannot reach the database at {where}: {reason}"
 
 
 @cache
@@ -66,7 +97,7 @@ class PostgresStore(Store):
                 connection = psycopg.connect(self.url, connect_timeout=CONNECT_TIMEOUT_S, autocommit=True)
                 connection.execute(_PICK)
             except psycopg.Error as error:
-                raise StoreUnavailable(f"cannot reach the database: {type(error).__name__}") from error
+                raise StoreUnavailable(unreachable(self.url, error)) from error
             self._connection = connection
         return self._connection
 
@@ -112,4 +143,4 @@ class PostgresStore(Store):
                 alone.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
                 run_migrations(self.url.replace("postgresql://", "postgresql+psycopg://", 1), "postgres", "BYTEA")
         except psycopg.OperationalError as error:
-            raise StoreUnavailable(f"cannot reach the database: {type(error).__name__}") from error
+            raise StoreUnavailable(unreachable(self.url, error)) from error

@@ -157,9 +157,8 @@ def test_a_folder_without_profiles_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_a_profile_leaves_out_has_a_safe_default() -> None:
-    """Signatures are required, and every rule of an outgoing transfer holds, unless a profile says otherwise."""
+    """Statements are signed, and every rule of an outgoing transfer holds, unless a profile says otherwise."""
     profile = load_all()["central-bank"]
     assert Profile.model_fields["rules"].default == profile.rules
     assert {20, 26, 29, 39, 43, 47} <= set(profile.rules)
-    assert type(profile.signature).model_fields["required"].default is True
     assert type(profile.statements).model_fields["signed"].default is True

@@ -444,7 +444,8 @@ def test_a_bank_that_signs_in_the_name_of_another_is_refused(stand: Stand, known
         worker = stand.workers["inbound"]
         assert isinstance(worker, Inbound)
         signers = [stand.stage.bank_key.certificate, stranger.certificate]
-        worker._trust = TrustStore(anchors=[stand.stage.authority.certificate], signers=signers)
+        store = TrustStore(anchors=[stand.stage.authority.certificate], signers=signers)
+        worker._trust = lambda: store
     forged = stand.bank.statement([booked(-100_000, paid)], 100_000_000, by=stand.bank.writer(BANK_BIC, stranger))
     assert stand.take(forged) == ["REFUSED"]
     assert document_codes(stand) == ["DS0G" if known else "DS0E"]

@@ -63,10 +63,8 @@ number = "{ACCOUNTS[1]}"
 currency = "EUR"
 name = "Second settlement account"
 [signature]
-required = true
 [statements]
 signed = false
-final_by = "20:00"
 """
 
 

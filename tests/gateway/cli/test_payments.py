@@ -31,8 +31,10 @@ def held(office: Office) -> dict[str, Any]:
 
 
 def edit(office: Office, statement: str, *parameters: object) -> None:
-    """Change the database behind the gateway's back."""
+    """Change the database behind the gateway's back, as somebody who may take its triggers away."""
     with sqlite3.connect(office.home / "gateway.sqlite") as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
         connection.execute(statement, parameters)
     connection.close()
 

@@ -115,10 +115,10 @@ class SimulatedGateway(Gateway):
     own_key: FileKey = field(init=False)
     gateway_trust: TrustStore = field(init=False)
 
-    def trust(self, profile: Profile) -> TrustStore:
+    def trust(self, profile: Profile) -> Callable[[], TrustStore]:
         """Whose signatures the bank's documents carry."""
         del profile
-        return self.gateway_trust
+        return lambda: self.gateway_trust
 
     def signer(self, profile: Profile) -> Callable[[], SigningKey]:
         """Return what gives the treasury's key."""

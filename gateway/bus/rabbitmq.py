@@ -201,7 +201,9 @@ class RabbitBus:
         except pika.exceptions.ChannelClosedByBroker as error:
             if error.reply_code in (NOT_FOUND, _PRECONDITION_FAILED):
                 raise ConfigurationError(f"the broker's topology is not the gateway's: {describe(error)}") from error
-            raise BusUnavailable(f"the broker at {self._settings.where} ended the session: {describe(error)}") from error
+            raise BusUnavailable(
+                f"the broker at {self._settings.where} ended the session: {describe(error)}"
+            ) from error
         except LIBRARY_ERRORS as error:
             raise BusUnavailable(f"the broker at {self._settings.where} is away: {describe(error)}") from error
         finally:

@@ -98,9 +98,7 @@ def rotate(
     shell = shell_of(context)
     with shell.gateway() as gateway:
         operator = shell.operator(gateway, by)
-        made = keyring.rotate(
-            operator, shell.settings, gateway.profiles, old, new, begin=_utc(signs_from), days=days
-        )
+        made = keyring.rotate(operator, shell.settings, gateway.profiles, old, new, begin=_utc(signs_from), days=days)
     _say(shell, made)
 
 

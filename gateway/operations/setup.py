@@ -169,10 +169,7 @@ def _key(operator: Operator, settings: Settings, profile: Profile, owner_name: s
         settings.key_passphrase()
         return Done("signing key", f"{profile.name}: {having[-1].record.key_id}", "kept")
     key_id = f"{profile.name}-{now:%Y%m%d}"
-    kind: Literal["ec-p256", "rsa-3072"] = (
-        "rsa-3072" if profile.signature.algorithm == "rsa-sha256" else "ec-p256"
-    )  # fmt: skip
-    keyring.create(operator, settings, profile, key_id, owner_name=owner_name, kind=kind, days=CERTIFICATE_DAYS)
+    keyring.create(operator, settings, profile, key_id, owner_name=owner_name, days=CERTIFICATE_DAYS)
     request = keyring.request_file(settings, key_id)
     note = (
         f"its certificate is self-signed: have the bank's authority issue one for {request.name}, then run: "

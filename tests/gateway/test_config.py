@@ -144,6 +144,7 @@ def test_a_secret_is_never_shown(path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_passphrase_may_be_in_a_file(tmp_path: Path) -> None:
     """Only its first line counts, without the line's end, however the file was written."""
     (tmp_path / "secret").write_bytes(b"correct horse\r\nsecond line\n")
+    (tmp_path / "secret").chmod(0o600)
     path = tmp_path / "gateway.toml"
     path.write_text('passphrase_file = "secret"\n')
     assert load(path).key_passphrase() == b"correct horse"
@@ -152,6 +153,17 @@ def test_the_passphrase_may_be_in_a_file(tmp_path: Path) -> None:
         load(path).key_passphrase()
     (tmp_path / "secret").unlink()
     with pytest.raises(ConfigurationError, match="cannot be read"):
+        load(path).key_passphrase()
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+def test_a_passphrase_file_that_others_can_read_or_write_is_refused(tmp_path: Path, mode: int) -> None:
+    """Whoever reads it can sign with a copy of the keys; what to do is said."""
+    (tmp_path / "secret").write_bytes(b"correct horse\n")
+    (tmp_path / "secret").chmod(mode)
+    path = tmp_path / "gateway.toml"
+    path.write_text('passphrase_file = "secret"\n')
+    with pytest.raises(ConfigurationError, match="chmod 600"):
         load(path).key_passphrase()
 
 

@@ -47,6 +47,18 @@ def test_the_same_file_again_changes_nothing(office: Office) -> None:
     assert len(office.json("payments", "list")) == 1
 
 
+@pytest.mark.parametrize("more", [(), ("--batch", "B-1")])
+def test_a_touched_copy_is_the_same_file(office: Office, more: tuple[str, ...]) -> None:
+    """A copy has another time on the disk, and the same orders: nothing is sent that could be a dead letter."""
+    path = file(office, [order(1), order(2)])
+    first = office.json(*submit(office, path, *more))["by_state"]
+    copy = office.home / "copy.ndjson"
+    copy.write_bytes(path.read_bytes())
+    os.utime(copy, (1_000_000_000, 1_000_000_000))
+    assert office.json(*submit(office, copy, *more))["by_state"] == first
+    assert office.json("dead-letters", "list") == []
+
+
 def test_a_mended_file_sends_what_was_missing(office: Office) -> None:
     """The good orders are known; one that was refused stays refused under its id, and goes under a new one."""
     office.run(*submit(office, file(office, [order(1), order(2, amount="0")])))
@@ -137,7 +149,18 @@ def test_what_is_wrong_with_the_sender_is_said_before_anything_is_sent(
     monkeypatch.delenv("GATEWAY_SOURCE_PASSPHRASE")
     assert "--passphrase-file" in office.refused(*submit(office, path), status=2)
     (office.home / "secret").write_text("a source's own\n")
+    (office.home / "secret").chmod(0o640)
+    said = office.refused(*submit(office, path, "--passphrase-file", office.home / "secret"), status=2)
+    assert "readable by others" in said
+    (office.home / "secret").chmod(0o600)
     office.ok(*submit(office, path, "--passphrase-file", office.home / "secret"))
+
+
+def test_a_device_is_no_file_of_orders(office: Office) -> None:
+    """/dev/zero has no end, and nobody writes into a pipe's other end."""
+    assert "not a regular file" in office.refused(*submit(office, Path("/dev/zero"), "--format", "ndjson"))
+    os.mkfifo(office.home / "pipe.ndjson")
+    assert "not a regular file" in office.refused(*submit(office, office.home / "pipe.ndjson"))
 
 
 def test_text_in_a_file_cannot_paint_the_terminal(office: Office) -> None:

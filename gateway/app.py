@@ -75,6 +75,11 @@ class Gateway:
 
     # --------------------------------------------------------------------------------------------------- resources
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether database and bus both live in this process."""
+        return self.settings.database_url.startswith("sqlite:") and self.settings.bus_url.startswith("memory:")
+
     @cached_property
     def store(self) -> Store:
         """The first connection to the database; workers get siblings of it."""
@@ -82,6 +87,11 @@ class Gateway:
         if url.startswith("sqlite:///"):
             return SqliteStore(Path(url.removeprefix("sqlite:///")), durable=self.durable)
         return PostgresStore(url)
+
+    @cached_property
+    def _shared(self) -> Store:
+        """The one connection of the embedded workers; its transactions take turns."""
+        return self.store.sibling()
 
     @cached_property
     def bus(self) -> Bus:
@@ -179,6 +189,10 @@ class Gateway:
             for profile in self.profiles.values():
                 for account in profile.accounts:
                     db.run("add_account", number=account.number, currency=account.currency, profile=profile.name)
+        self.declare()
+
+    def declare(self) -> None:
+        """Create what is missing of the broker's exchanges and queues, and each source's own queue of events."""
         self.bus.declare(tuple(self.profiles))
         if not self.settings.bus_url.startswith("memory://"):  # nobody else can ever listen inside this process
             for source in self.settings.sources:
@@ -187,8 +201,12 @@ class Gateway:
     # ----------------------------------------------------------------------------------------------------- workers
 
     def desk(self, stream: str) -> Desk:
-        """Return one worker's tools, with a database connection of its own."""
-        store = self.store.sibling()
+        """Return one worker's tools, with a database connection of its own.
+
+        On SQLite all workers of a process share one: a connection forgets all that it has read whenever another one
+        writes, and only one of them can work at a time.
+        """
+        store = self._shared if self.is_embedded else self.store.sibling()
         self._siblings.add(store)
         return Desk(
             store, self.clock, stream, self.log.bind(worker=stream), self.settings.workers,

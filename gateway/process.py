@@ -30,13 +30,13 @@ import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, wait_random_exponential
 
 from gateway import logs
-from gateway.app import ROLES, Gateway
+from gateway.app import ROLES, Gateway, Step
 from gateway.bus.base import ORDERS_QUEUE
 from gateway.clock import SystemClock
 from gateway.config import DEFAULT_NAME, load
 from gateway.crash import crash_points
 from gateway.metrics import MetricsServer
-from gateway.service import Service
+from gateway.service import Service, Turns
 from schemas.errors import ConfigurationError, Conflict, GatewayError, KeyUnavailable, Unavailable
 
 POLLING = frozenset({"dispatch", "relay"})
@@ -132,9 +132,11 @@ def serve(
     with closing(gateway), place(gateway.settings.home, instance) as here:
         if not prepare(gateway, stop):
             return 0
-        workers = [
+        workers: list[tuple[str, Step, bool]] = [
             (name, step, role in POLLING) for role in roles for name, step in gateway.workers(role, here.instance)
         ]
+        if gateway.is_embedded:
+            workers = [(f"embedded.{here.instance}", Turns([step for _, step, _ in workers]), True)]
         service = Service(workers, gateway.log, stop, gateway.settings.workers.wait_s)
         if "dispatch" in roles:
             warn_of_missing_keys(gateway)
@@ -264,7 +266,7 @@ def _care(gateway: Gateway, service: Service, refresh: Refresh | None) -> Iterat
 
     def declare() -> None:
         if service.waiting_for():
-            gateway.bus.declare(tuple(gateway.profiles))
+            gateway.declare()
 
     def gauge() -> None:
         if refresh is not None:

@@ -98,6 +98,34 @@ def _pause_s(state: RetryCallState) -> float:
     return _BUSY(state) if isinstance(_error(state), Conflict) else _AWAY(state)
 
 
+class Turns:
+    """Several workers as one, which takes turns: for the embedded engines.
+
+    SQLite has one writer at a time and the in-process bus one interpreter, so threads would only take them from each
+    other, and hold their memory all at once. A worker that has to wait does not keep the others from their turn.
+    """
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = steps
+
+    def step(self, wait_s: float) -> int:
+        """Let each worker do one piece of work; return how much was done.
+
+        Raises:
+            Unavailable, Conflict: what kept the first of those from working that could not; the others had their turn.
+        """
+        del wait_s  # a worker that waited at its queue would keep the others waiting
+        done, trouble = 0, None
+        for worker in self._steps:
+            try:
+                done += worker.step(0.0)
+            except (Unavailable, Conflict) as error:
+                trouble = trouble or error
+        if trouble is not None and not done:
+            raise trouble
+        return done
+
+
 class Service:
     """Several workers, each in a thread of its own.
 

@@ -35,7 +35,7 @@ from gateway.clock import SystemClock, random_uetr
 from gateway.store import ledger
 from simulators import bench_floor, stage
 from simulators.bank_service import BankService
-from simulators.bench_workers import Processes, Threads, peak_memory_mb
+from simulators.bench_workers import Embedded, Processes, peak_memory_mb
 from simulators.government import Government, sign
 from simulators.servers import PostgresServer, RabbitServer, new_folder
 from simulators.stage import PROFILE, Stage
@@ -46,6 +46,8 @@ BATCH_LINES = 10_000
 """Lines of one payroll batch in the benchmark; a larger N is more batches."""
 QUEUE_ORDERS_MAX = 20_000
 """Orders that may wait in the queue: the sender holds back, so that the broker's memory is not what is measured."""
+PAGE_ENTRIES = 2_000
+"""Entries on one page of the simulated bank's statement; a page is about a megabyte."""
 STALLED_S = 120
 """Without any progress for so long, the run has failed."""
 
@@ -178,12 +180,12 @@ def _pipeline(made: Stage, payments: int, chunk: int, *, embedded: bool) -> Run:
     gateway.prepare()
     gateway.bus.bind_events("bench.events", "treasury.#")
     events = gateway.bus.consumer("bench.events", 500)
-    bank = made.bank(gateway, clock.now, Random(1))
+    bank = made.bank(gateway, clock.now, Random(1), page_size=PAGE_ENTRIES)
     service = BankService(gateway.bus, PROFILE, bank, clock.now)
     run = Run(payments)
     stop = threading.Event()
     watch = _Watch(gateway, payments)
-    workers = Threads(gateway) if embedded else Processes(made)
+    workers = Embedded(gateway) if embedded else Processes(made)
     helpers = [
         threading.Thread(target=_send, args=(gateway, made, payments, chunk, run), daemon=True),
         threading.Thread(target=_bank, args=(service, stop, watch, clock), daemon=True),
@@ -302,7 +304,7 @@ def _latency(made: Stage, rate: int, seconds: int, *, embedded: bool) -> list[fl
     clock = SystemClock()
     gateway = made.gateway(clock, structlog.get_logger(), new_uetr=random_uetr)
     gateway.prepare()
-    bank = made.bank(gateway, clock.now, Random(1))
+    bank = made.bank(gateway, clock.now, Random(1), page_size=PAGE_ENTRIES)
     arrived: dict[bytes, float] = {}
     service = BankService(gateway.bus, PROFILE, bank, clock.now)
     receive = bank.receive
@@ -314,7 +316,7 @@ def _latency(made: Stage, rate: int, seconds: int, *, embedded: bool) -> list[fl
         return receive(document)
 
     bank.receive = noting  # type: ignore[method-assign]  # the one place that wants to know when, not what
-    workers = Threads(gateway) if embedded else Processes(made)
+    workers = Embedded(gateway) if embedded else Processes(made)
     stop = threading.Event()
     helper = threading.Thread(target=_answer, args=(service, stop), daemon=True)
     workers.start()

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 
 from gateway.app import ROLES, Gateway, Step
-from gateway.process import POLLING, spare_the_collector
-from gateway.service import Service
+from gateway.process import spare_the_collector
+from gateway.service import Service, Turns
 from simulators.stage import Stage, write_configuration
 
 START_S = 4
@@ -49,15 +49,15 @@ class _Timed:
             self.cpu_s += time.thread_time() - started_s
 
 
-class Threads:
-    """All workers in this process, as ``gateway serve`` runs them."""
+class Embedded:
+    """All workers in this process, taking turns, as ``gateway serve`` runs them on the embedded engines."""
 
     def __init__(self, gateway: Gateway) -> None:
         spare_the_collector()
         found = [(role, worker) for role in ROLES for worker in gateway.workers(role, "bench")]
         self._timed = {role: _Timed(worker) for role, (_, worker) in found}
-        workers = [(name, self._timed[role], role in POLLING) for role, (name, _) in found]
-        self._service = Service(workers, gateway.log)
+        turns = Turns([self._timed[role] for role, _ in found])
+        self._service = Service([("embedded.bench", turns, True)], gateway.log)
 
     def start(self) -> None:
         """Start every thread."""

@@ -56,7 +56,7 @@ TO_DO = {
     "unexpected_state": "the bank booked what it rejected: call it",
     "cannot_compose": "correct the order at its source, or decline it",
     "batch_incomplete": "ask the source for the missing chunks",
-    "batch_refused": "the source sends the batch again, as it was declared",
+    "batch_refused": "the source sends it again with new order ids, as it was declared",
 }
 """What a person does about an exception, by its kind."""
 MARK_NAME = "DEMONSTRATION.txt"

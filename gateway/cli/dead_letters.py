@@ -23,7 +23,7 @@ def list_dead_letters(context: typer.Context, limit: Count = 50, as_json: Json =
     """List dead letters, the oldest first, each with its reason; they stay where they are."""
     shell = shell_of(context)
     with shell.gateway() as gateway:
-        gateway.bus.declare(tuple(gateway.profiles))
+        gateway.declare()
         found = gateway.bus.dead_letters(limit)
     if as_json:
         shell.screen.json([_as_json(letter) for letter in found])
@@ -51,7 +51,7 @@ def replay(
     if bool(wanted) == everything:
         raise OperationRefused("say which: message ids, or --all")
     with shell.gateway() as gateway:
-        gateway.bus.declare(tuple(gateway.profiles))
+        gateway.declare()
         count = gateway.bus.replay(wanted)
     shell.screen.say(f"{count} sent again")
     if wanted and count < len(wanted):

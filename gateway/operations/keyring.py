@@ -118,7 +118,7 @@ def create(
 ) -> FileKey:
     """Make a key for a relationship, with a certificate of its own making and a request for the bank's authority.
 
-    ``begin`` is when it starts to sign; see ``signs_from`` for None. ``kind`` is as the profile's algorithm asks if None.
+    ``begin`` is when it starts to sign; see ``signs_from`` for None. ``kind``: None: as the profile's algorithm asks.
 
     Raises:
         ConfigurationError: the key id is taken, or there is no passphrase.

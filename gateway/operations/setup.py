@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from adapters.profile import Profile
 from gateway.app import Gateway
@@ -200,7 +199,7 @@ def _topology(gateway: Gateway) -> Done:
     if gateway.settings.bus_url.startswith("memory://"):
         return Done("queues", "in this process", "later", "the embedded bus has them whenever it runs")
     try:
-        gateway.bus.declare(tuple(gateway.profiles))
+        gateway.declare()
     except Unavailable as error:
         return Done("queues", "RabbitMQ", "later", f"{error}; the workers declare them when they start")
     return Done("queues", "RabbitMQ", "made")

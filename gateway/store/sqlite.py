@@ -74,7 +74,7 @@ class SqliteStore(Store):
                 # REPLACE deletes without asking the append-only triggers, unless triggers are recursive.
                 connection.execute("PRAGMA recursive_triggers = ON")
                 connection.execute("PRAGMA temp_store = MEMORY")
-                connection.execute("PRAGMA cache_size = -8000")
+                connection.execute("PRAGMA cache_size = -16000")
                 connection.execute(_PICK)
             except sqlite3.OperationalError as error:
                 raise StoreUnavailable(f"cannot open the database {self.path.name}: {error}") from error
@@ -115,4 +115,7 @@ class SqliteStore(Store):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.with_suffix(".migrating").open("w") as alone:
             fcntl.flock(alone, fcntl.LOCK_EX)
-            run_migrations(f"sqlite:///{self.path.resolve()}", "sqlite", "BLOB")
+            try:
+                run_migrations(f"sqlite:///{self.path.resolve()}", "sqlite", "BLOB")
+            except sqlite3.OperationalError as error:
+                raise StoreUnavailable(f"the database {self.path.name} did not answer: {error}") from error

@@ -57,7 +57,7 @@ def test_a_profile_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("settlement_days = 0 ", "settlement_dais = 0 ", "settlement_dais: unknown key"),
+        ("resends_max = 3 ", "resend_max = 3 ", "resend_max: unknown key"),
         ("[currencies.USD]", "[currencies.XAU]", "currencies.XAU: 'XAU' is not a currency"),
         ('bank_bic = "NCAMKHPP"', 'bank_bic = "NCAMKHP"', "bank_bic: 'NCAMKHP' is not a BIC"),
         ('own_bic = "TREAKHPP"', 'own_bic = "treakhpp"', "own_bic: 'treakhpp' is not a BIC"),
@@ -73,7 +73,8 @@ def test_a_profile_cannot_be_changed() -> None:
         ('currency = "USD"', 'currency = "EUR"', "accounts.1.currency: EUR is not among"),
         ('default = "[0-9]{9,15}"', 'default = "[0-9"', "account_patterns.default: '[0-9' is not a regular expression"),
         ('default = "[0-9]{9,15}"', 'NCAMKHPP = "[0-9]+"', "account_patterns: a default pattern is missing"),
-        ('key = "treasury-1"', 'key = "../treasury-1"', "signature.key: "),
+        ('key_info = "ski"', 'key_info = "x"', "signature.key_info: "),
+        ('key_info = "ski"', "required = false", "signature.required: unknown key"),
         ('kind = "bus"', 'kind = "pigeon"', "transport.kind: should be 'bus'"),
     ],
 )
@@ -113,12 +114,30 @@ def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
 
 def test_a_missing_certificate_is_found(tmp_path: Path) -> None:
     """Without its trust anchor every statement of this bank would be refused, at night, one by one."""
-    path = write(tmp_path, GOOD.replace('# revocation_list = "', 'revocation_list = "'))
-    found = [finding.message for finding in check_profiles([path], tmp_path)]
-    assert [message.partition(":")[0] for message in found] == ["signature.trust_anchors", "signature.revocation_list"]
-    for name in ("central-bank-authority.pem", "central-bank-authority.crl"):
-        (tmp_path / name).touch()
+    path, anchors = write(tmp_path, GOOD), tmp_path / "central-bank" / "anchors"
+    (finding,) = check_profiles([path], tmp_path)
+    assert "holds no anchor and no pinned certificate" in finding.message
+    anchors.mkdir(parents=True)
+    (anchors / "authority.pem").touch()
     assert check_profiles([path], tmp_path) == []
+
+
+def test_a_simulation_that_is_trusted_is_found(tmp_path: Path) -> None:
+    """A simulated bank's key protects nothing; a real gateway never trusts it."""
+    path, anchors = write(tmp_path, GOOD), tmp_path / "central-bank" / "anchors"
+    anchors.mkdir(parents=True)
+    (anchors / "simulated-authority.pem").touch()
+    (finding,) = check_profiles([path], tmp_path)
+    assert finding.line == line_of(GOOD, "[signature]")
+    assert "central-bank/anchors/simulated-authority.pem" in finding.message
+
+
+def test_a_key_of_another_algorithm_is_found(tmp_path: Path) -> None:
+    """The bank would refuse each message that it signs."""
+    path = write(tmp_path, GOOD)
+    assert check_profiles([path], algorithm_of=lambda name: {"central-bank": "ecdsa-sha256"}[name]) == []
+    (finding,) = check_profiles([path], algorithm_of=lambda _: "rsa-sha256")
+    assert (finding.line, "rsa-sha256" in finding.message) == (line_of(GOOD, "algorithm ="), True)
 
 
 def test_a_rail_has_to_exist(tmp_path: Path) -> None:

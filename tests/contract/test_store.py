@@ -26,7 +26,9 @@ from simulators.servers import PostgresServer
 ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.servers)]
 AT_MS = 1_795_000_000_000
 TRAIL = Trail("test", "tester", AT_MS)
-APPEND_ONLY = ("transfer", "trail", "move", "archive", "archive_part", "approval", "refusal")
+APPEND_ONLY = (
+    "transfer", "trail", "move", "archive", "archive_part", "approval", "refusal", "payment_order", "inbox",
+)  # fmt: skip
 NUMBERED = ("payment", "message", "outbox", "batch", "refusal", "statement", "entry", "exception", "trail")
 WORKERS = 4
 Told = TypeVar("Told")
@@ -435,10 +437,23 @@ ROWS = {
     "archive_part": "INSERT INTO archive_part VALUES ('ab', 0, '')",
     "approval": "INSERT INTO approval VALUES (1, 'a', 'approve', 'ab', 1)",
     "refusal": "INSERT INTO refusal VALUES (1, 'fmis', 'PO', NULL, 'm', 0, 'ab', '[]', 1)",
+    "payment_order": "INSERT INTO payment_order VALUES (1, '')",
+    "inbox": "INSERT INTO inbox VALUES ('fmis', 'm', 'ab', 1, 1)",
 }
 FIRST_COLUMN = dict.fromkeys(APPEND_ONLY, "id") | {
     "transfer": "subject", "move": "payment", "archive": "sha256", "archive_part": "sha256", "approval": "payment",
+    "inbox": "source",
 }  # fmt: skip
+PAYMENT = "INSERT INTO payment VALUES (1, 1, 'READY', 'fmis', 'PO', 7, 'p', '1', 'E', 'u', 5, 'KHR', 'd', 'ab', 1, 1)"
+FIXED = (
+    "id", "source", "order_id", "batch", "profile", "debtor_account", "end_to_end_id", "uetr", "amount_minor", "currency",
+    "settlement_day", "content_sha256", "received_ms",
+)  # fmt: skip
+STANDING = ("version", "state", "changed_ms", "message", "reason", "info")
+COLUMNS = (
+    "id", "version", "state", "source", "order_id", "batch", "profile", "debtor_account", "end_to_end_id", "uetr",
+    "amount_minor", "currency", "settlement_day", "content_sha256", "received_ms", "changed_ms",
+)  # fmt: skip
 
 
 STATEMENTS = ("UPDATE {0} SET {1} = {1}", "DELETE FROM {0}", "DELETE FROM {0} WHERE {1} = {1}", "TRUNCATE {0}")
@@ -487,7 +502,29 @@ def test_nothing_else_in_the_schema_only_grows(store: Store) -> None:
             rows = db.connection.execute(
                 "SELECT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
             ).fetchall()
-    assert {row[0] for row in rows} == set(APPEND_ONLY)
+    assert {row[0] for row in rows} == {*APPEND_ONLY, "payment"}
+
+
+def test_of_a_payment_only_its_standing_changes(store: Store) -> None:
+    """What was accepted, and perhaps approved, stays; so does its row. Every column is one or the other."""
+    assert change(store, PAYMENT.replace("payment VALUES", f"payment ({', '.join(COLUMNS)}) VALUES")) is None
+    with store.transaction() as db:
+        found = db.connection.execute("SELECT * FROM payment")
+        assert {column[0] for column in found.description} == {*FIXED, *STANDING}
+        before = found.fetchall()
+    statements = [f"UPDATE payment SET {column} = {column}" for column in FIXED]  # noqa: S608 - our own names
+    statements += [f"UPDATE payment SET state = 'SENT', {column} = {column}" for column in FIXED]  # noqa: S608 - ours
+    statements += ["DELETE FROM payment", "DELETE FROM payment WHERE id = 1"]
+    statements += ["TRUNCATE payment"] if store.engine == "postgres" else []
+    for statement in statements:
+        refused = change(store, statement)
+        assert "append-only: payment" in str(refused), statement
+        assert not isinstance(refused, Conflict | StoreUnavailable), "no worker may try this again for ever"
+    with store.transaction() as db:
+        assert db.connection.execute("SELECT * FROM payment").fetchall() == before
+    for column in STANDING:
+        assert change(store, f"UPDATE payment SET {column} = {column}") is None, column  # noqa: S608 - our own names
+    assert count(store, "payment") == 1
 
 
 # ------------------------------------------------------------------------------------------- servers that are away

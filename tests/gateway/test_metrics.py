@@ -47,6 +47,16 @@ def test_a_stage_is_measured_with_the_clock_it_is_given() -> None:
     assert metrics.registry.get_sample_value("gateway_stage_seconds_count", {"stage": "intake"}) == 1
 
 
+def test_a_look_for_work_that_finds_none_is_not_measured() -> None:
+    """Thousands of empty looks would make every batch look fast."""
+    metrics, clock = Metrics(), ManualClock(NOW)
+    for done in (0, 3):
+        with metrics.stage("intake", clock) as stage:
+            if not done:
+                stage.skip()
+    assert metrics.registry.get_sample_value("gateway_stage_seconds_count", {"stage": "intake"}) == 1
+
+
 def test_a_state_that_is_empty_again_is_not_shown_as_it_was() -> None:
     """A gauge that keeps its last figure would raise an alarm for ever."""
     metrics = Metrics()

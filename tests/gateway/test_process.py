@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import shutil
 import socket
 import threading
 import urllib.request
@@ -158,6 +160,17 @@ def test_a_port_that_is_taken_is_a_mistake_of_the_configuration(tmp_path: Path, 
     assert "worker started" not in [line["event"] for line in lines]
 
 
+def test_a_key_that_cannot_be_used_is_said_at_the_start(tmp_path: Path, lines: Lines) -> None:
+    """Not with the first payment, at night; the other workers go on, and the key is waited for."""
+    gateway = embedded(tmp_path, lines)
+    shutil.rmtree(gateway.settings.keys_folder)
+    with running(gateway, lines) as status:
+        said = lines.wait_for("no key can sign: payments wait until one can")
+        assert said["level"] == "warning"
+        assert "can sign for profile" in said["reason"]
+    assert status == [0]
+
+
 def test_gauges_that_cannot_be_refreshed_never_stop_the_work(gateway: Gateway, lines: Lines) -> None:
     """A defect in a report is written down with its trace; the payments go on."""
 
@@ -269,12 +282,20 @@ def test_a_wrong_configuration_is_said_in_one_line_and_ends_with_2(
 
 def test_what_the_libraries_log_goes_where_the_rest_goes(lines: Lines) -> None:
     """The bus writes with structlog's global logger; nothing of it may reach standard output."""
-    before = structlog.get_config()
-    log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lines.keep])
+    before, handlers = structlog.get_config(), list(logging.getLogger().handlers)
+    log = structlog.wrap_logger(
+        structlog.ReturnLogger(), processors=[lines.keep], wrapper_class=structlog.make_filtering_bound_logger(0)
+    )
     try:
         process.route_library_logs(log)
+        process.route_library_logs(log)
         structlog.get_logger("gateway.bus.amqp_link").warning("broker away", attempt=3)
+        logging.getLogger("yoyo").warning("migrating %s", "0001")
     finally:
         structlog.configure(**before)
-    assert lines == [{"event": "broker away", "attempt": 3, "level": "warning"}]
+        logging.getLogger().handlers = handlers
+    assert lines == [
+        {"event": "broker away", "attempt": 3, "level": "warning"},
+        {"event": "library", "library": "yoyo", "message": "migrating 0001", "level": "warning"},
+    ]
     assert json.dumps(lines)

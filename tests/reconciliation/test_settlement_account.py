@@ -45,7 +45,6 @@ name = "{PROFILE}"
 rail = "high_value"
 bank_bic = "DEUTBEB4"
 own_bic = "TREAKHPP"
-country = "BE"
 time_zone = "Europe/Vilnius"
 [message]
 envelope_namespace = "urn:example:settlement:1"

@@ -141,6 +141,15 @@ def test_the_bank_goes_on_where_it_stopped(play: Play) -> None:
         assert not serving.faults()
 
 
+def test_it_is_trusted_only_while_it_works(play: Play) -> None:
+    """A game that is over leaves nobody behind who could sign as the bank; the next start trusts it again."""
+    trust = play.stage.settings.certificates_folder / next(iter(play.stage.settings.profiles))
+    for _ in range(2):
+        with play.served():
+            assert len(list(trust.glob("*/simulated-*"))) == 2
+        assert not list(trust.glob("*/simulated-*"))
+
+
 def test_a_thread_runs_it_until_it_is_asked_to_stop(play: Play) -> None:
     """``gateway serve`` sets the event and leaves; the bank closes its books by itself."""
     stop = threading.Event()

@@ -84,12 +84,15 @@ WHERE (debit = :account OR credit = :account) AND currency = :currency
 ORDER BY at_ms DESC, subject DESC, leg DESC LIMIT :count;
 
 -- name: entries_wrongly_suspended
--- Entries whose net posting to suspense is not what their explanation says.
+-- Entries whose net posting to suspense is not what their explanation says: all of them, the difference to what the
+-- bank had answered, or nothing.
 SELECT entry.id, entry.statement, entry.matched, entry.amount_minor, COALESCE(suspended.minor, 0)
 FROM entry LEFT JOIN (
     SELECT subject, SUM(CASE WHEN substr(credit, 1, 9) = 'suspense:' THEN amount_minor ELSE -amount_minor END) AS minor
     FROM transfer WHERE cause = 'suspend' GROUP BY subject) AS suspended ON suspended.subject = entry.id
-WHERE COALESCE(suspended.minor, 0) <> CASE WHEN entry.matched = 'suspense' THEN entry.amount_minor ELSE 0 END
+WHERE COALESCE(suspended.minor, 0) <> CASE WHEN entry.matched = 'suspense' THEN entry.amount_minor
+                                           WHEN entry.payment IS NULL THEN 0 ELSE entry.suspended_minor END
+   OR (entry.matched = 'suspense' AND entry.suspended_minor <> entry.amount_minor)
 ORDER BY entry.id LIMIT 20;
 
 -- name: resolutions_without_exception

@@ -303,6 +303,7 @@ def test_a_broker_that_is_not_there_is_away(connect: Callable[..., RabbitBus]) -
         with pytest.raises(BusUnavailable) as raised:
             attempt()
         assert "secret" not in str(raised.value)
+        assert "127.0.0.1:1" in str(raised.value)
 
 
 def test_a_wrong_password_is_named(rabbit: RabbitServer, connect: Callable[..., RabbitBus]) -> None:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from typer.testing import CliRunner
 
+from adapters.profile import SHIPPED
 from gateway.cli import app, root
 from gateway.cli.screen import cell, masked_ledger, plain
 from gateway.cli.shell import Shell
@@ -107,6 +108,32 @@ def test_profiles_are_checked_with_file_line_and_reason(office: Office, tmp_path
     assert result.exit_code == 1
     assert f"{path}:2:" in result.stdout
     assert "no profile" in office.refused("profiles", "check", tmp_path / "none")
+
+
+def test_a_simulation_that_is_trusted_is_a_finding(office: Office) -> None:
+    """Whoever has its key could sign as the bank."""
+    path = office.home / "certificates" / "central-bank" / "anchors" / "simulated-authority.pem"
+    path.write_bytes(b"")
+    result = office.run("profiles", "check")
+    assert result.exit_code == 1
+    assert "central-bank/anchors/simulated-authority.pem" in result.stdout
+
+
+def test_keys_are_of_the_profiles_algorithm(office: Office, tmp_path: Path) -> None:
+    """The bank said which it takes: new keys follow it, and one of another kind that signs is a finding."""
+    path = tmp_path / "profiles" / "central-bank.toml"
+    path.parent.mkdir()
+    path.write_text((SHIPPED / "central-bank.toml").read_text().replace('"ecdsa-sha256"', '"rsa-sha256"'))
+    configuration = office.home / "gateway.toml"
+    configuration.write_text(f'profiles_folder = "{path.parent}"\n{configuration.read_text()}')
+    result = office.run("profiles", "check")
+    assert result.exit_code == 1
+    assert "signature.algorithm: the key that signs now is of ecdsa-sha256" in result.stdout
+    office.ok("keys", "rotate", "treasury-1", "treasury-2", "--from", "2026-11-30T01:00", user="officer")
+    office.ok("keys", "create", "treasury-3", "--from", "2027-11-30", user="officer")
+    office.ok("keys", "create", "treasury-4", "--from", "2027-11-30", "--ecdsa", user="officer")
+    algorithms = [k["algorithm"].partition("/")[0] for k in office.json("keys", "list")]
+    assert algorithms == ["EC", "RSA", "RSA", "EC"]
 
 
 def test_dead_letters_are_listed_and_replayed(office: Office) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,31 @@ def test_a_folder_is_imported_file_by_file(office: Office) -> None:
     assert office.json("exceptions", "list")[0]["kind"] == "unreadable_document"
     again = office.run("statements", "import", folder / "2.xml")
     assert again.exit_code == 1, "the same bytes are still refused"
+
+
+def test_links_and_devices_of_a_folder_are_skipped_with_a_line(office: Office) -> None:
+    """A link may lead out of the folder, and a pipe never ends; the documents beside them are booked."""
+    folder = statement(office, "1.xml", opening=9_000).parent
+    (folder / "2.xml").symlink_to(folder / "1.xml")
+    os.mkfifo(folder / "3.xml")
+    found = {Path(one["file"]).name: one for one in office.json("statements", "import", folder)}
+    assert {name: one["outcome"] for name, one in found.items()} == {
+        "1.xml": "APPLIED", "2.xml": "SKIPPED", "3.xml": "SKIPPED",
+    }  # fmt: skip
+    assert "link" in found["2.xml"]["reason"]
+    assert "SKIPPED" in office.ok("statements", "import", folder)
+    assert "is no file" in office.refused("statements", "import", "/dev/zero")
+
+
+def test_a_file_above_the_limit_is_refused_unread(office: Office) -> None:
+    """By its size alone, so that no file fills the memory; the setting is named."""
+    path = office.home / "large.xml"
+    with path.open("wb") as file:
+        file.truncate(200_000_001)
+    result = office.run("statements", "import", path, "--json")
+    assert result.exit_code == 1
+    assert "workers.document_bytes_max" in result.stdout
+    assert office.json("exceptions", "list") == []
 
 
 @pytest.mark.parametrize(("before", "after"), [(b"85.00", b"86.00"), (b"NCAMKHPP", b"NCAMKHPQ")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.core.answers import DUPLICATE_REASONS, UNDECIDED_REASONS, event_of
+from gateway.core.answers import DUPLICATE_REASONS, LATE_REASONS, UNDECIDED_REASONS, event_of
 from gateway.core.lifecycle import OUT, Event, Move, advance
 from schemas.codes import STATUS_REASONS
 
@@ -51,10 +51,39 @@ def test_any_other_rejection_releases_the_money(reason: str | None) -> None:
     assert event_of("RJCT", reason) is Event.REJECT
 
 
+@pytest.mark.parametrize("reason", [None, "AC01", "AC04", "AM04", "MS03", "RC05", "NARR", "unheard-of"])
+def test_any_other_rejection_of_a_message_sent_again_releases_the_money_too(reason: str | None) -> None:
+    """What is wrong with the payment itself is wrong with each of its copies."""
+    assert event_of("RJCT", reason, sent_again=True) is Event.REJECT
+
+
+LATE = ["TM01", "DT01", "DT02", "DT03", "DT04", "DT05", "CH03", "CH04"]
+
+
+@pytest.mark.parametrize("reason", LATE)
+def test_a_rejection_as_late_releases_the_money_only_if_it_was_sent_once(reason: str) -> None:
+    """The second copy may be late although the first was taken in time; a message sent once is late, and no more."""
+    assert event_of("RJCT", reason) is Event.REJECT
+    assert event_of("RJCT", reason, sent_again=True) is Event.DOUBT
+
+
+def test_every_late_reason_is_tried() -> None:
+    """And none of them is one that leaves the fate open anyhow."""
+    assert set(LATE) == LATE_REASONS
+    assert not LATE_REASONS & (DUPLICATE_REASONS | UNDECIDED_REASONS)
+
+
 @pytest.mark.parametrize("reason", sorted(DUPLICATE_REASONS | UNDECIDED_REASONS))
-def test_a_reason_matters_in_a_rejection_only(reason: str) -> None:
+def test_a_doubtful_rejection_stays_one_when_the_message_was_sent_again(reason: str) -> None:
+    """The more so."""
+    assert event_of("RJCT", reason, sent_again=True) is Event.DOUBT
+
+
+@pytest.mark.parametrize("sent_again", [False, True])
+@pytest.mark.parametrize("reason", sorted(DUPLICATE_REASONS | UNDECIDED_REASONS | LATE_REASONS))
+def test_a_reason_matters_in_a_rejection_only(reason: str, *, sent_again: bool) -> None:
     """A settled payment is settled whatever else is said of it."""
-    assert event_of("ACSC", reason) is Event.SETTLE
+    assert event_of("ACSC", reason, sent_again=sent_again) is Event.SETTLE
 
 
 def test_the_ledger_moves_on_settlement_alone() -> None:
@@ -70,3 +99,4 @@ def test_the_reasons_are_known_to_iso() -> None:
     """A misspelt code here would release money that it should keep; signature codes come as DS0A to DS0H."""
     assert DUPLICATE_REASONS - {"DU03"} <= STATUS_REASONS
     assert {"ED05", "ED06", "FF10"} <= STATUS_REASONS
+    assert LATE_REASONS <= STATUS_REASONS

@@ -12,6 +12,7 @@ from gateway.bus.base import BANK_EXCHANGE, Outgoing
 from gateway.flow.inbound import Inbound
 from gateway.store import archive
 from schemas.errors import StoreUnavailable
+from security.trust import TrustStore
 from tests.gateway.flow.stand import DAY, FROM_BANK, RIEL, Killed, Stand, booked, order
 
 Change = Callable[[bytes], bytes]
@@ -62,12 +63,16 @@ def test_the_same_document_twice_changes_nothing(stand: Stand) -> None:
         (lambda d: d[: len(d) // 2], None),
         (lambda d: d[:-1], None),
         (lambda d: d.replace(b"ACSC", b"ACCC"), "DS0"),
-        (lambda d: d.replace(b"<TxSts>", b"<TxSts> "), "DS0"),
+        (lambda d: d.replace(b"<TxSts>", b"<TxSts> "), "FF01"),
+        (lambda d: d.replace(b"<TxInfAndSts>", b"<TxInfAndSts> "), "DS0"),
         (lambda d: b"<!DOCTYPE x [<!ENTITY e 'v'>]>" + d, None),
         (lambda d: d.decode().encode("utf-16"), None),
         (lambda d: b"\x1f\x8b" + d, None),
     ],
-    ids=["not-xml", "empty", "truncated", "one-byte-short", "changed", "blank-added", "doctype", "utf-16", "gzip-like"],
+    ids=[
+        "not-xml", "empty", "truncated", "one-byte-short", "changed", "blank-in-a-value", "blank-between-elements",
+        "doctype", "utf-16", "gzip-like",
+    ],
 )
 def test_a_document_that_cannot_be_used_is_kept_and_becomes_an_exception(
     light: Stand, change: Change, code: str | None
@@ -86,6 +91,47 @@ def test_a_document_that_cannot_be_used_is_kept_and_becomes_an_exception(
     assert ("gateway", "document.refuse") in light.trails()
     light.deliver(bad)
     assert light.open() == {"unreadable_document": 1}, "the same bytes again are no second exception"
+    assert light.faults() == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "path"),
+    [
+        (b"<TxSts>", b"<TxSts> ", "TxInfAndSts/TxSts"),
+        (b"<TxSts>", b"<Surprise>1</Surprise><TxSts>", "TxInfAndSts/Surprise"),
+    ],
+)
+def test_what_breaks_the_guideline_is_refused_with_its_line_before_its_signature_is_looked_at(
+    light: Stand, before: bytes, after: bytes, path: str
+) -> None:
+    """Nothing is canonicalised that was not agreed; and the bank is told where, not only that."""
+    document = light.bank.status("ACSC", light.sent(order(1)))
+    changed = document.replace(before, b"\n" + after)
+    assert changed != document
+    assert light.take(changed) == ["REFUSED"]
+    assert light.states() == {"PO-1": "SENT"}
+    [(code, detail)] = light.sql("SELECT code, detail FROM document")
+    assert code == "FF01"
+    assert f"{path}: line 3: " in detail, detail
+
+
+def test_a_document_refused_before_is_tried_again_and_its_exception_closes(light: Stand) -> None:
+    """The bank's certificate came late: the same bytes are good when it is there."""
+    [paid] = light.sent(order(1))
+    document = light.bank.status("ACSC", [paid])
+    worker = light.workers["inbound"]
+    assert isinstance(worker, Inbound)
+    known, worker._trust = worker._trust, TrustStore
+    assert light.take(document) == ["REFUSED"]
+    assert light.take(document) == ["REFUSED"]
+    assert light.open() == {"unreadable_document": 1}
+    worker._trust = known
+    assert light.take(document) == ["APPLIED"]
+    assert light.states() == {"PO-1": "SETTLED"}
+    assert light.open() == {}
+    assert light.closed() == {"unreadable_document": 1}
+    assert document_rows(light) == [("APPLIED", None)]
+    assert light.take(document) == ["KNOWN"]
     assert light.faults() == []
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tracemalloc
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from gateway.bus.base import ORDERS_QUEUE, Delivery
 from gateway.flow.intake import Intake
@@ -15,7 +16,7 @@ from schemas import orders
 from schemas.errors import StoreUnavailable
 from security import jws
 from security.jws import OrderKey
-from tests.gateway.flow.stand import DOLLAR, START, Killed, Stand, chunk, dollars, order, single
+from tests.gateway.flow.stand import DAY, DOLLAR, START, Killed, Stand, chunk, dollars, order, single
 
 
 def test_a_good_order_is_ready_and_its_source_is_told(stand: Stand) -> None:
@@ -89,17 +90,55 @@ def test_the_same_order_with_another_content_is_refused_as_such(stand: Stand, to
     assert "treasury.order.refused" in stand.told_of("PO-1")
 
 
+def reasons(stand: Stand) -> list[tuple[str, str, str]]:
+    """Return (order id, code, message) of every reason of every refusal, oldest first."""
+    rows = stand.sql("SELECT order_id, reasons FROM refusal ORDER BY id")
+    return [(row[0], code, message) for row in rows for _, code, _, message in from_json(row[1])]
+
+
 def test_a_refused_order_stays_refused_when_it_comes_again(stand: Stand) -> None:
-    """The same bad order is known; its correction needs a number of its own."""
+    """The same bad order is refused and told again, with its reason; its correction needs a number of its own."""
     bad = order(creditor_agent={"bic": "ZZZZKHPP"})
     stand.submit(bad)
     stand.submit(bad)
-    assert stand.refusals() == {"PO-1": [("RC05", "order.creditor_agent.bic")]}
+    why = ("PO-1", "RC05", "ZZZZKHPP is not in the directory of high_value")
+    assert reasons(stand) == [why, why]
+    assert stand.told_of("PO-1") == ["treasury.order.refused"] * 2
     stand.submit(order())
     assert stand.states() == {}
-    assert stand.sql("SELECT order_id FROM refusal") == [("PO-1",)] * 2
+    assert reasons(stand) == [why, why, ("PO-1", "DU01", "this order came before with other content")]
+    assert stand.told_of("PO-1") == ["treasury.order.refused"] * 3
     stand.submit(order(2, end_to_end_id="E2E1"))
     assert stand.states() == {"PO-2": "READY"}
+    assert stand.faults() == []
+
+
+def test_a_refused_order_is_not_taken_when_its_reason_is_gone(stand: Stand) -> None:
+    """Its number is used: refused again with DU01, and told what became of it."""
+    far = order(execution_date=(DAY + timedelta(92)).isoformat())
+    stand.submit(far)
+    assert stand.refusals()["PO-1"][0][1] == "order.execution_date"
+    stand.clock.advance(timedelta(7))
+    stand.submit(far)
+    assert stand.states() == {}
+    assert reasons(stand)[1:] == [("PO-1", "DU01", "this order came before and is REFUSED")]
+    assert stand.told_of("PO-1") == ["treasury.order.refused"] * 2
+    assert stand.faults() == []
+
+
+def test_a_batch_line_that_came_before_is_refused(stand: Stand) -> None:
+    """The batch counts on it: it is answered, never dropped in silence, whether it was accepted or refused before."""
+    bad = order(2, creditor_agent={"bic": "ZZZZKHPP"})
+    stand.submit(order(1), bad)
+    stand.send(chunk([order(1), bad, order(3)], "B1"))
+    stand.run("intake")
+    assert stand.states() == {"PO-1": "READY", "PO-3": "READY"}
+    assert reasons(stand)[1:] == [
+        ("PO-1", "DU01", "this order came before and is READY"),
+        ("PO-2", "RC05", "ZZZZKHPP is not in the directory of high_value"),
+    ]
+    assert stand.told_of("PO-1")[-1] == "treasury.order.refused"
+    assert stand.faults() == []
 
 
 def test_all_reasons_are_told_at_once(stand: Stand) -> None:

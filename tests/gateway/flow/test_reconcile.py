@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 from lxml.etree import _Element
 
+from gateway.flow.inbound import Inbound
+from schemas.iso20022.guideline import OWN_FOLDER
 from schemas.model.money import Money
 from schemas.model.statement import Detail, Entry
 from tests.gateway.flow.stand import DAY, DOLLAR, RIEL, Paid, Stand, booked, dollars, order
@@ -95,6 +99,43 @@ def test_a_reference_without_the_amount_explains_nothing(stand: Stand) -> None:
     assert stand.faults() == []
 
 
+@pytest.mark.parametrize("amount", [-100_001, -99_999])
+def test_what_was_answered_as_settled_and_is_booked_otherwise_is_matched_with_its_difference(
+    stand: Stand, amount: int
+) -> None:
+    """The answer was posted before: cash follows the statement, and a person is asked about the difference alone."""
+    [paid] = stand.sent(order(1))
+    stand.take(stand.bank.status("ACSC", [paid]))
+    stand.take(stand.bank.statement([booked(amount, paid)], OPENING))
+    assert stand.states() == {"PO-1": "SETTLED"}
+    assert matched(stand) == [("settle", "uetr")]
+    assert stand.sql("SELECT suspended_minor FROM entry") == [(amount + 100_000,)]
+    assert stand.balances() == {
+        "payable:fmis": 100_000, OPENED: -OPENING, BANK: OPENING + amount, SUSPENSE: -100_000 - amount,
+    }  # fmt: skip
+    assert stand.open() == {"amount_differs": 1}
+    assert stand.sql("SELECT amount_minor FROM exception") == [(amount + 100_000,)]
+    assert stand.told_of("PO-1").count("treasury.payment.settled") == 1
+    assert stand.faults() == []
+
+
+@pytest.mark.parametrize("amount", [100_000, 98_000])
+def test_what_came_back_and_is_booked_otherwise_is_matched_with_its_difference(stand: Stand, amount: int) -> None:
+    """The pacs.004 said 99,000 minor units and was posted; the booking is more, or less."""
+    [paid] = stand.sent(order(1))
+    stand.take(stand.bank.giving_back(paid, Money(99_000, "KHR"), charges_minor=1_000))
+    entries = [booked(-100_000, paid), booked(amount, paid, reference="NB2")]
+    stand.take(stand.bank.statement(entries, OPENING))
+    assert stand.states() == {"PO-1": "RETURNED"}
+    assert matched(stand) == [("settle", "uetr"), ("return", "uetr")]
+    assert stand.balances() == {
+        "payable:fmis": 100_000, OPENED: -OPENING, BANK: OPENING - 100_000 + amount, f"returned:{RIEL}": -99_000,
+        SUSPENSE: 99_000 - amount,
+    }  # fmt: skip
+    assert stand.open() == {"amount_differs": 1}
+    assert stand.faults() == []
+
+
 def test_a_stated_charge_is_posted_beside_the_payment(stand: Stand) -> None:
     """1,000 paid and 10 taken: the payment settles, the charge has its own account."""
     [paid] = stand.sent(order(1))
@@ -162,6 +203,45 @@ def test_settled_and_returned_in_one_statement_in_either_order(stand: Stand) -> 
     assert [what for what, _ in matched(stand)] == ["return", "settle", "settle", "return"]
     assert cash(stand) == OPENING
     assert stand.open() == {}
+    assert stand.faults() == []
+
+
+@pytest.mark.parametrize("named_by", ["instruction_id", "end_to_end_id", "servicer_reference"])
+@pytest.mark.parametrize(
+    ("says", "is_return"), [({}, False), ({"return_reason": "AC04"}, True), ({"code": "PMNT/ICDT/RRTN"}, True)]
+)
+def test_a_credit_that_only_quotes_a_payment_is_nobodys_return(
+    stand: Stand, named_by: str, says: dict[str, str], is_return: bool  # noqa: FBT001 - a case
+) -> None:
+    """A supplier who pays us back may quote our number; the bank says that it is a return, or a person does."""
+    [paid] = stand.sent(order(1))
+    stand.take(stand.bank.status("ACSC", [paid], servicer_reference="NBC-77"))
+    named = {"reference": "NBC-77"} if named_by == "servicer_reference" else {named_by: getattr(paid, named_by)}
+    stand.take(stand.bank.statement([booked(-100_000, paid), booked(100_000, **named, **says)], OPENING))
+    assert cash(stand) == OPENING
+    if is_return:
+        assert stand.states() == {"PO-1": "RETURNED"}
+        assert matched(stand)[1] == ("return", named_by)
+        assert (cash(stand, f"returned:{RIEL}"), cash(stand, SUSPENSE)) == (-100_000, 0)
+        assert stand.open() == {}
+    else:
+        assert stand.states() == {"PO-1": "SETTLED"}
+        assert matched(stand)[1] == ("suspense", None)
+        assert (cash(stand, f"returned:{RIEL}"), cash(stand, SUSPENSE)) == (0, -100_000)
+        assert stand.open() == {"unmatched_credit": 1}
+    assert stand.faults() == []
+
+
+@pytest.mark.parametrize(("amount", "kind"), [(-100_000, "unmatched_debit"), (100_000, "unmatched_credit")])
+def test_an_entry_with_another_uetr_is_not_found_by_its_other_references(stand: Stand, amount: int, kind: str) -> None:
+    """A UETR names one payment in the world: beside one that is not ours our other references are an accident."""
+    [paid] = stand.sent(order(1))
+    foreign = "8a562c67-ca16-48ba-b074-65581be6f001"
+    stand.take(stand.bank.statement([booked(amount, paid, uetr=foreign)], OPENING))
+    assert stand.states() == {"PO-1": "SENT"}
+    assert matched(stand) == [("suspense", None)]
+    assert cash(stand, SUSPENSE) == -amount
+    assert stand.open() == {kind: 1}
     assert stand.faults() == []
 
 
@@ -300,7 +380,8 @@ def test_a_corrected_statement_under_another_id_is_booked(stand: Stand) -> None:
 
 def test_a_statement_of_an_unknown_account_is_for_a_person(stand: Stand) -> None:
     """Nothing of it is posted, and the number is masked in the exception."""
-    stand.take(stand.bank.statement([booked(-5)], OPENING, account="000900000099", statement_id="S1"))
+    document = stand.bank.statement([booked(-5)], OPENING, account="000900000099", statement_id="S1")
+    assert stand.take(document) == ["PARTLY"]
     assert stand.open() == {"unknown_account": 1}
     assert "000900000099" not in str(stand.evidence("unknown_account"))
     assert stand.balances() == {}
@@ -308,7 +389,7 @@ def test_a_statement_of_an_unknown_account_is_for_a_person(stand: Stand) -> None
 
 def test_our_account_in_another_currency_is_an_unknown_account(stand: Stand) -> None:
     """Number and currency together are an account."""
-    stand.take(stand.bank.statement([booked(-5)], OPENING, account=RIEL, currency="USD"))
+    assert stand.take(stand.bank.statement([booked(-5)], OPENING, account=RIEL, currency="USD")) == ["PARTLY"]
     assert stand.open() == {"unknown_account": 1}
     assert stand.balances() == {}
 
@@ -486,19 +567,51 @@ def test_entries_are_matched_in_slices(stand: Stand) -> None:
 # -------------------------------------------------------------------------------------- several statements, and notices
 
 
-def test_a_document_of_two_statements_is_two_statements(stand: Stand) -> None:
-    """Two accounts a file, as many banks do; one of them is not ours."""
+def several(document: _Element) -> None:
+    """Add two statements to a document: of an account that is not ours, and of ours."""
+    document[0].append(stand_in(document, "SECOND", "000900000099"))
+    document[0].append(stand_in(document, "THIRD", RIEL))
 
-    def double(document: _Element) -> None:
-        body = document[0]
-        body.append(stand_in(document, "SECOND", "000900000099"))
-        body.append(stand_in(document, "THIRD", RIEL))
 
-    stand.take(stand.bank.statement([booked(-500)], OPENING, alter=double))
+def test_a_document_of_several_statements_is_refused_where_the_guideline_has_one(stand: Stand) -> None:
+    """What was agreed is one account, or one page of it, a document; the reason names the line."""
+    assert stand.take(stand.bank.statement([booked(-500)], OPENING, alter=several)) == ["REFUSED"]
+    assert stand.sql("SELECT COUNT(*) FROM statement") == [(0,)]
+    assert stand.open() == {"unreadable_document": 1}
+    [(code, detail)] = stand.sql("SELECT code, detail FROM document")
+    assert code == "FF01"
+    assert "Document/BkToCstmrStmt/Stmt[2]: line " in detail
+    assert stand.balances() == {}
+    assert stand.faults() == []
+
+
+def test_a_document_of_two_statements_is_two_statements(stand: Stand, tmp_path: Path) -> None:
+    """Two accounts a file, as many banks do, and their own guideline says so; one of them is not ours."""
+    allow_several_statements(stand, tmp_path)
+    document = stand.bank.statement([booked(-500)], OPENING, alter=several)
+    assert stand.take(document) == ["PARTLY"]
     assert statement_states(stand) == ["BOOKED", "BOOKED"]
     assert stand.open() == {"unmatched_debit": 2, "unknown_account": 1, "continuity_gap": 1}
     assert cash(stand) == OPENING - 500
+    assert stand.sql("SELECT state FROM document") == [("PARTLY",)]
+    before = stand.balances(), stand.open()
+    assert stand.take(document) == ["PARTLY"], "tried again: the account may be ours by now"
+    assert (stand.balances(), stand.open()) == before
     assert stand.faults() == []
+
+
+def allow_several_statements(stand: Stand, folder: Path) -> None:
+    """Give the bank a guideline of its own: as ours, with any number of statements a document."""
+    name = "camt.053.001.08.xsd"
+    text = (OWN_FOLDER / name).read_text(encoding="utf-8")
+    one = '<xs:element name="Stmt">'
+    assert text.count(one) == 1
+    (folder / name).write_text(text.replace(one, one.replace(">", ' maxOccurs="unbounded">')), encoding="utf-8")
+    shutil.copy(OWN_FOLDER / "types.xsd", folder)
+    worker = stand.workers["inbound"]
+    assert isinstance(worker, Inbound)
+    message = worker._profile.message.model_copy(update={"guidelines_folder": folder})
+    worker._profile = worker._profile.model_copy(update={"message": message})
 
 
 def stand_in(document: _Element, statement_id: str, account: str) -> _Element:
@@ -543,6 +656,6 @@ def test_a_notice_of_a_return_gives_back_once(stand: Stand) -> None:
 def test_a_notice_of_an_unknown_account_is_for_a_person(stand: Stand) -> None:
     """As a statement of one."""
     [paid] = stand.sent(order(1))
-    stand.take(stand.bank.notification([booked(-100_000, paid)], account="000900000099"))
+    assert stand.take(stand.bank.notification([booked(-100_000, paid)], account="000900000099")) == ["PARTLY"]
     assert stand.states() == {"PO-1": "SENT"}
     assert stand.open() == {"unknown_account": 1}

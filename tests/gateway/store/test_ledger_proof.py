@@ -59,7 +59,32 @@ def busy(shared: Stand) -> Stand:
         ("UPDATE entry SET amount_minor = -501 WHERE matched = 'suspense'", "opening 1000000000 + entries -100501"),
         ("UPDATE statement SET closing_minor = closing_minor + 1", "bank:*****0001 holds"),
         ("UPDATE entry SET matched = NULL WHERE matched = 'suspense'", "is explained by nothing"),
-        ("UPDATE entry SET matched = 'charge' WHERE matched = 'suspense'", "suspense:*****0001 holds"),
+        (
+            "UPDATE entry SET matched = 'charge' WHERE matched = 'suspense'",
+            "entry 2 of statement 1 (-500) is charge, and -500 of it is suspended",
+        ),
+        (
+            "UPDATE entry SET matched = 'charge', suspended_minor = 0 WHERE matched = 'suspense'",
+            "suspense:*****0001 holds KHR 5.00, must hold KHR 0.00",
+        ),
+        (
+            "UPDATE entry SET suspended_minor = -499 WHERE matched = 'suspense'",
+            "entry 2 of statement 1 (-500) is suspense, and -499 of it is suspended",
+        ),
+        (
+            "UPDATE entry SET suspended_minor = 1 WHERE matched = 'settle'",
+            "suspense:*****0001 holds KHR 5.00, must hold KHR 4.99",
+        ),
+        ("DELETE FROM message_payment WHERE payment = 1", "payment 1 is SENT and is in a message that does not know it"),
+        (
+            "INSERT INTO ready SELECT id, profile, settlement_day FROM payment WHERE id = 1",
+            "payment 1 is SENT and is in sight of dispatch",
+        ),
+        (
+            "UPDATE payment SET state = 'READY' WHERE id = 1",
+            "payment 1 is READY and is not in sight of dispatch",
+        ),
+        ("UPDATE payment SET state = 'RECEIVED' WHERE id = 1", "payment 1 is RECEIVED and waits for no batch"),
     ],
 )
 def test_a_broken_invariant_is_found_and_named(busy: Stand, statement: str, said: str) -> None:

@@ -314,7 +314,7 @@ def rotate(
     kind: KeyKind | None = None,
     certifier: Certifier | None = None,
 ) -> FileKey:
-    """Create the next key with the old one's owner, profile, purpose and, unless said, kind; the old one still verifies.
+    """Create the next key with the old one's owner, profile, purpose and (unless said) kind; the old one verifies on.
 
     Until ``signs_from`` the old key also goes on signing; afterwards the new one does. `retire` ends the old one.
 

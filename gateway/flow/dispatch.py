@@ -79,10 +79,13 @@ class Dispatch:
         """Compose messages from one bounded claim of ready payments; return how many payments it held."""
         trail, now = self._desk.trail(), self._desk.now()
         today = now.astimezone(self._relationship.zone).date()
-        with self._desk.metrics.stage("dispatch", self._desk.clock), self._desk.store.transaction() as db:
+        desk = self._desk
+        with desk.metrics.stage("dispatch", desk.clock) as stage, desk.store.transaction() as db:
             numbers = payments.claim_ready(db, self._profile.name, today.isoformat(), self._desk.limits.dispatch_batch)
             if numbers:
                 self._compose(db, numbers, today, trail)
+            else:
+                stage.skip()
         if numbers:
             self._desk.reach("dispatch.committed")
             self._desk.metrics.stage_items.labels("dispatch").inc(len(numbers))

@@ -228,11 +228,11 @@ class Intake:
     def _judge(self, db: Session, lines: list[_Line], progress: dict[int, batches.Progress]) -> _Result:
         """Check every order that is new and sort it into accepted and refused."""
         result = _Result()
+        seen = self._seen(db, lines)  # before the orders: what another worker commits in between is a known order then
         db.pick((None, x.letter.message.source, x.order_id) for x in lines)
         known: dict[tuple[str, str], dict[str, str]] = {}
         for source, order_id, content, state in db.all("known_orders"):  # an accepted order and its refused rivals
             known.setdefault((source, order_id), {}).setdefault(content, state)
-        seen = self._seen(db, lines)
         contexts: dict[tuple[str, str], Context] = {}
         numbers = iter(db.take_numbers("payment", len(lines)) if lines else ())
         for line in lines:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import psycopg
 from psycopg import errors, sql
 
+from gateway.store.postgres import unreachable
 from schemas.errors import ConfigurationError, StoreUnavailable
 
 _APPEND_ONLY = """
@@ -38,7 +39,7 @@ def grant_worker_role(url: str, role: str) -> list[str]:
     except (errors.InsufficientPrivilege, errors.ReservedName, errors.InvalidName) as error:
         raise ConfigurationError(f"database role {role}: {str(error).splitlines()[0]}") from error
     except psycopg.OperationalError as error:
-        raise StoreUnavailable(f"cannot reach the database: {type(error).__name__}") from error
+        raise StoreUnavailable(unreachable(url, error)) from error
 
 
 def _grant(connection: psycopg.Connection[tuple[str]], name: sql.Identifier, role: str) -> list[str]:

@@ -446,8 +446,8 @@ FIRST_COLUMN = dict.fromkeys(APPEND_ONLY, "id") | {
 }  # fmt: skip
 PAYMENT = "INSERT INTO payment VALUES (1, 1, 'READY', 'fmis', 'PO', 7, 'p', '1', 'E', 'u', 5, 'KHR', 'd', 'ab', 1, 1)"
 FIXED = (
-    "id", "source", "order_id", "batch", "profile", "debtor_account", "end_to_end_id", "uetr", "amount_minor", "currency",
-    "settlement_day", "content_sha256", "received_ms",
+    "id", "source", "order_id", "batch", "profile", "debtor_account", "end_to_end_id", "uetr", "amount_minor",
+    "currency", "settlement_day", "content_sha256", "received_ms",
 )  # fmt: skip
 STANDING = ("version", "state", "changed_ms", "message", "reason", "info")
 COLUMNS = (
@@ -513,7 +513,7 @@ def test_of_a_payment_only_its_standing_changes(store: Store) -> None:
         assert {column[0] for column in found.description} == {*FIXED, *STANDING}
         before = found.fetchall()
     statements = [f"UPDATE payment SET {column} = {column}" for column in FIXED]  # noqa: S608 - our own names
-    statements += [f"UPDATE payment SET state = 'SENT', {column} = {column}" for column in FIXED]  # noqa: S608 - ours
+    statements += [f"UPDATE payment SET state = 'SENT', {column} = {column}" for column in FIXED]  # noqa: S608 - the columns are ours
     statements += ["DELETE FROM payment", "DELETE FROM payment WHERE id = 1"]
     statements += ["TRUNCATE payment"] if store.engine == "postgres" else []
     for statement in statements:

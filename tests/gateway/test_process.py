@@ -192,7 +192,7 @@ def test_a_worker_that_dies_of_a_defect_ends_the_process_with_1(
 
     monkeypatch.setattr("gateway.flow.relay.Relay.step", broken)
     assert serve(gateway, ROLES, stop=threading.Event()) == 1
-    assert lines.wait_for("worker died")["worker"].startswith("relay.")
+    assert lines.wait_for("worker died")["worker"].startswith("embedded.")
     assert lines[-1]["failed"] == [lines.wait_for("worker died")["worker"]]
 
 
@@ -282,7 +282,7 @@ def test_a_wrong_configuration_is_said_in_one_line_and_ends_with_2(
 
 def test_what_the_libraries_log_goes_where_the_rest_goes(lines: Lines) -> None:
     """The bus writes with structlog's global logger; nothing of it may reach standard output."""
-    before, handlers = structlog.get_config(), list(logging.getLogger().handlers)
+    handlers = list(logging.getLogger().handlers)
     log = structlog.wrap_logger(
         structlog.ReturnLogger(), processors=[lines.keep], wrapper_class=structlog.make_filtering_bound_logger(0)
     )
@@ -292,7 +292,7 @@ def test_what_the_libraries_log_goes_where_the_rest_goes(lines: Lines) -> None:
         structlog.get_logger("gateway.bus.amqp_link").warning("broker away", attempt=3)
         logging.getLogger("yoyo").warning("migrating %s", "0001")
     finally:
-        structlog.configure(**before)
+        structlog.reset_defaults()
         logging.getLogger().handlers = handlers
     assert lines == [
         {"event": "broker away", "attempt": 3, "level": "warning"},

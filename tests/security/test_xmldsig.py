@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 import pytest
 from lxml import etree
@@ -178,7 +179,7 @@ def test_an_unexpected_error_is_a_refusal() -> None:
     """Fail closed: nothing passes because something broke."""
 
     class Broken(TrustStore):
-        def find(self, subject_key_id: bytes) -> list[object]:  # type: ignore[override] - it never returns
+        def find(self, subject_key_id: bytes) -> NoReturn:
             raise RuntimeError(subject_key_id.hex())
 
     with pytest.raises(SignatureRefused) as refused:

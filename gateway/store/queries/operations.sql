@@ -92,7 +92,6 @@ FROM entry LEFT JOIN (
     FROM transfer WHERE cause = 'suspend' GROUP BY subject) AS suspended ON suspended.subject = entry.id
 WHERE COALESCE(suspended.minor, 0) <> CASE WHEN entry.matched = 'suspense' THEN entry.amount_minor
                                            WHEN entry.payment IS NULL THEN 0 ELSE entry.suspended_minor END
-   OR (entry.matched = 'suspense' AND entry.suspended_minor <> entry.amount_minor)
 ORDER BY entry.id LIMIT 20;
 
 -- name: resolutions_without_exception

@@ -70,8 +70,16 @@ def test_the_same_document_twice_changes_nothing(stand: Stand) -> None:
         (lambda d: b"\x1f\x8b" + d, None),
     ],
     ids=[
-        "not-xml", "empty", "truncated", "one-byte-short", "changed", "blank-in-a-value", "blank-between-elements",
-        "doctype", "utf-16", "gzip-like",
+        "not-xml",
+        "empty",
+        "truncated",
+        "one-byte-short",
+        "changed",
+        "blank-in-a-value",
+        "blank-between-elements",
+        "doctype",
+        "utf-16",
+        "gzip-like",
     ],
 )
 def test_a_document_that_cannot_be_used_is_kept_and_becomes_an_exception(

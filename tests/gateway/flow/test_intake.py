@@ -115,7 +115,7 @@ def test_a_refused_order_stays_refused_when_it_comes_again(stand: Stand) -> None
 
 def test_a_refused_order_is_not_taken_when_its_reason_is_gone(stand: Stand) -> None:
     """Its number is used: refused again with DU01, and told what became of it."""
-    far = order(execution_date=(DAY + timedelta(92)).isoformat())
+    far = order(execution_date=(DAY + timedelta(35)).isoformat())
     stand.submit(far)
     assert stand.refusals()["PO-1"][0][1] == "order.execution_date"
     stand.clock.advance(timedelta(7))
@@ -132,12 +132,15 @@ def test_a_batch_line_that_came_before_is_refused(stand: Stand) -> None:
     stand.submit(order(1), bad)
     stand.send(chunk([order(1), bad, order(3)], "B1"))
     stand.run("intake")
-    assert stand.states() == {"PO-1": "READY", "PO-3": "READY"}
+    assert stand.states() == {"PO-1": "READY", "PO-3": "RECEIVED"}
     assert reasons(stand)[1:] == [
         ("PO-1", "DU01", "this order came before and is READY"),
         ("PO-2", "RC05", "ZZZZKHPP is not in the directory of high_value"),
     ]
-    assert stand.told_of("PO-1")[-1] == "treasury.order.refused"
+    assert stand.told_of("PO-1") == ["treasury.order.accepted", "treasury.order.refused"]
+    stand.run("dispatch")
+    assert stand.states() == {"PO-1": "COMPOSED", "PO-3": "COMPOSED"}
+    assert len(stand.documents()) == 1, "the payment of the refused line is paid once"
     assert stand.faults() == []
 
 

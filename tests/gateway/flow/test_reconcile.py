@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lxml.etree import _Element
@@ -211,12 +212,12 @@ def test_settled_and_returned_in_one_statement_in_either_order(stand: Stand) -> 
     ("says", "is_return"), [({}, False), ({"return_reason": "AC04"}, True), ({"code": "PMNT/ICDT/RRTN"}, True)]
 )
 def test_a_credit_that_only_quotes_a_payment_is_nobodys_return(
-    stand: Stand, named_by: str, says: dict[str, str], is_return: bool  # noqa: FBT001 - a case
+    stand: Stand, named_by: str, says: dict[str, Any], is_return: bool
 ) -> None:
     """A supplier who pays us back may quote our number; the bank says that it is a return, or a person does."""
     [paid] = stand.sent(order(1))
     stand.take(stand.bank.status("ACSC", [paid], servicer_reference="NBC-77"))
-    named = {"reference": "NBC-77"} if named_by == "servicer_reference" else {named_by: getattr(paid, named_by)}
+    named: dict[str, Any] = {"reference": "NBC-77"} if named_by == "servicer_reference" else {named_by: getattr(paid, named_by)}
     stand.take(stand.bank.statement([booked(-100_000, paid), booked(100_000, **named, **says)], OPENING))
     assert cash(stand) == OPENING
     if is_return:

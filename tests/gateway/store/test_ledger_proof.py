@@ -69,13 +69,24 @@ def busy(shared: Stand) -> Stand:
         ),
         (
             "UPDATE entry SET suspended_minor = -499 WHERE matched = 'suspense'",
-            "entry 2 of statement 1 (-500) is suspense, and -499 of it is suspended",
+            "suspense:*****0001 holds KHR 5.00, must hold KHR 4.99",
         ),
         (
             "UPDATE entry SET suspended_minor = 1 WHERE matched = 'settle'",
             "suspense:*****0001 holds KHR 5.00, must hold KHR 4.99",
         ),
-        ("DELETE FROM message_payment WHERE payment = 1", "payment 1 is SENT and is in a message that does not know it"),
+        (
+            "UPDATE entry SET suspended_minor = 1 WHERE matched = 'settle'",
+            "(-100000) is settle, and 0 of it is suspended",
+        ),
+        (
+            "DELETE FROM transfer WHERE cause = 'suspend'",
+            "entry 2 of statement 1 (-500) is suspense, and 0 of it is suspended",
+        ),
+        (
+            "DELETE FROM message_payment WHERE payment = 1",
+            "payment 1 is SENT and is in a message that does not know it",
+        ),
         (
             "INSERT INTO ready SELECT id, profile, settlement_day FROM payment WHERE id = 1",
             "payment 1 is SENT and is in sight of dispatch",

@@ -34,6 +34,9 @@ _ENTRY = (
     "details_minor", "info",
 )  # fmt: skip
 
+PAGES_MAX = 99_999
+"""The largest page number (camt MessagePagination is Max5NumericText)."""
+
 
 @dataclass(slots=True)
 class _Page:
@@ -182,9 +185,10 @@ def _open(db: Session, profile: Profile, head: Statement, trail: Trail) -> tuple
 
 def _collect_again(db: Session, number: int, head: Statement, trail: Trail) -> None:
     """Let a page that comes again take its old place in a statement that did not add up; the archive keeps both."""
-    db.run("collect_again", id=number, page=head.page)
-    db.run("forget_page_entries", statement=number, page=head.page)
-    db.run("forget_page", statement=number, page=head.page)
+    last = head.page if head.last_page else PAGES_MAX  # what was beyond the new end is no page of it any more
+    db.run("collect_again", id=number, page=head.page, last=last)
+    db.run("forget_page_entries", statement=number, page=head.page, last=last)
+    db.run("forget_page", statement=number, page=head.page, last=last)
     facts = {"statement": number, "statement_id": head.statement_id, "page": head.page}
     append(db, trail, "statement.collect_again", facts)
 
@@ -232,8 +236,10 @@ def _count(page: _Page, entries: Sequence[Entry]) -> None:
     page.entries += len(entries)
     page.net_minor += sum(e.amount_minor for e in entries)
     for e in entries:
-        details = ";".join(f"{d.uetr}/{d.end_to_end_id}/{d.return_reason}" for d in e.details)
-        names = f"{e.servicer_reference}|{e.entry_reference}|{details}"
+        details = ";".join(
+            f"{d.uetr}/{d.end_to_end_id}/{d.instruction_id}/{d.return_reason}/{d.amount_minor}" for d in e.details
+        )
+        names = f"{e.servicer_reference}|{e.entry_reference}|{e.bank_transaction_code}|{e.charges_minor}|{details}"
         page.content.update(f"{e.amount_minor}|{e.booking_date}|{e.value_date}|{names}\n".encode())
 
 

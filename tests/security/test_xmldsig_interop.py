@@ -289,7 +289,8 @@ def elements(
     attributes = [(f"xmlns:{key}" if key else "xmlns", value) for key, value in declared.items()]
     plain = draw(st.dictionaries(names | st.just("xml:lang"), TEXTS, max_size=3))
     written = "".join(f" {key}='{_escape(value, chr(39))}'" for key, value in [*attributes, *plain.items()])
-    if known and draw(st.booleans()):
+    qualified: bool = draw(st.booleans())
+    if known and qualified:
         written += f' {draw(st.sampled_from(sorted(known)))}:q="{_escape(draw(TEXTS), chr(34))}"'
     below = elements(known, depth + 1, shared=shared, ascii_only=ascii_only)
     children = draw(st.lists(below, max_size=3)) if depth < 3 else []

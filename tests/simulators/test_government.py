@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, time
 from decimal import Decimal
 from itertools import islice
@@ -135,7 +135,7 @@ def test_a_defect_makes_one_order_wrong_in_the_way_it_says(defect: Any) -> None:
     day = government(defects=[defect])
     orders = list(day.suppliers(60, bad=5))
     bad = [item.order_id for item in day.expected]
-    signs = {
+    signs: dict[str, Callable[[Any], bool]] = {
         "unknown bank": lambda order: order["creditor_agent"]["bic"] not in BIC_DIRECTORY,
         "zero amount": lambda order: order["amount"] == "0",
         "fraction of a riel": lambda order: order["currency"] == "KHR" and order["amount"].endswith(".50"),

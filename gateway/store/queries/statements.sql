@@ -148,10 +148,12 @@ SELECT statement.id, statement.account, statement.currency, statement.statement_
 FROM statement WHERE state = 'COLLECTING' AND profile = :profile AND received_ms <= :before_ms ORDER BY id LIMIT :count;
 
 -- name: collect_again!
--- Collect a statement that did not add up anew, less what one of its pages had brought.
+-- Collect a statement that did not add up anew, less what one of its pages, and those beyond its end, had brought.
 UPDATE statement SET state = 'COLLECTING',
-    entries = entries - COALESCE((SELECT entries FROM statement_page WHERE statement = :id AND page = :page), 0),
-    net_minor = net_minor - COALESCE((SELECT net_minor FROM statement_page WHERE statement = :id AND page = :page), 0)
+    entries = entries - COALESCE((SELECT SUM(entries) FROM statement_page WHERE statement = :id
+                                  AND (page = :page OR page > :last)), 0),
+    net_minor = net_minor - COALESCE((SELECT SUM(net_minor) FROM statement_page WHERE statement = :id
+                                      AND (page = :page OR page > :last)), 0)
 WHERE id = :id AND state = 'BROKEN';
 
 -- name: lock_entry
@@ -180,9 +182,10 @@ WHERE message.composed_ms >= :since_ms AND payment.changed_ms < :before_ms
         AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.payment = payment.id AND entry.matched = 'return')));
 
 -- name: forget_page_entries!
--- Forget the entries of one page of a statement that did not add up; nothing was posted for them.
-DELETE FROM entry WHERE statement = :statement AND page = :page;
+-- Forget the entries of one page, and of those beyond its end, of a statement that did not add up; nothing was posted
+-- for them.
+DELETE FROM entry WHERE statement = :statement AND (page = :page OR page > :last);
 
 -- name: forget_page!
--- Forget one page.
-DELETE FROM statement_page WHERE statement = :statement AND page = :page;
+-- Forget these pages.
+DELETE FROM statement_page WHERE statement = :statement AND (page = :page OR page > :last);

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -147,23 +148,34 @@ def test_a_broken_statement_of_several_pages_is_corrected_page_by_page(stand: St
 @pytest.mark.parametrize("amounts", [[-500, 300], [-500, 300, -40, 70]], ids=["fewer", "more"])
 def test_a_correction_may_have_other_pages_than_the_broken_statement(stand: Stand, amounts: list[int]) -> None:
     """A page too many, or one that was missing, was what did not add up."""
-    stand.take(*pages_of(stand, [-500, 300, -40], wrong=2))
+    first = pages_of(stand, [-500, 300, -40])[:2]
+    closing = Money(OPENING + sum(amounts), "KHR")
+    stand.take(*first, page(stand, 3, -40, OPENING - 200, closing=closing))
     assert statement_states(stand) == ["BROKEN"]
     for document in pages_of(stand, amounts):
         stand.take(document)
     assert statement_states(stand) == ["BOOKED"]
     assert [minor for minor, _ in entries(stand)] == amounts
+    assert stand.sql("SELECT entries, net_minor, last_page FROM statement") == [
+        (len(amounts), sum(amounts), len(amounts)),
+    ]  # fmt: skip
     assert stand.balances()[BANK] == OPENING + sum(amounts)
     assert stand.open()["balance_break"] == 0
     assert stand.faults() == []
 
 
-@pytest.mark.parametrize("changed", ["uetr", "end_to_end_id", "instruction_id"])
-def test_a_statement_whose_references_alone_were_changed_is_for_a_person(stand: Stand, changed: str) -> None:
-    """The same amounts on the same days under other references are other facts."""
+@pytest.mark.parametrize(
+    "changed",
+    ["uetr", "end_to_end_id", "instruction_id", {"return_reason": "AC04"}, {"reference": "NB2"}, {"charges_minor": 1}],
+    ids=str,
+)
+def test_a_statement_whose_amounts_alone_are_the_same_is_for_a_person(
+    stand: Stand, changed: str | dict[str, Any]
+) -> None:
+    """The same amounts on the same days under other references, or as something else, are other facts."""
     one, two = stand.sent(order(1), order(2))
     stand.take(stand.bank.statement([booked(-100_000, one)], OPENING))
-    other = {changed: getattr(two, changed)}
+    other = {changed: getattr(two, changed)} if isinstance(changed, str) else changed
     stand.take(stand.bank.statement([booked(-100_000, one, **other)], OPENING))
     assert stand.open() == {"statement_differs": 1}
     assert stand.states() == {"PO-1": "SETTLED", "PO-2": "SENT"}

@@ -217,7 +217,9 @@ def test_a_credit_that_only_quotes_a_payment_is_nobodys_return(
     """A supplier who pays us back may quote our number; the bank says that it is a return, or a person does."""
     [paid] = stand.sent(order(1))
     stand.take(stand.bank.status("ACSC", [paid], servicer_reference="NBC-77"))
-    named: dict[str, Any] = {"reference": "NBC-77"} if named_by == "servicer_reference" else {named_by: getattr(paid, named_by)}
+    named: dict[str, Any] = (
+        {"reference": "NBC-77"} if named_by == "servicer_reference" else {named_by: getattr(paid, named_by)}
+    )
     stand.take(stand.bank.statement([booked(-100_000, paid), booked(100_000, **named, **says)], OPENING))
     assert cash(stand) == OPENING
     if is_return:

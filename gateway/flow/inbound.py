@@ -83,10 +83,8 @@ class Inbound:
         deliveries = self._unsettled
         if not deliveries:
             return self.finish_left_over()
-        if deliveries:
-            self._take_or_isolate(self._consumer, deliveries)
-            self._unsettled = []
-            self._desk.reach("inbound.acknowledged")
+        self._take_or_isolate(self._consumer, deliveries)
+        self._desk.reach("inbound.acknowledged")
         return len(deliveries)
 
     def _take_or_isolate(self, consumer: Consumer, deliveries: Sequence[Delivery]) -> None:
@@ -106,9 +104,16 @@ class Inbound:
                 return
             self._desk.log.exception("bank document failed", message_id=deliveries[0].message_id)
             consumer.retry(deliveries, f"{type(error).__name__}: {error}"[:200])
+            self._settled(deliveries)
             return
         self._desk.reach("inbound.applied")
         consumer.acknowledge(deliveries)
+        self._settled(deliveries)
+
+    def _settled(self, deliveries: Sequence[Delivery]) -> None:
+        """Forget what was settled, so that what is left is not isolated among it again."""
+        done = {id(x) for x in deliveries}
+        self._unsettled = [x for x in self._unsettled if id(x) not in done]
 
     def finish_left_over(self) -> int:
         """Apply what was kept and never applied, because whoever had handed it in died; return how many documents.

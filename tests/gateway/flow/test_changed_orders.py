@@ -52,7 +52,9 @@ def test_a_changed_order_is_held_and_the_others_of_its_claim_go_out(stand: Stand
     """Amount, account or name: its bytes are not those that were accepted, and a person is told."""
     stand.submit(*[order(n) for n in range(1, 5)])
     edit(stand, stand.payment("PO-2"), made)
-    stand.run("dispatch", "relay")
+    stand.run("dispatch")
+    assert stand.told_of("PO-2") == ["treasury.order.accepted", "treasury.payment.held"]
+    stand.run("relay")
     assert stand.states() == {"PO-1": "SENT", "PO-2": "HELD", "PO-3": "SENT", "PO-4": "SENT"}
     assert stand.open() == {"order_changed": 1}
     assert "SHA-256" in stand.evidence("order_changed")["reason"]
@@ -60,7 +62,6 @@ def test_a_changed_order_is_held_and_the_others_of_its_claim_go_out(stand: Stand
     assert document.count(b"<CdtTrfTxInf>") == 3
     assert stand.payment("PO-2").uetr.encode() not in document
     assert made[1].strip(b'"') not in document
-    assert stand.told_of("PO-2") == ["treasury.order.accepted", "treasury.payment.held"]
     assert stand.balances()["payable:fmis"] == 300_000
     assert stand.faults() == []
 
@@ -87,7 +88,7 @@ def test_a_changed_order_cannot_be_approved_only_declined(stand: Stand) -> None:
         with pytest.raises(OperationRefused, match="was changed after it was accepted"):
             decide(stand, paid, "approve", sha256(body).hexdigest())
     assert stand.states() == {"PO-1": "HELD"}
-    assert decide(stand, paid, "decline", sha256(accepted).hexdigest()).state == "REJECTED"
+    assert decide(stand, paid, "decline", sha256(accepted).hexdigest()).state == "CANCELLED"
     stand.run("dispatch")
     assert stand.documents() == []
     assert stand.open() == {"order_changed": 1}, "somebody still has to find out who it was"

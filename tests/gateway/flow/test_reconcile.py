@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 import pytest
 from lxml.etree import _Element
 
-from gateway.flow.inbound import Inbound
-from schemas.iso20022.guideline import OWN_FOLDER
 from schemas.model.money import Money
 from schemas.model.statement import Detail, Entry
 from tests.gateway.flow.stand import DAY, DOLLAR, RIEL, Paid, Stand, booked, dollars, order
@@ -576,21 +572,8 @@ def several(document: _Element) -> None:
     document[0].append(stand_in(document, "THIRD", RIEL))
 
 
-def test_a_document_of_several_statements_is_refused_where_the_guideline_has_one(stand: Stand) -> None:
-    """What was agreed is one account, or one page of it, a document; the reason names the line."""
-    assert stand.take(stand.bank.statement([booked(-500)], OPENING, alter=several)) == ["REFUSED"]
-    assert stand.sql("SELECT COUNT(*) FROM statement") == [(0,)]
-    assert stand.open() == {"unreadable_document": 1}
-    [(code, detail)] = stand.sql("SELECT code, detail FROM document")
-    assert code == "FF01"
-    assert "Document/BkToCstmrStmt/Stmt[2]: line " in detail
-    assert stand.balances() == {}
-    assert stand.faults() == []
-
-
-def test_a_document_of_two_statements_is_two_statements(stand: Stand, tmp_path: Path) -> None:
-    """Two accounts a file, as many banks do, and their own guideline says so; one of them is not ours."""
-    allow_several_statements(stand, tmp_path)
+def test_a_document_of_two_statements_is_two_statements(stand: Stand) -> None:
+    """Two accounts a file, as many banks do; one of them is not ours."""
     document = stand.bank.statement([booked(-500)], OPENING, alter=several)
     assert stand.take(document) == ["PARTLY"]
     assert statement_states(stand) == ["BOOKED", "BOOKED"]
@@ -601,20 +584,6 @@ def test_a_document_of_two_statements_is_two_statements(stand: Stand, tmp_path: 
     assert stand.take(document) == ["PARTLY"], "tried again: the account may be ours by now"
     assert (stand.balances(), stand.open()) == before
     assert stand.faults() == []
-
-
-def allow_several_statements(stand: Stand, folder: Path) -> None:
-    """Give the bank a guideline of its own: as ours, with any number of statements a document."""
-    name = "camt.053.001.08.xsd"
-    text = (OWN_FOLDER / name).read_text(encoding="utf-8")
-    one = '<xs:element name="Stmt">'
-    assert text.count(one) == 1
-    (folder / name).write_text(text.replace(one, one.replace(">", ' maxOccurs="unbounded">')), encoding="utf-8")
-    shutil.copy(OWN_FOLDER / "types.xsd", folder)
-    worker = stand.workers["inbound"]
-    assert isinstance(worker, Inbound)
-    message = worker._profile.message.model_copy(update={"guidelines_folder": folder})
-    worker._profile = worker._profile.model_copy(update={"message": message})
 
 
 def stand_in(document: _Element, statement_id: str, account: str) -> _Element:

@@ -101,7 +101,7 @@ def test_a_corrected_statement_takes_its_place_between_its_neighbours(stand: Sta
     """The gap that the broken one had left closes with it."""
     for number, opening in ((0, OPENING), (2, OPENING - 200)):
         stand.take(stand.bank.statement([booked(-100)], opening, day=START.date() + timedelta(number)))
-    middle = {"day": START.date() + timedelta(1), "opening": OPENING - 100}
+    middle: dict[str, Any] = {"day": START.date() + timedelta(1), "opening": OPENING - 100}
     stand.take(stand.bank.statement([booked(-100)], closing=Money(1, "KHR"), **middle))
     assert stand.open() == {"continuity_gap": 1, "balance_break": 1, "unmatched_debit": 2}
     stand.take(stand.bank.statement([booked(-100)], **middle))
@@ -110,7 +110,7 @@ def test_a_corrected_statement_takes_its_place_between_its_neighbours(stand: Sta
     assert stand.faults() == []
 
 
-def page(stand: Stand, number: int, amount: int, opening: int, pages: int = 3, **head: object) -> bytes:
+def page(stand: Stand, number: int, amount: int, opening: int, pages: int = 3, **head: Any) -> bytes:
     """Return one page of a statement, with one unexplained entry."""
     entry = booked(amount, reference=f"NB{number}")
     return stand.bank.statement([entry], opening, page=number, last_page=number == pages, **head)
@@ -334,7 +334,7 @@ def test_a_left_over_document_that_was_changed_is_for_a_person_and_spares_the_ot
     bad, good = stand.bank.status("ACSC", [one]), stand.bank.status("ACSC", [two])
     left_over(stand, bad, good)
     name = archive.sha256(bad)
-    change(stand, f"DELETE FROM archive_part WHERE sha256 = '{name}'")  # noqa: S608
+    change(stand, f"DELETE FROM archive_part WHERE sha256 = '{name}'")  # noqa: S608 - our own hash
     stand.clock.advance(AGE)
     assert stand.step("inbound") == 2
     assert stand.states() == {"PO-1": "SENT", "PO-2": "SETTLED"}

@@ -164,13 +164,16 @@ def only_broken_documents_are_refused(books: Books) -> Iterator[str]:
 
 
 def every_order_has_one_fate(books: Books) -> Iterator[str]:
-    """Nothing that was ordered is lost, nothing is both taken and refused, and nothing is there that nobody ordered."""
+    """Nothing that was ordered is lost, nothing is both taken and refused, and nothing is there that nobody ordered.
+
+    An order that was refused and comes again is refused again, so that its source hears of it: that is one fate.
+    """
     taken = Counter((p.source, p.order_id, p.content) for p in books.payments)
     for content in books.sources.intended:
-        fates = taken[content] + len(books.refusals.get(content, ()))
-        if fates != 1:
+        refusals = len(books.refusals.get(content, ()))
+        if taken[content] + bool(refusals) != 1:
             name = f"order {content[1]} ({content[2][:8]})"
-            yield f"{name} has {taken[content]} payments and {fates - taken[content]} refusals"
+            yield f"{name} has {taken[content]} payments and {refusals} refusals"
     for content in [*taken, *books.refusals]:
         if content not in books.sources.intended:
             yield f"order {content[1]} ({content[2][:8]}) was ordered by nobody"

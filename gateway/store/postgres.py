@@ -12,7 +12,7 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
 
 from gateway.store.session import Session, Store, load_queries, migration_names, run_migrations
-from schemas.errors import Conflict, GatewayError, StoreUnavailable
+from schemas.errors import ConfigurationError, Conflict, GatewayError, StoreUnavailable
 
 _PICK = (
     "CREATE TEMP TABLE pick (id BIGINT, one TEXT, two TEXT, three TEXT, four TEXT, five TEXT) ON COMMIT DELETE ROWS;"
@@ -135,7 +135,12 @@ class PostgresStore(Store):
         return migration_names("postgres") <= {row[0] for row in known}
 
     def migrate(self) -> None:
-        """Bring the tables to the newest version; a role that may only work needs no right to change them."""
+        """Bring the tables to the newest version; a role that may only work needs no right to change them.
+
+        Raises:
+            ConfigurationError: something is missing, and this role may not add it.
+            StoreUnavailable: the database is away.
+        """
         try:
             with psycopg.connect(self.url, connect_timeout=CONNECT_TIMEOUT_S, autocommit=True) as alone:
                 if self._is_migrated(alone):
@@ -144,3 +149,6 @@ class PostgresStore(Store):
                 run_migrations(self.url.replace("postgresql://", "postgresql+psycopg://", 1), "postgres", "BYTEA")
         except psycopg.OperationalError as error:
             raise StoreUnavailable(unreachable(self.url, error)) from error
+        except (errors.InsufficientPrivilege, errors.UndefinedTable) as error:  # the runner's own tables, in a new one
+            text = "this database user may not bring the tables up to date; run gateway init as the database's owner"
+            raise ConfigurationError(f"{text} ({str(error).splitlines()[0]})") from error

@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from gateway.clock import ManualClock
 from gateway.logs import TEXT_CHARACTERS_MAX, Format, LibraryHandler, Logger, create
+
+ROOT = Path(__file__).parents[2]
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
@@ -124,8 +128,11 @@ def test_the_level_holds_back_what_is_below() -> None:
 
 def test_nothing_is_configured_globally() -> None:
     """Two gateways in one process, as in a simulation, do not share their logs."""
-    logger(io.StringIO())
-    assert not structlog.is_configured()
+    program = (
+        "import io, structlog; from gateway import logs; from gateway.clock import SystemClock\n"
+        "logs.create(SystemClock(), stream=io.StringIO()); raise SystemExit(structlog.is_configured())"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 
 
 def test_what_libraries_log_becomes_an_event() -> None:

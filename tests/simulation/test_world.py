@@ -131,13 +131,14 @@ def tells_half(patch: pytest.MonkeyPatch) -> None:
 
 
 def _nothing(outcome: outcomes.Outcome) -> outcomes.Outcome:
-    object.__setattr__(outcome, "state", State.ACCEPTED)  # a state that no source hears of
-    return outcome
+    return outcome._replace(state=State.ACCEPTED)  # a state that no source hears of
 
 
 def believes_a_duplicate_is_a_rejection(patch: pytest.MonkeyPatch) -> None:
     """Release the money when the bank says that a message came before."""
-    patch.setattr(statuses, "event_of", lambda status, _: {"RJCT": Event.REJECT, "ACSC": Event.SETTLE}.get(status))
+    patch.setattr(
+        statuses, "event_of", lambda status, _, **_more: {"RJCT": Event.REJECT, "ACSC": Event.SETTLE}.get(status)
+    )
 
 
 def believes_anyone(patch: pytest.MonkeyPatch) -> None:
@@ -221,7 +222,7 @@ def bank_pays_in_silence(patch: pytest.MonkeyPatch) -> None:
     [
         (pays_for_acceptance, "the_ledger_is_whole|Conflict|lying"),
         (posts_twice_the_amount, "the_ledger_is_whole"),
-        (forgets_what_it_leased, "still open"),
+        (forgets_what_it_leased, "still open|every_source_knows"),
         (tells_half, "every_source_knows"),
         (believes_a_duplicate_is_a_rejection, "both_know_the_same|only_a_person"),
         (believes_anyone, "forged"),

@@ -72,7 +72,8 @@ ORDER BY position LIMIT 1;
 -- name: match_settled!
 -- Explain what needs no decision: the first entry of a statement that names by its UETR a payment of the same account,
 -- amount and currency, which the bank has answered as settled and no entry shows yet. core.matching would say the
--- same of each (a test proves it); a day has hundreds of thousands of them.
+-- same of each (a test proves it; only where an entry before it names the same payment by weaker references would it
+-- take that one, and post the same); a day has hundreds of thousands of them.
 UPDATE entry SET matched = 'settle', payment = payment.id, rule = 'uetr'
 FROM payment
 WHERE entry.statement = :statement AND entry.matched IS NULL AND entry.details <= 1

@@ -218,8 +218,8 @@ class Intake:
         found = []
         for index, item in enumerate(message.items):
             if isinstance(item, BadOrder):
-                order_id = item.order_id or f"?{letter.sha256[:16]}/{index}"
-                body = item.raw
+                name = item.order_id or ""  # one that is no text a database takes stands by its place instead
+                order_id, body = name if name.isprintable() and name else f"?{letter.sha256[:16]}/{index}", item.raw
             else:
                 order_id, body = item.order_id, orders.order_json(item)
             found.append(_Line(letter, index, item, order_id, sha256(body).hexdigest(), body, batch))

@@ -37,8 +37,8 @@ class _Written:
         return core_schema.json_or_python_schema(core_schema.chain_schema([written, value]), handler(source))
 
 
-def _text(longest: int, description: str) -> Any:
-    return Field(min_length=1, max_length=longest, description=description)
+def _text(longest: int, description: str, pattern: str | None = None) -> Any:
+    return Field(min_length=1, max_length=longest, description=description, pattern=pattern)
 
 
 def _documented(description: str, **schema: Any) -> Any:
@@ -46,7 +46,9 @@ def _documented(description: str, **schema: Any) -> Any:
     return Field(max_length=64, description=description, json_schema_extra=schema)
 
 
-_Identifier = Annotated[str, Field(min_length=1, max_length=lengths.IDENTIFIER)]
+_VISIBLE = r"^[^\x00-\x1f\x7f]+$"
+"""No control characters: what a database, a log or a terminal would take for something else than text."""
+_Identifier = Annotated[str, Field(min_length=1, max_length=lengths.IDENTIFIER, pattern=_VISIBLE)]
 _AmountText = Annotated[str, _documented("Plain decimal notation, at most 18 digits: 1250.50", pattern=_PLAIN_AMOUNT)]
 _Currency = Annotated[str, _documented("ISO 4217 code", pattern="^[A-Z]{3}$")]
 _Bic = Annotated[str, _documented("ISO 9362, 8 or 11 characters", pattern=_BIC)]
@@ -116,8 +118,10 @@ class OrderCharge(_Strict):
 class Order(_Strict):
     """One payment order."""
 
-    order_id: Annotated[str, _text(lengths.IDENTIFIER, "The source's own number of the order, unique in the source")]
-    maker: Annotated[str, _text(lengths.MAKER, "Who prepared the order; an approver is somebody else")]
+    order_id: Annotated[
+        str, _text(lengths.IDENTIFIER, "The source's own number of the order, unique in the source", _VISIBLE)
+    ]
+    maker: Annotated[str, _text(lengths.MAKER, "Who prepared the order; an approver is somebody else", _VISIBLE)]
     amount: _AmountText
     currency: _Currency
     execution_date: Annotated[
@@ -130,7 +134,9 @@ class Order(_Strict):
     creditor: OrderParty
     creditor_account: OrderAccount
     creditor_agent: OrderAgent
-    end_to_end_id: Annotated[str, _text(lengths.IDENTIFIER, "Unique per debtor account, or left out")] | None = None
+    end_to_end_id: (
+        Annotated[str, _text(lengths.IDENTIFIER, "Unique per debtor account, or left out", _VISIBLE)] | None
+    ) = None
     uetr: Annotated[str, _documented("UUID version 4 in lower case; made by the gateway if left out")] | None = None
     charge_bearer: Annotated[str, _documented("DEBT, CRED, SHAR or SLEV", pattern="^(DEBT|CRED|SHAR|SLEV)$")] = "SLEV"
     urgency: Literal["normal", "high"] = "normal"

@@ -442,3 +442,16 @@ def test_the_day_of_an_order_is_kept(stand: Stand) -> None:
     stand.submit(order(3))
     days = dict(stand.sql("SELECT order_id, settlement_day FROM payment"))
     assert days == {"PO-1": "2026-11-30", "PO-2": "2026-12-02", "PO-3": "2026-12-01"}
+
+
+@pytest.mark.parametrize("field", ["order_id", "end_to_end_id", "maker", "uetr"])
+@pytest.mark.parametrize("hidden", ["\0", "\x1b", "\n"], ids=["nul", "escape", "newline"])
+def test_a_control_character_in_an_identifier_refuses_that_order_alone(stand: Stand, field: str, hidden: str) -> None:
+    """No database, log or terminal is asked what it makes of it, and the good orders of the message go on."""
+    stand.send(single(order(1), "M1"))
+    stand.send(single({**order(2), field: f"PO-2{hidden}x"}, "M2"))
+    stand.run("intake")
+    assert stand.states() == {"PO-1": "READY"}
+    assert stand.dead() == []
+    assert len(stand.refusals()) == 1
+    assert stand.faults() == []

@@ -164,7 +164,8 @@ class _Posted:
 
 def _match(db: Session, profile: Profile, whole: Whole, batch: int, trail: Trail) -> None:
     """Explain and post the entries of a booked statement, and tell the sources, slice by slice."""
-    db.run("match_settled", statement=whole.number)
+    for (page,) in db.all("pages_of", statement=whole.number):  # a page at a time, so that the indexes always serve
+        db.run("match_settled", statement=whole.number, page=page)
     while rows := db.all("unmatched_entries", statement=whole.number, count=batch):
         candidates = _candidates(db, [row[15] for row in rows if row[15] is not None])
         posted = _Posted()

@@ -70,20 +70,24 @@ WHERE account = :account AND currency = :currency AND state = 'BOOKED' AND posit
 ORDER BY position LIMIT 1;
 
 -- name: match_settled!
--- Explain what needs no decision: the first entry of a statement that names by its UETR a payment of the same account,
+-- Explain what needs no decision on one page: the first entry that names by its UETR a payment of the same account,
 -- amount and currency, which the bank has answered as settled and no entry shows yet. core.matching would say the
 -- same of each (a test proves it; only where an entry before it names the same payment by weaker references would it
 -- take that one, and post the same); a day has hundreds of thousands of them.
 UPDATE entry SET matched = 'settle', payment = payment.id, rule = 'uetr'
 FROM payment
-WHERE entry.statement = :statement AND entry.matched IS NULL AND entry.details <= 1
+WHERE entry.statement = :statement AND entry.page = :page AND entry.matched IS NULL AND entry.details <= 1
   AND payment.uetr = entry.uetr AND payment.state IN ('SETTLED', 'RETURNED')
   AND payment.amount_minor = -entry.amount_minor AND payment.currency = entry.currency
   AND payment.debtor_account = entry.account
   AND NOT EXISTS (SELECT 1 FROM entry AS other WHERE other.payment = payment.id AND other.matched = 'settle')
-  AND entry.id IN (SELECT MIN(first.id) FROM entry AS first WHERE first.statement = :statement
+  AND entry.id IN (SELECT MIN(first.id) FROM entry AS first WHERE first.statement = :statement AND first.page = :page
                    AND first.matched IS NULL AND first.amount_minor < 0 AND first.uetr IS NOT NULL
                    GROUP BY first.uetr);
+
+-- name: pages_of
+-- The pages of a statement, in order.
+SELECT page FROM statement_page WHERE statement = :statement ORDER BY page;
 
 -- name: unmatched_entries
 -- The next entries of a statement, each with the payment that its references name. An entry with a UETR speaks of that

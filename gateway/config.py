@@ -83,11 +83,11 @@ class WorkerSettings(_Table):
         document_bytes_max: a bank document above this is refused unread.
     """
 
-    intake_batch: int = Field(default=100, ge=1, le=5_000)
+    intake_batch: int = Field(default=60, ge=1, le=5_000)
     intake_payments_max: int = Field(default=2_000, ge=1_000, le=50_000)
     dispatch_batch: int = Field(default=2_000, ge=1, le=50_000)
     relay_batch: int = Field(default=500, ge=1, le=5_000)
-    inbound_batch: int = Field(default=5, ge=1, le=500)
+    inbound_batch: int = Field(default=10, ge=1, le=500)
     reconcile_batch: int = Field(default=5_000, ge=1, le=50_000)
     events_batch: int = Field(default=500, ge=1, le=500)
     wait_s: float = Field(default=1.0, gt=0, le=60)

@@ -89,7 +89,7 @@ def _facts(envelope: _Element) -> Facts:
         stated_count=text(group + "p:NbOfTxs"),
         stated_sum=text(group + "p:CtrlSum") or None,
         amounts=tuple(
-            element.text or "" for element in document.iterfind(".//p:CdtTrfTxInf/p:IntrBkSttlmAmt", namespace)
+            element.text or "" for element in document.iterfind("*/p:CdtTrfTxInf/p:IntrBkSttlmAmt", namespace)
         ),
     )
 

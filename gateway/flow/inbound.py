@@ -21,6 +21,8 @@ from gateway.store.trail import Trail, append
 from schemas.errors import ArchiveDamaged, Conflict, DocumentRefused, Unavailable
 from security.trust import TrustStore
 
+LEFT_OVER_DOCUMENTS = 5
+"""Documents of nobody that are looked at in one go; each may be large."""
 LEFT_OVER_MS = 300_000
 """Age from which a document that was kept and not applied is nobody's; and how often that is looked for."""
 TRANSACTIONS_PER_COMMIT = 5_000
@@ -127,7 +129,7 @@ class Inbound:
         with self._desk.store.transaction() as db:
             rows = db.all(
                 "unfinished_documents", profile=self._profile.name, before_ms=now_ms - LEFT_OVER_MS,
-                count=self._desk.limits.inbound_batch,
+                count=LEFT_OVER_DOCUMENTS,
             )  # fmt: skip
             contents = [(row[0], self._kept(db, row[0])) for row in rows]
         for name, content in contents:
@@ -136,9 +138,13 @@ class Inbound:
                 continue
             try:
                 self.take([content])
-            except (Unavailable, Conflict):
+                self._conflicts = 0
+            except Unavailable:
                 raise
             except Exception as error:
+                if isinstance(error, Conflict) and self._conflicts < CONFLICTS_MAX:
+                    self._conflicts += 1
+                    raise
                 self._desk.log.exception("left-over document failed", sha256=name)
                 self._fail(name, f"{type(error).__name__}: {error}"[:500])
         return len(contents)

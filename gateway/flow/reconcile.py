@@ -166,18 +166,28 @@ def _match(db: Session, profile: Profile, whole: Whole, batch: int, trail: Trail
     """Explain and post the entries of a booked statement, and tell the sources, slice by slice."""
     for (page,) in db.all("pages_of", statement=whole.number):  # a page at a time, so that the indexes always serve
         db.run("match_settled", statement=whole.number, page=page)
-    while rows := db.all("unmatched_entries", statement=whole.number, count=batch):
-        candidates = _candidates(db, [row[15] for row in rows if row[15] is not None])
-        posted = _Posted()
-        for row in rows:
-            _explain(profile, whole, row, candidates, posted)
-        moves = list(posted.moves.values())
-        payments.move(db, moves, trail, f"statement {whole.number}")
-        ledger.post(db, posted.transfers, trail.at_ms)
-        findings.open_all(db, posted.found, trail.at_ms)
-        db.pick(posted.matches)
-        db.run("apply_matches")
-        outcomes.send(db, [outcomes.moved(m) for m in moves], from_ms(trail.at_ms))
+    for named in (1, 0):  # what names its payment by the UETR goes before what does so by weaker references
+        page = position = -1
+        while rows := db.all(
+            "unmatched_entries", statement=whole.number, named=named, page=page, position=position, count=batch
+        ):
+            _match_slice(db, profile, whole, rows, trail)
+            page, position = rows[-1][16:18]
+
+
+def _match_slice(db: Session, profile: Profile, whole: Whole, rows: Sequence[Sequence[Any]], trail: Trail) -> None:
+    """Explain and post some entries."""
+    candidates = _candidates(db, [row[15] for row in rows if row[15] is not None])
+    posted = _Posted()
+    for row in rows:
+        _explain(profile, whole, row, candidates, posted)
+    moves = list(posted.moves.values())
+    payments.move(db, moves, trail, f"statement {whole.number}")
+    ledger.post(db, posted.transfers, trail.at_ms)
+    findings.open_all(db, posted.found, trail.at_ms)
+    db.pick(posted.matches)
+    db.run("apply_matches")
+    outcomes.send(db, [outcomes.moved(m) for m in moves], from_ms(trail.at_ms))
 
 
 def _miss(db: Session, profile: Profile, whole: Whole, trail: Trail) -> None:

@@ -46,6 +46,7 @@ class Proof:
 
 def ledger_proofs(db: Session) -> Iterator[Proof]:
     """Yield the proof of each invariant, in order."""
+    db.survey()
     sums = ledger.balances(db)
     for name, invariant in ledger.INVARIANTS:
         found = list(invariant(db, sums))

@@ -49,6 +49,7 @@ Sums = dict[tuple[str, str], int]
 
 def verify(db: Session) -> Iterator[str]:
     """Yield one sentence for each invariant that is broken, with its rows; nothing when the ledger is whole."""
+    db.survey()
     sums = balances(db)
     for _, invariant in INVARIANTS:
         for violation in invariant(db, sums):

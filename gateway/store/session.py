@@ -69,6 +69,9 @@ class Session(ABC):
         if rows:
             self.bulk("pick", PICK_COLUMNS[: len(rows[0])], rows)
 
+    def survey(self) -> None:  # noqa: B027 - an engine that plans by statistics overrides it
+        """Say that the rest of the transaction reads whole tables (a proof, a report), for engines that plan for it."""
+
     @abstractmethod
     def bulk(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Insert many rows the fastest way the engine has (COPY, executemany)."""

@@ -74,7 +74,7 @@ class SqliteStore(Store):
                 # REPLACE deletes without asking the append-only triggers, unless triggers are recursive.
                 connection.execute("PRAGMA recursive_triggers = ON")
                 connection.execute("PRAGMA temp_store = MEMORY")
-                connection.execute("PRAGMA cache_size = -16000")
+                connection.execute("PRAGMA cache_size = -32000")
                 connection.execute(_PICK)
             except sqlite3.OperationalError as error:
                 raise StoreUnavailable(f"cannot open the database {self.path.name}: {error}") from error

@@ -63,6 +63,7 @@ def digest_of_moves(rows: Iterable[Sequence[Any]]) -> str:
 
 def verify(db: Session) -> Iterator[str]:
     """Yield one sentence for each thing that is wrong with the trail; nothing when it is whole."""
+    db.survey()
     heads = {stream: Head(sequence, bytes.fromhex(own)) for stream, sequence, own in db.all("trail_streams")}
     for stream, head in heads.items():
         for found in verify_links(_links(db, stream), {stream: head}):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import lru_cache
 
 from lxml.etree import _Element
 
@@ -11,6 +12,10 @@ from schemas.model.money import Money
 
 NO_REFERENCE = "NOTPROVIDED"
 """What stands in a mandatory EndToEndId when nobody gave one. It identifies nothing, so it is read as None."""
+
+
+_day = lru_cache(maxsize=64)(date.fromisoformat)
+"""A day of a statement is written on each of its entries."""
 
 
 def local_name(element: _Element) -> str:
@@ -226,7 +231,7 @@ class Record:
         if text is None:
             return None
         try:
-            return date.fromisoformat(text[:10])
+            return _day(text[:10])
         except ValueError as error:
             raise self.refuse(paths[0], f"{text[:40]!r} is not a date", "DT01") from error
 

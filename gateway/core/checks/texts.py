@@ -36,8 +36,12 @@ def rule_47_character_set(payment: Payment, context: Context) -> Sequence[Refusa
 def rule_48_visible_characters(payment: Payment, context: Context) -> Sequence[Refusal]:
     """48: no control, bidirectional, zero-width or look-alike characters; lengths are counted in characters (CH16)."""
     del context
+    texts = _references(payment) + _free_texts(payment)
+    whole = "".join([value for _, value, _ in texts])
+    if whole.isascii() and whole.isprintable() and all(len(value) <= longest for _, value, longest in texts):
+        return NOTHING
     refusals = []
-    for path, value, longest in _references(payment) + _free_texts(payment):
+    for path, value, longest in texts:
         if not value.isprintable():
             refusals.append(Refusal(48, "CH16", path, "a control, bidirectional, zero-width or other hidden character"))
         elif not value.isascii() and _INVISIBLE.search(value) is not None:

@@ -70,9 +70,9 @@ SELECT id, source, batch_id, state FROM batch WHERE state IN ('RELEASING', 'REFU
 ORDER BY id LIMIT :count /*lock skip*/;
 
 -- name: take_waiting
--- Take some of a batch's waiting payments; the caller moves them on.
-DELETE FROM waiting WHERE batch = :batch AND payment IN
-    (SELECT payment FROM waiting WHERE batch = :batch ORDER BY payment LIMIT :count)
+-- Take the next of a batch's waiting payments, whose row the caller holds, and moves them on.
+DELETE FROM waiting WHERE batch = :batch AND payment <= (SELECT MAX(next.payment) FROM
+    (SELECT payment FROM waiting WHERE batch = :batch ORDER BY payment LIMIT :count) AS next)
 RETURNING payment, held;
 
 -- name: batch_names

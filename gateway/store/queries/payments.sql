@@ -1,7 +1,8 @@
 -- name: claim_ready
--- Take payments that may be composed today, for this worker alone.
-DELETE FROM ready WHERE payment IN
-    (SELECT payment FROM ready WHERE profile = :profile AND day <= :day ORDER BY payment LIMIT :count /*lock skip*/)
+-- Take payments that may be composed today, the oldest days first, for this worker alone.
+DELETE FROM ready WHERE (profile, day, payment) IN
+    (SELECT profile, day, payment FROM ready WHERE profile = :profile AND day <= :day
+     ORDER BY day, payment LIMIT :count /*lock skip*/)
 RETURNING payment;
 
 -- name: lock_orders
@@ -99,7 +100,3 @@ SELECT payment.id, payment.profile, payment.settlement_day FROM pick JOIN paymen
 INSERT INTO bank_reference (account, reference, payment)
 SELECT pick.one, pick.two, pick.id FROM pick WHERE true
 ON CONFLICT (account, reference) DO NOTHING;
-
--- name: count_by_state
--- Payments by state.
-SELECT state, '', COUNT(*) FROM payment GROUP BY state;

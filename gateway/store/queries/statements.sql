@@ -72,42 +72,49 @@ ORDER BY position LIMIT 1;
 -- name: match_settled!
 -- Explain what needs no decision on one page: the first entry that names by its UETR a payment of the same account,
 -- amount and currency, which the bank has answered as settled and no entry shows yet. core.matching would say the
--- same of each (a test proves it; only where an entry before it names the same payment by weaker references would it
--- take that one, and post the same); a day has hundreds of thousands of them.
-UPDATE entry SET matched = 'settle', payment = payment.id, rule = 'uetr'
-FROM payment
-WHERE entry.statement = :statement AND entry.page = :page AND entry.matched IS NULL AND entry.details <= 1
-  AND payment.uetr = entry.uetr AND payment.state IN ('SETTLED', 'RETURNED')
-  AND payment.amount_minor = -entry.amount_minor AND payment.currency = entry.currency
-  AND payment.debtor_account = entry.account
-  AND NOT EXISTS (SELECT 1 FROM entry AS other WHERE other.payment = payment.id AND other.matched = 'settle')
-  AND entry.id IN (SELECT MIN(first.id) FROM entry AS first WHERE first.statement = :statement AND first.page = :page
-                   AND first.matched IS NULL AND first.amount_minor < 0 AND first.uetr IS NOT NULL
-                   GROUP BY first.uetr);
+-- same of each (a test proves it); a day has hundreds of thousands of them. Each lookup is a subquery with one value as
+-- its result, which is always answered by an index: a join is planned by statistics that know nothing of today.
+UPDATE entry SET matched = 'settle', payment = found.payment, rule = 'uetr' FROM (
+    WITH next AS MATERIALIZED (
+        SELECT id, uetr, account, currency, amount_minor, details,
+               ROW_NUMBER() OVER (PARTITION BY uetr ORDER BY id) AS place
+        FROM entry WHERE statement = :statement AND page = :page AND matched IS NULL AND amount_minor < 0
+          AND uetr IS NOT NULL),
+    known AS MATERIALIZED (
+        SELECT next.id, (SELECT payment.id FROM payment
+                         WHERE payment.uetr = next.uetr AND payment.state IN ('SETTLED', 'RETURNED')
+                           AND payment.amount_minor = -next.amount_minor AND payment.currency = next.currency
+                           AND payment.debtor_account = next.account) AS payment
+        FROM next WHERE next.place = 1 AND next.details <= 1)
+    SELECT id, payment FROM known WHERE payment IS NOT NULL AND
+        (SELECT COUNT(*) FROM entry AS other WHERE other.payment = known.payment AND other.matched = 'settle') = 0
+) AS found WHERE entry.id = found.id;
 
 -- name: pages_of
 -- The pages of a statement, in order.
 SELECT page FROM statement_page WHERE statement = :statement ORDER BY page;
 
 -- name: unmatched_entries
--- The next entries of a statement, each with the payment that its references name. An entry with a UETR speaks of that
--- payment and of no other.
-SELECT entry.id, entry.account, entry.currency, entry.amount_minor, entry.value_day, entry.servicer_reference,
-       entry.end_to_end_id, entry.uetr, entry.return_reason, entry.bank_code, entry.charges_minor, entry.details,
-       entry.details_minor, entry.info,
+-- The next entries of a statement behind a place in it, those with a UETR (named = 1) or those without, each with the
+-- payment that its references name. An entry with a UETR speaks of that payment and of no other.
+SELECT next.id, next.account, next.currency, next.amount_minor, next.value_day, next.servicer_reference,
+       next.end_to_end_id, next.uetr, next.return_reason, next.bank_code, next.charges_minor, next.details,
+       next.details_minor, next.info,
        CASE WHEN by_uetr.id IS NOT NULL THEN 'uetr' WHEN by_hint.id IS NOT NULL THEN 'instruction_id'
             WHEN by_end.id IS NOT NULL THEN 'end_to_end_id' WHEN by_reference.payment IS NOT NULL
             THEN 'servicer_reference' END,
-       COALESCE(by_uetr.id, by_hint.id, by_end.id, by_reference.payment)
-FROM entry
-LEFT JOIN payment by_uetr ON by_uetr.uetr = entry.uetr AND by_uetr.debtor_account = entry.account
-LEFT JOIN payment by_hint ON by_hint.id = entry.hint AND by_hint.debtor_account = entry.account AND entry.uetr IS NULL
-LEFT JOIN payment by_end ON by_end.debtor_account = entry.account AND by_end.end_to_end_id = entry.end_to_end_id
-    AND by_end.end_to_end_id <> 'NOTPROVIDED' AND entry.uetr IS NULL
-LEFT JOIN bank_reference by_reference ON by_reference.account = entry.account
-    AND by_reference.reference = entry.servicer_reference AND entry.uetr IS NULL
-WHERE entry.statement = :statement AND entry.matched IS NULL
-ORDER BY entry.page, entry.position LIMIT :count;
+       COALESCE(by_uetr.id, by_hint.id, by_end.id, by_reference.payment), next.page, next.position
+FROM (SELECT * FROM entry WHERE statement = :statement AND matched IS NULL
+        AND (page > :page OR (page = :page AND position > :position))
+        AND CASE WHEN uetr IS NULL THEN 0 ELSE 1 END = :named
+      ORDER BY page, position LIMIT :count) AS next
+LEFT JOIN payment by_uetr ON by_uetr.uetr = next.uetr AND by_uetr.debtor_account = next.account
+LEFT JOIN payment by_hint ON by_hint.id = next.hint AND by_hint.debtor_account = next.account AND next.uetr IS NULL
+LEFT JOIN payment by_end ON by_end.debtor_account = next.account AND by_end.end_to_end_id = next.end_to_end_id
+    AND by_end.end_to_end_id <> 'NOTPROVIDED' AND next.uetr IS NULL
+LEFT JOIN bank_reference by_reference ON by_reference.account = next.account
+    AND by_reference.reference = next.servicer_reference AND next.uetr IS NULL
+ORDER BY next.page, next.position;
 
 -- name: booked_on
 -- What statements have booked on the picked payments.
@@ -176,15 +183,16 @@ SELECT COUNT(*) FROM entry WHERE payment IS NOT NULL;
 
 -- name: answered_not_booked
 -- Payments of an account that the bank answered as settled or returned before a moment, and that no entry shows.
-SELECT COUNT(*), SUM(payment.amount_minor), MIN(payment.id)
-FROM message JOIN message_payment ON message_payment.message = message.id
-JOIN payment ON payment.id = message_payment.payment
-WHERE message.composed_ms >= :since_ms AND payment.changed_ms < :before_ms
-  AND payment.debtor_account = :account AND payment.currency = :currency
-  AND ((payment.state = 'SETTLED'
-        AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.payment = payment.id AND entry.matched = 'settle'))
-    OR (payment.state = 'RETURNED'
-        AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.payment = payment.id AND entry.matched = 'return')));
+WITH answered AS MATERIALIZED (
+    SELECT sent.payment AS id, (
+        SELECT payment.amount_minor FROM payment
+        WHERE payment.id = sent.payment AND payment.state IN ('SETTLED', 'RETURNED') AND payment.changed_ms < :before_ms
+          AND payment.debtor_account = :account AND payment.currency = :currency
+          AND (SELECT COUNT(*) FROM entry WHERE entry.payment = payment.id AND entry.matched =
+                   CASE payment.state WHEN 'SETTLED' THEN 'settle' ELSE 'return' END) = 0) AS minor
+    FROM message JOIN message_payment AS sent ON sent.message = message.id
+    WHERE message.composed_ms >= :since_ms)
+SELECT COUNT(minor), SUM(minor), MIN(CASE WHEN minor IS NOT NULL THEN id END) FROM answered;
 
 -- name: forget_page_entries!
 -- Forget the entries of one page, and of those beyond its end, of a statement that did not add up; nothing was posted

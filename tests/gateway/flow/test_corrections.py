@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 
 from gateway.flow import statements
-from gateway.flow.inbound import LEFT_OVER_MS
+from gateway.flow.desk import CONFLICTS_MAX
+from gateway.flow.inbound import LEFT_OVER_MS, Inbound
 from gateway.store import archive
+from schemas.errors import Conflict
 from schemas.model.money import Money
 from security.trustfiles import store_certificate
 from simulators.stage import PROFILE, Stage, another_bank_key
@@ -315,6 +318,29 @@ def test_a_document_whose_import_died_is_applied_by_an_idle_worker_once(stand: S
     assert stand.sql("SELECT state, channel FROM document") == [("APPLIED", "import")]
     assert stand.open() == {}
     assert stand.faults() == []
+
+
+def test_a_left_over_document_in_endless_conflict_does_not_hold_up_the_others(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After some attempts it is set aside for a person; the one behind it is applied."""
+    one, two = stand.sent(order(1), order(2))
+    stuck, good = stand.bank.status("ACSC", [one]), stand.bank.status("ACSC", [two])
+    left_over(stand, stuck, good)
+    real = Inbound.take
+
+    def take(self: Inbound, contents: Sequence[bytes]) -> list[tuple[str, str]]:
+        if stuck in contents:
+            raise Conflict("another worker was first")
+        return real(self, contents)
+
+    monkeypatch.setattr(Inbound, "take", take)
+    for _ in range(CONFLICTS_MAX + 2):
+        stand.clock.advance(AGE)
+        with suppress(Conflict):
+            stand.step("inbound")
+    assert stand.states() == {"PO-1": "SENT", "PO-2": "SETTLED"}
+    assert stand.open() == {"document_failed": 1}
 
 
 def test_a_document_whose_import_died_may_be_imported_again_before(stand: Stand) -> None:

@@ -1,0 +1,110 @@
+"""PostgreSQL finds rows by their keys, also when its statistics were taken while the tables were empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gateway.store.postgres import PostgresStore
+from gateway.store.session import Session
+
+pytestmark = pytest.mark.servers
+
+PAYMENTS, PAGE = 40_000, 2_000
+ACCOUNT = "000100000001"
+BIG = frozenset({"payment", "payment_order", "entry", "message_payment", "ready", "waiting", "inbox"})
+FILLED = f"""
+INSERT INTO payment (id, version, state, source, order_id, batch, profile, debtor_account, end_to_end_id, uetr,
+                     amount_minor, currency, settlement_day, content_sha256, received_ms, changed_ms, message)
+SELECT n, 1, 'SETTLED', 'fmis', 'PO-' || n, 1, 'bank', '{ACCOUNT}', 'E' || n, 'U' || n, 100, 'KHR', '2026-11-30', 'c',
+       1, 1, n / 1000 FROM generate_series(1, {PAYMENTS}) AS n;
+INSERT INTO payment_order SELECT n, '{{}}' FROM generate_series(1, {PAYMENTS}) AS n;
+INSERT INTO inbox SELECT 'fmis', 'M' || n, 's', 1, 1 FROM generate_series(1, {PAYMENTS}) AS n;
+INSERT INTO ready SELECT 'bank', '2026-11-30', n FROM generate_series(1, {PAYMENTS}) AS n;
+INSERT INTO waiting SELECT n % 4, n, 0 FROM generate_series(1, {PAYMENTS}) AS n;
+INSERT INTO message SELECT n, 'bank', 'M' || n, 'pacs.008.001.08', 's', 1000, 1, 'KHR', '2026-11-30', 1, 1, NULL, 1
+FROM generate_series(0, {PAYMENTS} / 1000) AS n;
+INSERT INTO message_payment SELECT n / 1000, n FROM generate_series(1, {PAYMENTS}) AS n;
+INSERT INTO entry (id, statement, page, position, account, currency, amount_minor, end_to_end_id, uetr, charges_minor,
+                   details)
+SELECT n, 1, n / {PAGE}, n % {PAGE}, '{ACCOUNT}', 'KHR', -100, 'E' || n, 'U' || n, 0, 1
+FROM generate_series(1, {PAYMENTS}) AS n;
+"""  # noqa: S608 - constants of this module
+PICKED = tuple((n, f"PO-{n}", f"E{n}") for n in range(1, PAGE + 1))
+NEXT: dict[str, Any] = {"statement": 1, "count": PAGE}
+LOOKUPS: list[tuple[str, dict[str, Any]]] = [
+    ("known_orders", {}),
+    ("known_messages", {}),
+    ("known_end_to_end_ids", {}),
+    ("known_uetrs", {}),
+    ("lock_orders", {}),
+    ("lock_payments", {}),
+    ("lock_payments_by_uetr", {}),
+    ("lock_payments_of_messages", {}),
+    ("apply_moves", {"now_ms": 2}),
+    ("make_picked_ready", {}),
+    ("claim_ready", {"profile": "bank", "day": "2026-11-30", "count": PAGE}),
+    ("take_waiting", {"batch": 1, "count": PAGE}),
+    ("match_settled", {"statement": 1, "page": 3}),
+    ("unmatched_entries", NEXT | {"named": 1, "page": -1, "position": -1}),
+    ("booked_on", {}),
+    ("given_back", {}),
+    ("apply_matches", {}),
+]
+
+
+@pytest.fixture(scope="module")
+def grown(postgres: Any) -> Iterator[PostgresStore]:
+    """A database that has grown since its tables were looked at."""
+    url = postgres.fresh_database()
+    store = PostgresStore(url)
+    store.migrate()
+    with store.transaction() as db:
+        for table in sorted(BIG):
+            db.connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
+            db.connection.execute(f"ANALYZE {table}")
+        for statement in filter(str.strip, FILLED.split(";\n")):
+            db.connection.execute(statement)
+    yield store
+    store.close()
+    postgres.drop_database(url)
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every node of a plan."""
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from nodes(inner)
+
+
+def scans(db: Session, name: str, parameters: dict[str, Any]) -> list[str]:
+    """Return the big tables that a named statement would read from one end to the other."""
+    text = getattr(db._queries, name).sql
+    [[found]] = db.connection.execute(f"EXPLAIN (FORMAT JSON) {text}", parameters).fetchone()
+    return [
+        f"{node['Node Type']} on {node.get('Relation Name', node.get('Index Name'))}"
+        for node in nodes(found["Plan"])
+        if node.get("Relation Name") in BIG
+        and (node["Node Type"] == "Seq Scan" or ("Index" in node["Node Type"] and "Index Cond" not in node))
+    ]
+
+
+@pytest.mark.parametrize(("name", "parameters"), LOOKUPS, ids=[name for name, _ in LOOKUPS])
+def test_a_lookup_reads_no_table_from_end_to_end(grown: PostgresStore, name: str, parameters: dict[str, Any]) -> None:
+    """Two thousand rows of forty thousand are found by their keys."""
+    with grown.transaction() as db:
+        db.pick(PICKED)
+        assert scans(db, name, parameters) == []
+
+
+def test_a_lookup_of_each_key_joins_without_hashing_a_table(grown: PostgresStore) -> None:
+    """Hash and merge joins are for those who say that they read everything, until their transaction ends."""
+    settings = "SELECT current_setting('enable_hashjoin'), current_setting('enable_mergejoin')"
+    with grown.transaction() as db:
+        assert db.connection.execute(settings).fetchone() == ("off", "off")
+        db.survey()
+        assert db.connection.execute(settings).fetchone() == ("on", "on")
+    with grown.transaction() as db:
+        assert db.connection.execute(settings).fetchone() == ("off", "off")

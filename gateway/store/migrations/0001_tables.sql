@@ -34,8 +34,8 @@ CREATE UNIQUE INDEX payment_end_to_end_id ON payment (debtor_account, end_to_end
 CREATE TABLE payment_order (id BIGINT PRIMARY KEY, body {bytes} NOT NULL);
 
 -- The payments that wait for composing, and those of batches that are not complete yet.
-CREATE TABLE ready (
-    profile TEXT NOT NULL, day TEXT NOT NULL, payment BIGINT NOT NULL, PRIMARY KEY (profile, day, payment));
+CREATE TABLE ready (payment BIGINT PRIMARY KEY, profile TEXT NOT NULL, day TEXT NOT NULL);
+CREATE INDEX ready_by_day ON ready (profile, day, payment);
 CREATE TABLE waiting (
     batch BIGINT NOT NULL, payment BIGINT NOT NULL, held INTEGER NOT NULL, PRIMARY KEY (batch, payment));
 

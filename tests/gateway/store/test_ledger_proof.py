@@ -88,7 +88,7 @@ def busy(shared: Stand) -> Stand:
             "payment 1 is SENT and is in a message that does not know it",
         ),
         (
-            "INSERT INTO ready SELECT profile, settlement_day, id FROM payment WHERE id = 1",
+            "INSERT INTO ready (profile, day, payment) SELECT profile, settlement_day, id FROM payment WHERE id = 1",
             "payment 1 is SENT and is in sight of dispatch",
         ),
         (

@@ -22,7 +22,7 @@ SELECT n, 1, 'SETTLED', 'fmis', 'PO-' || n, 1, 'bank', '{ACCOUNT}', 'E' || n, 'U
        1, 1, n / 1000 FROM generate_series(1, {PAYMENTS}) AS n;
 INSERT INTO payment_order SELECT n, '{{}}' FROM generate_series(1, {PAYMENTS}) AS n;
 INSERT INTO inbox SELECT 'fmis', 'M' || n, 's', 1, 1 FROM generate_series(1, {PAYMENTS}) AS n;
-INSERT INTO ready SELECT 'bank', '2026-11-30', n FROM generate_series(1, {PAYMENTS}) AS n;
+INSERT INTO ready (profile, day, payment) SELECT 'bank', '2026-11-30', n FROM generate_series(1, {PAYMENTS}) AS n;
 INSERT INTO waiting SELECT n % 4, n, 0 FROM generate_series(1, {PAYMENTS}) AS n;
 INSERT INTO message SELECT n, 'bank', 'M' || n, 'pacs.008.001.08', 's', 1000, 1, 'KHR', '2026-11-30', 1, 1, NULL, 1
 FROM generate_series(0, {PAYMENTS} / 1000) AS n;

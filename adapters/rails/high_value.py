@@ -17,10 +17,13 @@ from schemas.iso20022 import camt, head001, pacs002, pacs004, pacs008, xml
 from schemas.iso20022.parser import parse
 from schemas.model.payment import Payment
 from schemas.model.statement import Entry, Statement
+from schemas.mt import mt940
 from security import xmldsig
 from security.keys import SigningKey
 from security.trust import TrustStore
 
+_HEAD_BYTES = 4_096
+"""What a file is, stands within this."""
 _STATEMENTS = ("camt.052.", "camt.053.", "camt.054.")
 TAKEN = frozenset({pacs002.DEFINITION, pacs004.DEFINITION, "camt.053.001.08", "camt.054.001.08"})
 """What the bank may send on this rail."""
@@ -180,7 +183,9 @@ def _require_same_id(header_id: str, document_id: str) -> None:
 
 
 def _bare_statement(document: bytes) -> Received | None:
-    """Read a Document without an envelope, or return None when it is something else."""
+    """Read a Document without an envelope or a file of MT messages, or return None when it is something else."""
+    if mt940.is_mt(document[:_HEAD_BYTES]):
+        return Received("MT", "", statements=mt940.read(document))
     root = parse(document)
     if xml.local_name(root) != "Document":
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,10 @@ from gateway.app import Gateway
 from gateway.flow.inbound import Inbound
 from schemas.errors import DocumentRefused, OperationRefused
 
-ENDINGS: Final = (".xml", ".camt", ".053", ".054")
+ENDINGS: Final = frozenset({
+    ".xml", ".camt", ".052", ".053", ".054", ".sta", ".mt940", ".mt942", ".940", ".942", ".txt",
+})  # fmt: skip
+"""What a folder's documents are called; what a document is, its content says."""
 CHANNEL: Final = "import"
 INSTANCE: Final = "import"
 """The audit stream of imports is ``inbound.<profile>.import``."""
@@ -45,7 +49,7 @@ def documents(path: Path) -> list[Path]:
         return [path]
     found = [one for one in _named(path) if _is_plain(one)]
     if not found and not skipped(path):
-        what = "holds no document (*.xml)" if path.is_dir() else "is no file" if path.exists() else "is not there"
+        what = "holds no document" if path.is_dir() else "is no file" if path.exists() else "is not there"
         raise OperationRefused(f"{path} {what}")
     return found
 
@@ -121,6 +125,11 @@ def _read(file: Path, limit: int) -> bytes:
         raise DocumentRefused(f"cannot be read: {error.strerror or error}", code="FF02") from error
 
 
+def _names(content: bytes, number: str) -> bool:
+    """Tell whether an account number stands in a document, and not as a part of a longer one."""
+    return re.search(rb"(?<![0-9A-Za-z])" + re.escape(number.encode()) + rb"(?![0-9A-Za-z])", content) is not None
+
+
 def _profile(gateway: Gateway, file: Path, content: bytes, name: str | None) -> Profile:
     """Return the relationship that a document belongs to.
 
@@ -132,7 +141,7 @@ def _profile(gateway: Gateway, file: Path, content: bytes, name: str | None) -> 
         return profiles[name]
     if len(profiles) == 1:
         return next(iter(profiles.values()))
-    found = [p for p in profiles.values() if any(b">" + a.number.encode() + b"<" in content for a in p.accounts)]
+    found = [p for p in profiles.values() if any(_names(content, a.number) for a in p.accounts)]
     if len(found) != 1:
         said = "several" if found else "no account of ours, so none"
         raise OperationRefused(f"{file.name} names {said} of our relationships; say which: --profile")

@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from schemas.errors import DocumentRefused
+from schemas.iso20022 import camt_places as places
 from schemas.iso20022.camt_entry import ENTRY, read_entry
 from schemas.iso20022.stream import elements
 from schemas.iso20022.xml import Record, Shape, local_name, namespace_of
@@ -58,6 +59,7 @@ class _Reader:
         self.statement_count = 0
         self._message = ""
         self._message_id = ""
+        self._message_page: _Page = (None, True)
         self._statement: Statement | None = None
         self._balance_count = 0
         self._entry_count = 0
@@ -88,7 +90,9 @@ class _Reader:
         if _NAMESPACE.fullmatch(namespace) is None or self._message:
             raise DocumentRefused(f"expected one camt.052, 053 or 054, found {namespace[:120]}", path="Document")
         self._message = local_name(message)
-        self._message_id = Record(header, f"{self._message}/GrpHdr", _HEADER).one("MsgId")
+        record = Record(header, f"{self._message}/GrpHdr", _HEADER)
+        self._message_id = record.one("MsgId")
+        self._message_page = _page(record, "MsgPgntn")
 
     def _begin(self, element: _Element) -> Statement:
         """Return the statement at its first entry, or at its end if it has none: all its header is there by then."""
@@ -98,7 +102,7 @@ class _Reader:
         self.statement_count += 1
         self._entry_count = 0
         record = Record(element, f"{self._message}/{tag}[{self.statement_count}]", _STATEMENT)
-        self._statement = _read_statement(record, tag, self._message_id)
+        self._statement = _read_statement(record, tag, self._message_id, self._message_page)
         return self._statement
 
     def _end(self, element: _Element) -> None:
@@ -117,7 +121,16 @@ class _Reader:
         return read_entry(Record(element, f"{self._statement.path}/Ntry[{index + 1}]", ENTRY), index, status)
 
 
-def _read_statement(record: Record, tag: str, message_id: str) -> Statement:
+_Page = tuple["int | None", bool]
+
+
+def _page(record: Record, tag: str) -> _Page:
+    """Return which page it is and whether it is the last, or None and True where there are no pages."""
+    last = f"{tag}/LastPgInd"
+    return record.opt_number(f"{tag}/PgNb"), record.flag(last) if record.has(last) else True
+
+
+def _read_statement(record: Record, tag: str, message_id: str, message_page: _Page) -> Statement:
     """Return the header of a statement, report or notification."""
     opening, closing = _balances(record)
     currency = record.opt("Acct/Ccy")
@@ -127,7 +140,9 @@ def _read_statement(record: Record, tag: str, message_id: str) -> Statement:
         currency = entries[0].amount("Amt").currency
     if currency is None:
         raise record.refuse("Acct/Ccy", "neither the account nor a balance nor an entry says which currency", "CH21")
-    pages = f"{tag}Pgntn"
+    page, last_page = _page(record, f"{tag}Pgntn")
+    # MsgPgntn of the group header counts messages, not pages of this statement: it is told, and proves nothing.
+    told_page, told_last = message_page if page is None else (None, True)
     sequence = record.opt_number("ElctrncSeqNb")
     return Statement(
         kind=KINDS[tag],
@@ -140,14 +155,15 @@ def _read_statement(record: Record, tag: str, message_id: str) -> Statement:
         opening_date=opening[1] if opening else None,
         closing_date=closing[1] if closing else None,
         sequence=record.opt_number("LglSeqNb") if sequence is None else sequence,
-        # MsgPgntn of the group header counts messages, not pages of this statement, and is no concern here.
-        page=record.opt_number(f"{pages}/PgNb") or 1,
-        last_page=record.flag(f"{pages}/LastPgInd") if record.has(f"{pages}/LastPgInd") else True,
+        page=page or 1,
+        last_page=last_page,
         created=record.opt("CreDtTm") or "",
         duplicate=record.opt("CpyDplctInd") in _DUPLICATES,
         entry_count=record.opt_number("TxsSummry/TtlNtries/NbOfNtries"),
         net_minor=_net(record, currency),
         path=record.path,
+        message_page=told_page,
+        message_last_page=told_last,
     )
 
 
@@ -162,11 +178,11 @@ def _balances(record: Record) -> tuple[_Balance | None, _Balance | None]:
     """
     found: dict[str, list[_Balance]] = {}
     for balance in record.each("Bal", _BALANCE):
-        code = balance.either("Tp/CdOrPrtry/Cd", "Tp/CdOrPrtry/Prtry", "Tp/Cd") or ""
+        code = balance.either(*places.BALANCE_TYPE) or ""
         money = balance.amount("Amt")
         if _is_debit(balance):
             money = Money(-money.amount_minor, money.currency)
-        found.setdefault(code, []).append((money, balance.opt_date("Dt/Dt", "Dt/DtTm")))
+        found.setdefault(code, []).append((money, balance.opt_date(*places.BALANCE_DATE)))
     between = found.get("ITBD", [])
     opening, closing = found.get("OPBD") or found.get("PRCD"), found.get("CLBD")
     if opening is None and between:
@@ -186,10 +202,7 @@ def _is_debit(record: Record) -> bool:
 
 def _net(record: Record, currency: str) -> int | None:
     """Return the signed total of the entries as the bank states it, or None."""
-    for path, indicator in (
-        ("TxsSummry/TtlNtries/TtlNetNtry/Amt", "TxsSummry/TtlNtries/TtlNetNtry/CdtDbtInd"),
-        ("TxsSummry/TtlNtries/TtlNetNtryAmt", "TxsSummry/TtlNtries/CdtDbtInd"),
-    ):
+    for path, indicator in places.NET_TOTAL:
         net = record.opt_decimal(path, currency)
         if net is not None:
             return -net.amount_minor if record.opt(indicator) == "DBIT" else net.amount_minor

@@ -9,8 +9,39 @@ from schemas.model.money import Money
 
 
 @dataclass(frozen=True, slots=True)
+class StatedAmount:
+    """An amount of a transaction as one of its sides states it, and the exchange it went through (AmtDtls).
+
+    Attributes:
+        amount: without a sign, in whatever currency that side has.
+        source_currency, target_currency, unit_currency: SrcCcy, TrgtCcy and UnitCcy; the rate is that of one UnitCcy.
+        rate: XchgRate exactly as the bank wrote it; a rate is no money, and is not rounded or reckoned with here.
+        rate_base: XchgRateBase (from .13): the rate is that of so many units instead of one.
+    """
+
+    amount: Money
+    source_currency: str | None = None
+    target_currency: str | None = None
+    unit_currency: str | None = None
+    rate: str | None = None
+    rate_base: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Detail:
-    """One transaction inside an entry (TxDtls). ``amount_minor`` is signed: credits to the account are positive."""
+    """One transaction inside an entry (TxDtls). ``amount_minor`` is signed: credits to the account are positive.
+
+    Attributes:
+        return_reason: Rsn of RtrInf, the code or the bank's own. On a return the references are those of the original.
+        remittance: creditor references, free text, then document numbers and additional text, joined as one line.
+        creditor_reference: CdtrRefInf/Ref, where the transaction names one and only one.
+        document_numbers: RfrdDocInf/Nb: the invoices that are paid.
+        ultimate_debtor_name, ultimate_creditor_name: on whose behalf, where that is somebody else.
+        instructed, transaction, counter_value: InstdAmt, TxAmt and CntrValAmt of AmtDtls.
+        payment_information_id: PmtInfId, the batch that the payment was sent in.
+        bank_transaction_code: the transaction's own, where the bank gives one besides the entry's.
+        original_bank_transaction_code, return_information: OrgnlBkTxCd and AddtlInf of a return (RtrInf).
+    """
 
     amount_minor: int | None = None
     end_to_end_id: str | None = None
@@ -24,6 +55,17 @@ class Detail:
     counterparty_name: str | None = None
     counterparty_account: str | None = None
     charges_minor: int = 0
+    creditor_reference: str | None = None
+    document_numbers: tuple[str, ...] = ()
+    ultimate_debtor_name: str | None = None
+    ultimate_creditor_name: str | None = None
+    instructed: StatedAmount | None = None
+    transaction: StatedAmount | None = None
+    counter_value: StatedAmount | None = None
+    payment_information_id: str | None = None
+    bank_transaction_code: str | None = None
+    original_bank_transaction_code: str | None = None
+    return_information: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +79,10 @@ class Entry:
         index: position in the statement, from 0.
         path: where the entry stands in its document, for people.
         batch_count: NbOfTxs of a batch entry, as the bank states it.
+        batch_message_id, batch_payment_information_id: MsgId and PmtInfId of the batch as we sent it (Btch); None
+            where an entry books several different ones.
+        batch_total_minor: TtlAmt of its batches, signed as the entry is; None unless each states it in its currency.
+        proprietary_code: the bank's own transaction code, where ``bank_transaction_code`` is ISO's.
     """
 
     index: int
@@ -54,6 +100,10 @@ class Entry:
     additional_info: str | None = None
     details: tuple[Detail, ...] = ()
     path: str = ""
+    batch_message_id: str | None = None
+    batch_payment_information_id: str | None = None
+    batch_total_minor: int | None = None
+    proprietary_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +117,8 @@ class Statement:
         sequence: ElctrncSeqNb or LglSeqNb where the bank numbers its statements.
         page, last_page: StmtPgntn; page 1 and last where the bank does not page.
         entry_count, net_minor: TxsSummry totals where stated, else None.
+        message_page, message_last_page: MsgPgntn of the group header, only where the statement has no pages of its own.
+            It counts messages, so its page 2 may come without a page 1: it is no page of this statement.
     """
 
     kind: str
@@ -86,3 +138,5 @@ class Statement:
     entry_count: int | None = None
     net_minor: int | None = None
     path: str = ""
+    message_page: int | None = None
+    message_last_page: bool = True

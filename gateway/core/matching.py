@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 from gateway.core.lifecycle import OUT, Event, State
 
-CHARGE_CODES = frozenset({"CHRG", "COMM", "FEES", "COME", "INTR"})
-"""Bank transaction sub-family codes (ISO 20022) and the proprietary words of banks that mean charges and fees."""
-
-
-RETURN_CODES = frozenset({"RRTN", "RPCR", "ARET", "RIMB", "RTRN"})
-"""Bank transaction sub-family codes (ISO 20022) and proprietary words that mean a return or a reimbursement."""
+CHARGE_CODES = frozenset({"CHRG", "COMM", "FEES", "COME", "INTR", "NCHG", "NCOM", "NINT"})
+"""What means charges and fees: bank transaction sub-family codes (ISO 20022), proprietary words of banks, and the
+transaction type codes of an MT940 (SWIFT, field 61 subfield 6, with the N that stands before them)."""
+RETURN_CODES = frozenset({"RRTN", "RPCR", "ARET", "RIMB", "RTRN", "NRTI", "159"})
+"""What means a return or a reimbursement, likewise; 159 is a returned credit transfer in the German business codes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,9 @@ def comma(minor: int) -> str:
     return Money(abs(minor), "KHR").text().replace(".", ",")
 
 
-def mt940(number: int, opening: int, lines: Sequence[tuple[int, str, str]], account: str = RIEL) -> bytes:
+def mt940(
+    number: int, opening: int, lines: Sequence[tuple[int, str, str]], account: str = RIEL, code: str = "NTRF"
+) -> bytes:
     """Return a day's statement; a line is (signed minor units, customer reference, the bank's own reference)."""
     day = f"{DAY:%y%m%d}"
     closing = opening + sum(amount for amount, _, _ in lines)
@@ -53,7 +55,7 @@ def mt940(number: int, opening: int, lines: Sequence[tuple[int, str, str]], acco
         "{1:F01NBKHKHPPAXXX0000000000}{2:I940TREAKHPPXXXXN}{4:",
         f":20:S{number}", f":25:{account}", f":28C:{number}/1",
         f":60F:{'C' if opening >= 0 else 'D'}{day}KHR{comma(opening)}",
-        *(f":61:{day}{'C' if amount > 0 else 'D'}{comma(amount)}NTRF{reference}//{own}"
+        *(f":61:{day}{'C' if amount > 0 else 'D'}{comma(amount)}{code}{reference}//{own}"
           for amount, reference, own in lines),
         f":62F:{'C' if closing >= 0 else 'D'}{day}KHR{comma(closing)}",
         "-}",
@@ -93,6 +95,28 @@ def test_what_nobody_can_explain_is_posted_and_shown(stand: Stand, folder: Path)
     ]
     assert stand.balances()[BANK] == OPENING + 4_300
     assert stand.open() == {"unmatched_credit": 1, "unmatched_debit": 1}
+    assert stand.faults() == []
+
+
+def test_what_the_bank_calls_a_charge_is_one(stand: Stand, folder: Path) -> None:
+    """The transaction type code says so, and nobody has to look."""
+    assert imported(stand, folder, mt940(1, OPENING, [(-700, "NONREF", "NB4")], code="NCHG")) == [("APPLIED", "")]
+    assert stand.balances()[BANK] == OPENING - 700
+    assert stand.balances()[f"charges:{RIEL}"] == 700
+    assert stand.open() == {}
+    assert stand.faults() == []
+
+
+def test_a_credit_with_the_code_of_a_return_gives_the_payment_back(stand: Stand, folder: Path) -> None:
+    """It names the payment that the day before has booked."""
+    [paid] = stand.sent(order(1))
+    gone, back = -paid.amount.amount_minor, paid.amount.amount_minor
+    name = instruction_id(paid.id)
+    first = mt940(1, OPENING, [(gone, name, "NB1")])
+    second = mt940(2, OPENING + gone, [(back, name, "NB2")], code="NRTI")
+    assert imported(stand, folder, first, second) == [("APPLIED", "")] * 2
+    assert stand.states() == {"PO-1": "RETURNED"}
+    assert stand.balances()[BANK] == OPENING
     assert stand.faults() == []
 
 

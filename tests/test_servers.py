@@ -28,7 +28,7 @@ def test_a_database_is_empty_and_its_own(database_url: str, postgres: PostgresSe
 
 
 def connections(process: psutil.Process) -> list[Any]:
-    """Return a process's connections; a server's helper may be gone by now, and then has none."""
+    """Return a process's connections; a child of a server may be gone by now, and then has none."""
     with suppress(psutil.NoSuchProcess):
         return process.net_connections(kind="tcp")
     return []

@@ -144,6 +144,7 @@ class Inbound:
             except Exception as error:
                 if isinstance(error, Conflict) and self._conflicts < CONFLICTS_MAX:
                     self._conflicts += 1
+                    self._look_again_ms = now_ms  # whoever was first is done in a moment; those behind wait no longer
                     raise
                 self._desk.log.exception("left-over document failed", sha256=name)
                 self._fail(name, f"{type(error).__name__}: {error}"[:500])

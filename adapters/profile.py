@@ -130,7 +130,11 @@ class SignatureSettings(Table):
 
 
 class StatementSettings(Table):
-    """How the bank reports: whether it signs its statements."""
+    """How the bank reports.
+
+    Attributes:
+        signed: False takes a bare camt Document or a file of MT messages; status reports are signed in any case.
+    """
 
     signed: bool = True
 

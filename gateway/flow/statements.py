@@ -147,7 +147,9 @@ def _take_statement(
         net_minor=page.net_minor, content_sha256=_content(page),
     )  # fmt: skip
     _update(db, number, page)
-    row = db.one("lock_statement", account=head.account, currency=head.currency, statement_id=head.statement_id)
+    row = db.one(
+        "lock_statement", account=head.account, currency=head.currency, kind=head.kind, statement_id=head.statement_id
+    )
     if row is None or row[8] is None or db.value("page_count", statement=number, last=row[8]) != row[8]:
         return
     reconcile.book(
@@ -170,12 +172,14 @@ def _require_one_currency(head: Statement, items: Iterable[Entry | Money]) -> No
 
 def _open(db: Session, profile: Profile, head: Statement, trail: Trail) -> tuple[int, str]:
     """Return the number and state of the statement that this page belongs to."""
-    names = {"account": head.account, "currency": head.currency, "statement_id": head.statement_id}
+    names = {
+        "account": head.account, "currency": head.currency, "statement_id": head.statement_id, "kind": head.kind,
+    }  # fmt: skip
     row = db.one("lock_statement", **names)
     if row is None:
         db.run(
             "add_statement", id=db.take_number("statement"), profile=profile.name, position="",
-            sequence=head.sequence, created=head.created, now_ms=trail.at_ms, **names,
+            sequence=head.sequence, created=head.created, now_ms=trail.at_ms, version=1, **names,
         )  # fmt: skip
         row = db.one("lock_statement", **names)
     if row is None:

@@ -18,16 +18,17 @@ SELECT number, currency, profile FROM account ORDER BY number, currency;
 -- name: lock_statement
 -- A statement by the bank's own id, taken for ourselves.
 SELECT id, state, opening_minor, opening_day, closing_minor, closing_day, entries, net_minor, last_page, position
-FROM statement WHERE account = :account AND currency = :currency AND statement_id = :statement_id /*lock*/;
+FROM statement WHERE account = :account AND currency = :currency AND kind = :kind AND statement_id = :statement_id
+  AND state <> 'SUPERSEDED' ORDER BY version DESC LIMIT 1 /*lock*/;
 
 -- name: add_statement!
 -- Keep a new statement; nothing when another worker was first.
 INSERT INTO statement (id, profile, account, currency, statement_id, state, position, sequence, created, opening_minor,
                        opening_day, closing_minor, closing_day, entries, net_minor, last_page, lead_cause, lead_minor,
-                       lead_leg, received_ms)
+                       lead_leg, received_ms, kind, version)
 VALUES (:id, :profile, :account, :currency, :statement_id, 'COLLECTING', :position, :sequence, :created, NULL, NULL,
-        NULL, NULL, 0, 0, NULL, NULL, 0, 0, :now_ms)
-ON CONFLICT (account, currency, statement_id) DO NOTHING;
+        NULL, NULL, 0, 0, NULL, NULL, 0, 0, :now_ms, :kind, :version)
+ON CONFLICT (account, currency, kind, statement_id, version) DO NOTHING;
 
 -- name: add_page!
 -- Keep a page's facts.
@@ -118,7 +119,8 @@ ORDER BY next.page, next.position;
 
 -- name: booked_on
 -- What statements have booked on the picked payments.
-SELECT entry.payment, entry.matched FROM pick JOIN entry ON entry.payment = pick.id;
+SELECT entry.payment, entry.matched FROM pick JOIN entry ON entry.payment = pick.id
+UNION ALL SELECT allocation.payment, allocation.matched FROM pick JOIN allocation ON allocation.payment = pick.id;
 
 -- name: apply_matches!
 -- Write how the picked entries (one: matched, two: payment, three: rule, four: amount in suspense) were explained.

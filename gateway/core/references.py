@@ -33,7 +33,7 @@ BANK_PREFIXES = (
 """Words that banks put before a reference: code words of :86: of an MT940, and of a payer's screen."""
 
 Kind = Literal["uetr", "rf", "instruction", "run"]
-Likeness = Literal["equal", "cut"]
+Likeness = Literal["equal", "prefixed", "cut"]
 
 
 class Token(NamedTuple):
@@ -107,9 +107,10 @@ def _prefix(prefixes: tuple[str, ...]) -> re.Pattern[str]:
 def cut(ours: str) -> str | None:
     """Return the normal form of what a bank leaves of our reference when it keeps 16 characters; None if all of it.
 
-    What is too short to name anything is None as well.
+    It keeps sixteen characters of the electronic form, which has no blanks. What is too short to name anything is None
+    as well.
     """
-    return _cut(ours, CUTS[0])
+    return _cut("".join(ours.split()), CUTS[0])
 
 
 def _cut(ours: str, characters: int) -> str | None:
@@ -120,13 +121,14 @@ def _cut(ours: str, characters: int) -> str | None:
 
 
 def likeness(ours: str, theirs: str, prefixes: tuple[str, ...] = BANK_PREFIXES) -> Likeness | None:
-    """Tell whether a bank's text is our reference, or what is left of it after a cut, or neither."""
+    """Tell whether a bank's text is our reference, alone or behind a bank's words, or what a cut has left of it."""
     whole, found = normal(ours), variants(theirs, prefixes)
     if not whole:
         return None
     if whole in found:
-        return "equal"
-    return "cut" if any(_cut(ours, characters) in found for characters in CUTS) else None
+        return "equal" if whole == found[0] else "prefixed"
+    left = {_cut(ours, characters) for characters in CUTS} | {cut(ours)}
+    return "cut" if any(one in left for one in found) else None
 
 
 def same(ours: str, theirs: str, prefixes: tuple[str, ...] = BANK_PREFIXES) -> bool:

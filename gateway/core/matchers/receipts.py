@@ -2,8 +2,9 @@
 
 The store finds the bills that an entry's references may name (``keys``); this module decides, one entry at a time, and
 always compares account, currency and amount. What a bank's field of references says is strong evidence, and so is an
-RF reference in free text, whose check digits hold. Any other word of free text, and a reference that was cut off, is
-weak: it names a bill only together with the exact amount that is open.
+RF reference in free text, whose check digits hold. Any other word of free text, a reference that was cut off, and one
+of a few characters, which may be somebody else's, is weak: it names a bill only together with the exact amount that is
+open.
 
     amount that is open    strong evidence                            weak evidence
     equal                  full                                       full
@@ -27,9 +28,9 @@ from gateway.core import references
 
 KEYS_MAX = 24
 """Keys by which the bills of one entry are looked up."""
-SCORES = {"reference": 100, "creditor_reference": 95, "text": 85, "cut": 75}
+SCORES = {"reference": 100, "prefixed": 95, "creditor_reference": 95, "text": 85, "short": 80, "cut": 75}
 """How sure each kind of evidence is, together with the exact amount."""
-STRONG = frozenset({"reference", "creditor_reference"})
+STRONG = frozenset({"reference", "prefixed", "creditor_reference"})
 OTHER_AMOUNT, OTHER_BILLS = 10, 5
 """What the score loses when the amount is another one, and when several bills could have been meant."""
 
@@ -142,7 +143,22 @@ class _Named:
     @property
     def rule(self) -> str:
         """The name of the rule that it is."""
-        return {"reference": "receipt_reference", "cut": "receipt_cut"}.get(self.kind, "receipt_text")
+        return _RULES[self.kind]
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether it says the reference as the source writes it, zeros in front and all."""
+        return "".join(self.theirs.split()).upper() == self.ours
+
+    @property
+    def ours(self) -> str:
+        """The bill's reference without blanks."""
+        return "".join(self.bill.reference.split()).upper()
+
+
+_RULES = dict.fromkeys(SCORES, "receipt_reference") | {
+    "creditor_reference": "receipt_text", "text": "receipt_text", "cut": "receipt_cut",
+}  # fmt: skip
 
 
 def keys(entry: Credit) -> tuple[str, ...]:
@@ -192,11 +208,14 @@ def after(bill: Bill, decision: Decision) -> Bill:
 def _naming(entry: Credit, words: Sequence[tuple[str, str]], bill: Bill) -> list[_Named]:
     """Return the best evidence that the entry names a bill; nothing when it does not."""
     found: list[_Named] = []
+    whole, left = references.normal(bill.reference), references.cut(bill.reference)
+    kinds = {"equal": "reference", "prefixed": "prefixed", "cut": "cut"}
+    if len(whole) < references.RUN_CHARACTERS_MIN:
+        kinds |= {"equal": "short", "prefixed": "short"}
     for where, theirs in entry.references:
         likeness = references.likeness(bill.reference, theirs)
         if likeness is not None:
-            found.append(_Named(bill, "reference" if likeness == "equal" else "cut", where, theirs))
-    whole, left = references.normal(bill.reference), references.cut(bill.reference)
+            found.append(_Named(bill, kinds[likeness], where, theirs))
     for kind, key in words:
         if key == whole:
             found.append(_Named(bill, "creditor_reference" if kind == "rf" else "text", "text", key))
@@ -212,7 +231,8 @@ def _choose(entry: Credit, named: Sequence[_Named], *, partial_allowed: bool) ->
     if exact:
         strongest = max(SCORES[one.kind] for one in exact)
         best = [one for one in exact if SCORES[one.kind] == strongest]
-        if len({one.bill.source for one in best}) > 1 or (len(best) > 1 and not best[0].is_strong):
+        best = [one for one in best if one.is_literal] or best
+        if len({(one.bill.source, one.ours) for one in best}) > 1 or (len(best) > 1 and not best[0].is_strong):
             return _ambiguous(entry, best)
         return _full(entry, best[0], alone=len(opened) == 1)
     strong = [one for one in opened if one.is_strong]

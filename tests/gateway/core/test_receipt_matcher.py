@@ -68,10 +68,12 @@ def test_what_an_entry_is(case: str) -> None:
 
 
 LONG = replace(BILL, reference="MOEF-2026-DEPT-000123", id=8)
+SHORT = replace(BILL, reference="A-123", id=10)
 LOOSE = replace(BILL, reference="INV2026000123", id=9)
 WEAK = {
     "a reference that was cut off": (("MOEF-2026-DEPT-0",), "", LONG, "receipt_cut"),
     "a reference that was cut off in text": ((), "for MOEF-2026-DEPT-0", LONG, "receipt_cut"),
+    "a few characters": (("a123",), "", SHORT, "receipt_reference"),
     "a word of free text": ((), "invoice INV-2026/000123", LOOSE, "receipt_text"),
 }
 
@@ -115,6 +117,17 @@ def test_several_bills_and_none_of_the_amount_are_for_a_person() -> None:
 def test_bills_of_two_sources_are_for_a_person() -> None:
     """Neither may take the other's money."""
     assert decide(credit(100_000, RF), [BILL, replace(BILL, id=8, source="customs")]).outcome == "unmatched"
+
+
+def test_a_reference_is_preferred_as_it_is_written() -> None:
+    """INV 123456 is the bill of that name before it is the bill 123456; and zeros in front tell two bills apart."""
+    plain, named = replace(BILL, reference="123456"), replace(BILL, reference="INV123456", id=8, due_day="2027-01-15")
+    assert decide(credit(100_000, "INV 123456"), [plain, named]).receipt == 8
+    assert decide(credit(5, "INV 123456"), [plain, named]).outcome == "unmatched"
+    padded = replace(BILL, reference="00123456", id=9)
+    assert decide(credit(100_000, "00123456"), [plain, padded]).receipt == 9
+    assert decide(credit(100_000, "0123456"), [plain, padded]).outcome == "unmatched"
+    assert decide(credit(100_000, "0123456"), [plain]).receipt == 7
 
 
 def test_a_bill_paid_by_one_entry_is_paid_for_the_next() -> None:

@@ -78,6 +78,14 @@ def test_a_reference_without_letters_and_digits_equals_nothing(nothing: str) -> 
     assert not same(nothing, nothing)
 
 
+def test_a_reference_behind_a_banks_word_is_told_from_one_that_begins_with_it() -> None:
+    """INV 123456 may be the bill 123456 or the bill INV123456; the whole of it goes first."""
+    assert likeness("INV123456", "INV 123456") == "equal"
+    assert likeness("123456", "INV 123456") == "prefixed"
+    assert likeness("RF18 5390 0754 7034", "RF18 5390 0754 7") == "cut"
+    assert cut("MOEF 2026 DEPT 000123") == "MOEF2026DEPT0001"
+
+
 def test_zeros_alone_stay_a_reference() -> None:
     """And are told from no reference."""
     assert normal("0000") == "0"

@@ -157,6 +157,17 @@ def test_a_paid_bill_is_not_withdrawn(stand: Stand, worker: ReceiptIntake) -> No
     assert told(stand)[-1] == ("refused", [("B-1", "REFUSED")])
 
 
+def test_what_is_left_of_a_bill_paid_in_part_is_withdrawn(stand: Stand, worker: ReceiptIntake) -> None:
+    """The rest is not expected any more; what was received stays where it is."""
+    send(stand, bill(1, partial_allowed=True))
+    worker.step(0)
+    book(stand, Booking(1, 7, 40_000))
+    send(stand, gone=({"bill_id": "B-1"},), message_id="M2")
+    worker.step(0)
+    assert stand.sql("SELECT state, received_minor FROM expected_receipt") == [("WITHDRAWN", 40_000)]
+    assert stand.told()[-1]["data"]["receipts"][0]["received"] == "400.00"
+
+
 def book(stand: Stand, *bookings: Booking) -> None:
     """Book what entries paid, as reconciliation does."""
     with stand.gateway.store.transaction() as db:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
@@ -127,6 +129,29 @@ def test_no_more_is_booked_than_is_open_and_nothing_twice(stand: Stand, booked: 
         receipts.book(db, booked, AT_MS)
     assert stand.sql("SELECT state, received_minor FROM expected_receipt") == [("OPEN", 0)]
     assert stand.sql("SELECT * FROM receipt_booking") == []
+
+
+def test_of_two_workers_one_books_a_bill(stand: Stand) -> None:
+    """Statements of one account are booked one at a time, but a person may resolve an entry at the same moment."""
+    [number] = add(stand, announced(1))
+    gate = threading.Barrier(4)
+
+    def work(entry: int) -> str:
+        store = stand.gateway.store.sibling()
+        gate.wait()
+        try:
+            with store.transaction() as db:
+                found = receipts.candidates(db, [(entry, RIEL, "KHR", "INV20260001")])[entry][0]
+                if not found.is_open:
+                    return "was first"
+                receipts.book(db, [Booking(number, entry, found.open_minor)], AT_MS)
+            return "booked"
+        finally:
+            store.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(work, range(4))) == ["booked", *["was first"] * 3]
+    assert len(stand.rows("receipt_bookings", receipt=number)) == 1
 
 
 def test_nothing_is_booked_on_a_bill_that_is_withdrawn(stand: Stand) -> None:

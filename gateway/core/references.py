@@ -25,6 +25,7 @@ RUN_CHARACTERS_MAX = 35
 TEXT_CHARACTERS_MAX = 10_000
 """Free text beyond it is not read: all remittance of an entry is at most 9,000 characters (rule 49)."""
 TOKENS_MAX = 20
+WORDS_MAX = 12
 
 BANK_PREFIXES = (
     "EREF", "KREF", "SVWZ", "ROC", "RFB", "RFS", "INV", "IPI", "CRED", "REFERENCE", "REF NO", "REF", "BILL NO", "BILL",
@@ -65,14 +66,21 @@ _RF_CHARACTERS_MAX = 25
 _RUN = re.compile(r"[0-9A-Z]+(?:[-/._][0-9A-Z]+)*")
 _PART = re.compile(r"[0-9A-Z]+")
 _DIGIT = re.compile(r"[0-9]")
+_WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z/.-]{4,35}")
 
 
-def normal(text: str) -> str:
+def normal(text: str, prefixes: tuple[str, ...] = ()) -> str:
     """Return a reference without what banks change: upper case, letters and digits only, no zeros in front.
 
     Khmer digits become ASCII digits and compatibility forms their plain ones (NFKC); letters of any script stay. A
     reference of zeros alone is ``0``; one without letters and digits is empty, and equal to nothing.
+
+    Args:
+        text: the reference.
+        prefixes: words to be taken off where they stand before it with a sign or a blank behind them.
     """
+    if prefixes:
+        text = _prefix(prefixes).sub("", _readable(text), count=1)
     if text.isascii():
         found = _NOT_ASCII_WORD.sub("", text.upper())
     else:
@@ -92,15 +100,13 @@ def _folded(text: str) -> str:
 
 def variants(theirs: str, prefixes: tuple[str, ...] = BANK_PREFIXES) -> tuple[str, ...]:
     """Return the normal forms that a bank's text may stand for: as it is, and without the words put before it."""
-    whole = normal(theirs)
-    bare = normal(_prefix(prefixes).sub("", _readable(theirs), count=1)) if prefixes else whole
-    return tuple(one for one in dict.fromkeys((whole, bare)) if one)
+    return tuple(one for one in dict.fromkeys((normal(theirs), normal(theirs, prefixes))) if one)
 
 
 @cache
 def _prefix(prefixes: tuple[str, ...]) -> re.Pattern[str]:
     """Return what finds such words at the beginning of a text, each with a sign or a blank behind it."""
-    words = "|".join(re.escape(word) for word in sorted(prefixes, key=len, reverse=True))
+    words = "|".join(re.escape(word.upper()) for word in sorted(prefixes, key=len, reverse=True))
     return re.compile(rf"^[/?\s]*(?:(?:{words})[\s:/+#.=]+)+")
 
 
@@ -166,6 +172,17 @@ def tokens(text: str, prefixes: tuple[str, ...] = BANK_PREFIXES) -> tuple[Token,
             break
         found[Token("run", run)] = None
     return tuple(found)[:TOKENS_MAX]
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Return what in a free text may be a reference as it is written, for what is stored as it was sent.
+
+    At most ``WORDS_MAX``: UETRs, InstrIds and RF references in their electronic form first, then words with a digit.
+    """
+    found = dict.fromkeys(token.text for token in tokens(text, ()) if token.kind != "run")
+    plain = unicodedata.normalize("NFKC", text[:TEXT_CHARACTERS_MAX]).translate(_FOREIGN)
+    found |= dict.fromkeys(word.strip("/.-") for word in _WORD.findall(plain) if _DIGIT.search(word))
+    return tuple(found)[:WORDS_MAX]
 
 
 def _readable(text: str) -> str:

@@ -161,32 +161,45 @@ _RULES = dict.fromkeys(SCORES, "receipt_reference") | {
 }  # fmt: skip
 
 
-def keys(entry: Credit) -> tuple[str, ...]:
-    """Return the reference keys under which the bills of an entry are looked up, the best first."""
+def keys(entry: Credit, prefixes: tuple[str, ...] = references.BANK_PREFIXES) -> tuple[str, ...]:
+    """Return the reference keys under which the bills of an entry are looked up, the best first.
+
+    Args:
+        entry: a credit.
+        prefixes: words that the bank puts before references.
+    """
     found: dict[str, None] = {}
     for _, theirs in entry.references:
-        found |= dict.fromkeys(references.variants(theirs))
-    found |= {key: None for _, key in _words(entry)}
+        found |= dict.fromkeys(references.variants(theirs, prefixes))
+    found |= {key: None for _, key in _words(entry, prefixes)}
     return tuple(found)[:KEYS_MAX]
 
 
-def _words(entry: Credit) -> list[tuple[str, str]]:
+def _words(entry: Credit, prefixes: tuple[str, ...]) -> list[tuple[str, str]]:
     """Return (kind, key) of what in the entry's free text may be a bill's reference."""
     return [
-        (token.kind, references.normal(token.text)) for token in references.tokens(entry.text)
+        (token.kind, references.normal(token.text)) for token in references.tokens(entry.text, prefixes)
     ]  # fmt: skip
 
 
-def decide(entry: Credit, bills: Sequence[Bill], *, partial_allowed: bool = False) -> Decision:
+def decide(
+    entry: Credit,
+    bills: Sequence[Bill],
+    *,
+    partial_allowed: bool = False,
+    prefixes: tuple[str, ...] = references.BANK_PREFIXES,
+) -> Decision:
     """Return what the entry is.
 
     Args:
         entry: a credit.
         bills: those that its keys found; locked, so that they stand as they are given.
         partial_allowed: whether every bill may be paid in parts, and not only those that say so.
+        prefixes: words that the bank puts before references, as ``keys`` was given them.
     """
-    words = _words(entry)
-    named = [found for bill in bills if bill.account == entry.account for found in _naming(entry, words, bill)]
+    words = _words(entry, prefixes)
+    mine = [bill for bill in bills if bill.account == entry.account]
+    named = [found for bill in mine for found in _naming(entry, words, bill, prefixes)]
     if not named:
         return Decision("unmatched", suspended_minor=entry.amount_minor, finding="unmatched_credit",
                         why="no reference of the entry names a bill")  # fmt: skip
@@ -205,7 +218,7 @@ def after(bill: Bill, decision: Decision) -> Bill:
     return replace(bill, received_minor=received, state=BillState.OVERPAID if decision.outcome == "over" else state)
 
 
-def _naming(entry: Credit, words: Sequence[tuple[str, str]], bill: Bill) -> list[_Named]:
+def _naming(entry: Credit, words: Sequence[tuple[str, str]], bill: Bill, prefixes: tuple[str, ...]) -> list[_Named]:
     """Return the best evidence that the entry names a bill; nothing when it does not."""
     found: list[_Named] = []
     whole, left = references.normal(bill.reference), references.cut(bill.reference)
@@ -213,7 +226,7 @@ def _naming(entry: Credit, words: Sequence[tuple[str, str]], bill: Bill) -> list
     if len(whole) < references.RUN_CHARACTERS_MIN:
         kinds |= {"equal": "short", "prefixed": "short"}
     for where, theirs in entry.references:
-        likeness = references.likeness(bill.reference, theirs)
+        likeness = references.likeness(bill.reference, theirs, prefixes)
         if likeness is not None:
             found.append(_Named(bill, kinds[likeness], where, theirs))
     for kind, key in words:

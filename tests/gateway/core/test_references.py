@@ -19,6 +19,7 @@ from gateway.core.references import (
     same,
     tokens,
     variants,
+    words,
 )
 
 RF = "RF18539007547034"
@@ -136,6 +137,19 @@ def test_references_are_found_in_free_text(text: str, expected: Token) -> None:
 def test_an_rf_reference_in_text_proves_itself(text: str) -> None:
     """Its check digits hold, or it is a word like others."""
     assert not [token for token in tokens(text) if token.kind == "rf"]
+
+
+def test_words_are_as_they_are_written() -> None:
+    """What is stored as it was sent is looked up letter by letter; only what proves itself takes its own form."""
+    assert words(f"pay PO-7/a2026, Sok Dara, uetr {UETR.upper()}") == (UETR, "PO-7/a2026", UETR.upper())
+    assert words("rf18 5390 0754 7034")[0] == RF
+
+
+def test_the_words_of_a_bank_are_a_parameter() -> None:
+    """Each profile has its own."""
+    assert normal("Reçu: 77", ("REÇU",)) == "77"
+    assert normal("Reçu: 77") != "77"
+    assert normal("ours 12", ("Ours",)) == "12"
 
 
 def test_words_without_a_digit_and_short_ones_are_no_references() -> None:

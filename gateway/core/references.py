@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
+from string import ascii_uppercase
 from typing import Literal, NamedTuple
 
 from schemas.model.identifiers import is_creditor_reference
@@ -62,7 +63,8 @@ _UETR = re.compile(
 )
 _INSTRUCTION = re.compile(r"(?<![0-9A-Z])TG[0-9]{12,18}(?![0-9A-Z])")
 _RF = re.compile(r"(?<![0-9A-Z])RF(?: ?[0-9A-Z]){3,40}(?![0-9A-Z])")
-_RF_CHARACTERS_MAX = 25
+_RF_CHARACTERS_MIN, _RF_CHARACTERS_MAX = 5, 25
+_RF_DIGITS = str.maketrans({letter: str(10 + place) for place, letter in enumerate(ascii_uppercase)})
 _RUN = re.compile(r"[0-9A-Z]+(?:[-/._][0-9A-Z]+)*")
 _PART = re.compile(r"[0-9A-Z]+")
 _DIGIT = re.compile(r"[0-9]")
@@ -204,8 +206,13 @@ def _creditor_references(words: str) -> Iterator[str]:
         compact += word
         if len(compact) > _RF_CHARACTERS_MAX:
             return
-        if is_creditor_reference(compact):
+        if len(compact) >= _RF_CHARACTERS_MIN and _may_hold(compact) and is_creditor_reference(compact):
             yield compact
+
+
+def _may_hold(compact: str) -> bool:
+    """Tell at once of most words that they are no RF reference (mod 97 of ISO 7064); the rest is looked at closely."""
+    return compact[2:4].isdigit() and int((compact[4:] + compact[:4]).translate(_RF_DIGITS)) % 97 == 1
 
 
 def _runs(text: str, prefixes: tuple[str, ...]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from gateway.core.matchers import alike, batch, charges, free_text, parts, reference, reversal, subset, sweeps
+from gateway.core.matchers import alike, batch, bills, charges, free_text, parts, reference, reversal, subset, sweeps
 from gateway.core.matching import EntryFacts, Match
 from gateway.core.pool import MatchingRules, Pool
 
@@ -20,6 +20,7 @@ MATCHERS: Mapping[str, Find] = MappingProxyType(
     {
         "reversal": reversal.find,
         "reference": reference.find,
+        "receipts": bills.find,
         "batch": batch.find,
         "parts": parts.find,
         "charges": charges.find,

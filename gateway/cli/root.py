@@ -21,6 +21,7 @@ from gateway.cli import (
     processes,
     profiles,
     proofs,
+    report,
     setup,
     statements,
 )
@@ -133,6 +134,7 @@ messages.add_to(app)
 statements.add_to(app)
 exceptions.add_to(app)
 proofs.add_to(app)
+report.add_to(app)
 keys.add_to(app)
 profiles.add_to(app)
 dead_letters.add_to(app)

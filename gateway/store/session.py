@@ -72,6 +72,9 @@ class Session(ABC):
     def survey(self) -> None:  # noqa: B027 - an engine that plans by statistics overrides it
         """Say that the rest of the transaction reads whole tables (a proof, a report), for engines that plan for it."""
 
+    def snapshot(self) -> None:  # noqa: B027 - an engine in which others commit meanwhile overrides it
+        """Say, before anything else, that the whole transaction has to see the database as it is at one moment."""
+
     @abstractmethod
     def bulk(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Insert many rows the fastest way the engine has (COPY, executemany)."""

@@ -1,0 +1,175 @@
+-- name: report_last_statement
+-- The last booked statement of an account whose closing day is before a day.
+SELECT id, statement_id, substr(position, 1, 10), closing_minor FROM statement
+WHERE account = :account AND currency = :currency AND state = 'BOOKED' AND position < :bound
+ORDER BY position DESC LIMIT 1;
+
+-- name: report_statements_between
+-- The booked statements of an account from a day to before another, in the order of the chain.
+SELECT id, opening_minor, closing_minor FROM statement
+WHERE account = :account AND currency = :currency AND state = 'BOOKED' AND position >= :day AND position < :bound
+ORDER BY position;
+
+-- name: report_statement_moved
+-- What the entries of a statement brought in and took out.
+SELECT COUNT(*), COALESCE(SUM(CASE WHEN amount_minor > 0 THEN amount_minor ELSE 0 END), 0),
+       COALESCE(SUM(CASE WHEN amount_minor < 0 THEN amount_minor ELSE 0 END), 0)
+FROM entry WHERE statement = :statement;
+
+-- name: report_explanations
+-- How the entries of a statement were explained.
+SELECT COALESCE(matched, 'nothing'), COUNT(*), SUM(amount_minor), SUM(suspended_minor) FROM entry
+WHERE statement = :statement GROUP BY COALESCE(matched, 'nothing') ORDER BY 1;
+
+-- name: report_postings
+-- What was posted to the ledger accounts of one of our accounts, by cause and by both sides.
+-- A transfer whose statement or entry is not there counts by its time, so that it is never overlooked.
+SELECT cause, debit, credit, COUNT(*), SUM(amount_minor) FROM transfer
+WHERE currency = :currency
+  AND (debit IN (:bank, :transit, :suspense, :returned, :charges)
+       OR credit IN (:bank, :transit, :suspense, :returned, :charges))
+  AND 1 = CASE
+    WHEN cause IN ('reserve', 'settle') THEN
+        CASE WHEN at_ms < :end_ms OR EXISTS (
+            SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
+            WHERE entry.payment = transfer.subject AND statement.position < :bound) THEN 1 ELSE 0 END
+    WHEN cause = 'give_back' THEN
+        CASE WHEN at_ms < :end_ms OR EXISTS (
+            SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
+            WHERE entry.payment = transfer.subject AND entry.matched = 'return' AND statement.position < :bound)
+        THEN 1 ELSE 0 END
+    WHEN cause IN ('release', 'resolve') THEN CASE WHEN at_ms < :end_ms THEN 1 ELSE 0 END
+    WHEN cause = 'lead' THEN COALESCE(
+        (SELECT CASE WHEN position < :bound THEN 1 ELSE 0 END FROM statement WHERE statement.id = transfer.subject),
+        CASE WHEN at_ms < :end_ms THEN 1 ELSE 0 END)
+    ELSE COALESCE(
+        (SELECT CASE WHEN statement.position < :bound THEN 1 ELSE 0 END
+         FROM entry JOIN statement ON statement.id = entry.statement WHERE entry.id = transfer.subject),
+        CASE WHEN at_ms < :end_ms THEN 1 ELSE 0 END)
+    END
+GROUP BY cause, debit, credit ORDER BY cause, debit, credit;
+
+-- name: report_in_transit
+-- The payments that are reserved and neither settled nor released, the oldest first, with their number, sum and age.
+SELECT reserved.subject, payment.order_id, payment.source, reserved.at_ms, reserved.amount_minor,
+       COUNT(*) OVER (), SUM(reserved.amount_minor) OVER (), MIN(reserved.at_ms) OVER ()
+FROM transfer AS reserved LEFT JOIN payment ON payment.id = reserved.subject
+WHERE reserved.cause = 'reserve' AND reserved.credit = :transit AND reserved.currency = :currency
+  AND (reserved.at_ms < :end_ms OR EXISTS (
+      SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
+      WHERE entry.payment = reserved.subject AND statement.position < :bound))
+  AND NOT EXISTS (
+      SELECT 1 FROM transfer AS gone WHERE gone.subject = reserved.subject AND gone.cause IN ('settle', 'release')
+        AND (gone.at_ms < :end_ms OR (gone.cause = 'settle' AND EXISTS (
+            SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
+            WHERE entry.payment = gone.subject AND statement.position < :bound))))
+ORDER BY reserved.at_ms, reserved.subject LIMIT :count;
+
+-- name: report_answered
+-- What the bank has answered (the cause settle is shown as settle, give_back as return) and no statement that counts
+-- shows, the oldest first, with number and sum.
+SELECT posted.subject, payment.order_id, payment.source, posted.at_ms,
+       CASE WHEN posted.cause = 'settle' THEN COALESCE(payment.amount_minor, posted.amount_minor)
+            ELSE posted.amount_minor END,
+       COUNT(*) OVER (),
+       SUM(CASE WHEN posted.cause = 'settle' THEN COALESCE(payment.amount_minor, posted.amount_minor)
+                ELSE posted.amount_minor END) OVER ()
+FROM transfer AS posted LEFT JOIN payment ON payment.id = posted.subject
+WHERE posted.cause = :cause AND posted.currency = :currency AND (posted.debit = :bank OR posted.credit = :bank)
+  AND (posted.at_ms < :end_ms OR (posted.cause = 'settle' AND EXISTS (
+      SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
+      WHERE entry.payment = posted.subject AND statement.position < :bound)))
+  AND NOT EXISTS (
+      SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
+      WHERE entry.payment = posted.subject AND entry.matched = :shown
+        AND statement.state = 'BOOKED' AND statement.position < :bound)
+ORDER BY posted.at_ms, posted.subject LIMIT :count;
+
+-- name: report_gaps
+-- The gaps between statements that are bridged against suspense, the oldest first, with number and sum.
+SELECT statement.id, statement.statement_id, substr(statement.position, 1, 10), statement.lead_minor,
+       (SELECT earlier.statement_id FROM statement AS earlier
+        WHERE earlier.account = statement.account AND earlier.currency = statement.currency
+          AND earlier.state = 'BOOKED' AND earlier.position < statement.position
+        ORDER BY earlier.position DESC LIMIT 1),
+       COUNT(*) OVER (), SUM(statement.lead_minor) OVER ()
+FROM statement
+WHERE statement.account = :account AND statement.currency = :currency AND statement.state = 'BOOKED'
+  AND statement.lead_cause = 'gap' AND statement.lead_minor <> 0 AND statement.position < :bound
+ORDER BY statement.position LIMIT :count;
+
+-- name: report_suspended
+-- The entries with money in suspense, the oldest first, each with the kind of its exception. An exception is an entry's
+-- where its evidence names the entry: the same number may name a payment or a statement.
+SELECT entry.id, COALESCE(told.kind, 'none'), statement.statement_id,
+       COALESCE(entry.booking_day, entry.value_day, substr(statement.position, 1, 10)) AS day,
+       COALESCE(entry.end_to_end_id, entry.servicer_reference), entry.info,
+       entry.suspended_minor - COALESCE(taken.minor, 0), told.id
+FROM entry JOIN statement ON statement.id = entry.statement
+LEFT JOIN (
+    SELECT exception.subject AS entry,
+           SUM(CASE WHEN transfer.debit = :suspense THEN transfer.amount_minor ELSE -transfer.amount_minor END) AS minor
+    FROM exception JOIN transfer ON transfer.subject = exception.id AND transfer.cause = 'resolve'
+    WHERE exception.account = :account AND transfer.currency = :currency AND transfer.at_ms < :end_ms
+      AND (transfer.debit = :suspense OR transfer.credit = :suspense)
+    GROUP BY exception.subject) AS taken ON taken.entry = entry.id
+LEFT JOIN (
+    SELECT subject, MIN(kind) AS kind, MIN(id) AS id FROM exception
+    WHERE account = :account AND identity = CAST(subject AS TEXT)
+      AND replace(evidence, '"entry":' || CAST(subject AS TEXT) || ',', '') <> evidence
+    GROUP BY subject) AS told ON told.subject = entry.id
+WHERE entry.account = :account AND entry.currency = :currency AND entry.suspended_minor <> 0
+  AND statement.state = 'BOOKED' AND statement.position < :bound
+  AND entry.suspended_minor <> COALESCE(taken.minor, 0)
+ORDER BY day, entry.id LIMIT :count;
+
+-- name: report_suspended_sums
+-- The same by kind and age (0: a day at most, 1: a week, 2: thirty days, 3: older): how many, and what came and went.
+SELECT kind, CASE WHEN day >= :day_1 THEN 0 WHEN day >= :day_7 THEN 1 WHEN day >= :day_30 THEN 2 ELSE 3 END AS age,
+       COUNT(*), SUM(CASE WHEN minor > 0 THEN minor ELSE 0 END), SUM(CASE WHEN minor < 0 THEN minor ELSE 0 END)
+FROM (
+    SELECT COALESCE(told.kind, 'none') AS kind,
+           COALESCE(entry.booking_day, entry.value_day, substr(statement.position, 1, 10)) AS day,
+           entry.suspended_minor - COALESCE(taken.minor, 0) AS minor
+    FROM entry JOIN statement ON statement.id = entry.statement
+    LEFT JOIN (
+        SELECT exception.subject AS entry, SUM(
+               CASE WHEN transfer.debit = :suspense THEN transfer.amount_minor ELSE -transfer.amount_minor END) AS minor
+        FROM exception JOIN transfer ON transfer.subject = exception.id AND transfer.cause = 'resolve'
+        WHERE exception.account = :account AND transfer.currency = :currency AND transfer.at_ms < :end_ms
+          AND (transfer.debit = :suspense OR transfer.credit = :suspense)
+        GROUP BY exception.subject) AS taken ON taken.entry = entry.id
+    LEFT JOIN (
+        SELECT subject, MIN(kind) AS kind FROM exception
+        WHERE account = :account AND identity = CAST(subject AS TEXT)
+          AND replace(evidence, '"entry":' || CAST(subject AS TEXT) || ',', '') <> evidence
+        GROUP BY subject) AS told ON told.subject = entry.id
+    WHERE entry.account = :account AND entry.currency = :currency AND entry.suspended_minor <> 0
+      AND statement.state = 'BOOKED' AND statement.position < :bound) AS held
+WHERE minor <> 0 GROUP BY 1, 2 ORDER BY 1, 2;
+
+-- name: report_open_exceptions
+-- What waited for a person at the end of a day, by kind, age, and whether it is about the account (1) or about its bank
+-- relationship as a whole (0): how many, and of what amount.
+SELECT kind, CASE WHEN account IS NULL THEN 0 ELSE 1 END,
+       CASE WHEN opened_ms >= :ms_1 THEN 0 WHEN opened_ms >= :ms_7 THEN 1 WHEN opened_ms >= :ms_30 THEN 2 ELSE 3 END,
+       COUNT(*), COALESCE(SUM(ABS(amount_minor)), 0), MIN(opened_ms)
+FROM exception
+WHERE opened_ms < :end_ms AND (closed_ms IS NULL OR closed_ms >= :end_ms)
+  AND ((account = :account AND (currency IS NULL OR currency = :currency))
+       OR (account IS NULL AND profile = :profile))
+GROUP BY 1, 2, 3 ORDER BY 2 DESC, 1, 3;
+
+-- name: report_transit_counts
+-- The payments that are out at the bank now, by account: how many, their sum, and since when the oldest stands so.
+SELECT debtor_account, currency, COUNT(*), SUM(amount_minor), MIN(changed_ms) FROM payment
+WHERE state IN ('COMPOSED', 'SENT', 'ACCEPTED', 'IN_DOUBT', 'CANCEL_REQUESTED') GROUP BY debtor_account, currency;
+
+-- name: report_cash_and_suspense
+-- What the cash and suspense accounts hold now: debits less credits.
+SELECT account, currency, SUM(minor) FROM (
+    SELECT debit AS account, currency, amount_minor AS minor FROM transfer
+    WHERE substr(debit, 1, 5) = 'bank:' OR substr(debit, 1, 9) = 'suspense:'
+    UNION ALL SELECT credit, currency, -amount_minor FROM transfer
+    WHERE substr(credit, 1, 5) = 'bank:' OR substr(credit, 1, 9) = 'suspense:') AS sides
+GROUP BY account, currency;

@@ -109,7 +109,6 @@ class Holding:
 
     name: str
     account: str
-    postings: int
     balance: Money
 
 

@@ -119,8 +119,8 @@ def _holdings(found: Reconciliation, masking: Masking) -> Section:
     def name(account: str) -> str:
         return account.replace(found.account, masking(found.account))
 
-    rows = ((h.name, name(h.account), h.postings, h.balance) for h in found.holdings)
-    columns = (Column("Ledger account", width=62), Column("Name", width=28), Column("Postings", "count", 9))
+    rows = ((h.name, name(h.account), h.balance) for h in found.holdings)
+    columns = (Column("Ledger account", width=62), Column("Name", width=28))
     return section("Other ledger accounts of this account", "Reconciliation", (*columns, _amount(found)), rows)
 
 

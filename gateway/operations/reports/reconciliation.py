@@ -142,12 +142,12 @@ class _Books:
     def held(self, kind: str, sign: int = 1) -> Money:
         """Return debits less credits of one of the account's ledger accounts, times ``sign``."""
         name = self._ledger[kind]
-        return self.money(sign * sum(int(r[4]) * ((r[1] == name) - (r[2] == name)) for r in self._postings))
+        return self.money(sign * sum(int(r[3]) * ((r[1] == name) - (r[2] == name)) for r in self._postings))
 
     def holdings(self) -> tuple[Holding, ...]:
         """Return the account's other ledger accounts, and what receipts it brought, each as it grows."""
         found = [
-            Holding(words, self._ledger[kind], self._posted(self._ledger[kind]), self.held(kind, sign))
+            Holding(words, self._ledger[kind], self.held(kind, sign))
             for kind, words, sign in (
                 ("transit", "Payments in transit", -1),
                 ("suspense", "Suspense (positive: received, negative: paid)", -1),
@@ -158,13 +158,10 @@ class _Books:
         own = set(self._ledger.values())
         beyond = {side for r in self._postings for side in r[1:3] if side not in own and side.startswith("receipts:")}
         for name in sorted(beyond):
-            minor = sum(int(r[4]) * ((r[2] == name) - (r[1] == name)) for r in self._postings)
-            words = f"Receipts of {name.removeprefix('receipts:')}"
-            found.append(Holding(words, name, self._posted(name), self.money(minor)))
+            minor = sum(int(r[3]) * ((r[2] == name) - (r[1] == name)) for r in self._postings)
+            if minor:
+                found.append(Holding(f"Receipts of {name.removeprefix('receipts:')}", name, self.money(minor)))
         return tuple(found)
-
-    def _posted(self, name: str) -> int:
-        return sum(r[3] for r in self._postings if name in r[1:3])
 
     # ---------------------------------------------------------------------------------------------- one by one
 
@@ -174,8 +171,8 @@ class _Books:
         return self._items(rows, lambda r: self._payment(r, sign), sign)
 
     def transit(self) -> Items:
-        """Return the payments that are reserved and neither settled nor released."""
-        rows = self._all("report_in_transit", transit=self._ledger["transit"])
+        """Return the payments that were out at the bank."""
+        rows = self._all("report_in_transit", account=self._account, transit=self._ledger["transit"])
         return self._items(rows, lambda r: self._payment(r, -1), -1)
 
     def gaps(self) -> Items:

@@ -23,47 +23,58 @@ WHERE statement = :statement GROUP BY COALESCE(matched, 'nothing') ORDER BY 1;
 
 -- name: report_postings
 -- What was posted to the ledger accounts of one of our accounts, by cause and by both sides.
--- A transfer whose statement or entry is not there counts by its time, so that it is never overlooked.
-SELECT cause, debit, credit, COUNT(*), SUM(amount_minor) FROM transfer
+-- A transfer whose statement or entry is not there counts by its time, so that it is never overlooked. What counts is
+-- decided inside the sum: where it is a condition, PostgreSQL believes that few rows are left, and sorts all of them.
+SELECT cause, debit, credit, SUM(CASE
+    WHEN cause IN ('reserve', 'settle') THEN CASE WHEN at_ms < :end_ms OR EXISTS (
+        SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
+        WHERE entry.payment = transfer.subject AND statement.position < :bound) THEN amount_minor ELSE 0 END
+    WHEN cause = 'give_back' THEN CASE WHEN at_ms < :end_ms OR EXISTS (
+        SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
+        WHERE entry.payment = transfer.subject AND entry.matched = 'return' AND statement.position < :bound)
+        THEN amount_minor ELSE 0 END
+    WHEN cause IN ('release', 'resolve') THEN CASE WHEN at_ms < :end_ms THEN amount_minor ELSE 0 END
+    WHEN cause = 'lead' THEN COALESCE(
+        (SELECT CASE WHEN position < :bound THEN transfer.amount_minor ELSE 0 END
+         FROM statement WHERE statement.id = transfer.subject),
+        CASE WHEN at_ms < :end_ms THEN amount_minor ELSE 0 END)
+    ELSE COALESCE(
+        (SELECT CASE WHEN statement.position < :bound THEN transfer.amount_minor ELSE 0 END
+         FROM entry JOIN statement ON statement.id = entry.statement WHERE entry.id = transfer.subject),
+        CASE WHEN at_ms < :end_ms THEN amount_minor ELSE 0 END)
+    END)
+FROM transfer
 WHERE currency = :currency
   AND (debit IN (:bank, :transit, :suspense, :returned, :charges)
        OR credit IN (:bank, :transit, :suspense, :returned, :charges))
-  AND 1 = CASE
-    WHEN cause IN ('reserve', 'settle') THEN
-        CASE WHEN at_ms < :end_ms OR EXISTS (
-            SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
-            WHERE entry.payment = transfer.subject AND statement.position < :bound) THEN 1 ELSE 0 END
-    WHEN cause = 'give_back' THEN
-        CASE WHEN at_ms < :end_ms OR EXISTS (
-            SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
-            WHERE entry.payment = transfer.subject AND entry.matched = 'return' AND statement.position < :bound)
-        THEN 1 ELSE 0 END
-    WHEN cause IN ('release', 'resolve') THEN CASE WHEN at_ms < :end_ms THEN 1 ELSE 0 END
-    WHEN cause = 'lead' THEN COALESCE(
-        (SELECT CASE WHEN position < :bound THEN 1 ELSE 0 END FROM statement WHERE statement.id = transfer.subject),
-        CASE WHEN at_ms < :end_ms THEN 1 ELSE 0 END)
-    ELSE COALESCE(
-        (SELECT CASE WHEN statement.position < :bound THEN 1 ELSE 0 END
-         FROM entry JOIN statement ON statement.id = entry.statement WHERE entry.id = transfer.subject),
-        CASE WHEN at_ms < :end_ms THEN 1 ELSE 0 END)
-    END
-GROUP BY cause, debit, credit ORDER BY cause, debit, credit;
+GROUP BY cause, debit, credit;
 
 -- name: report_in_transit
--- The payments that are reserved and neither settled nor released, the oldest first, with their number, sum and age.
-SELECT reserved.subject, payment.order_id, payment.source, reserved.at_ms, reserved.amount_minor,
-       COUNT(*) OVER (), SUM(reserved.amount_minor) OVER (), MIN(reserved.at_ms) OVER ()
-FROM transfer AS reserved LEFT JOIN payment ON payment.id = reserved.subject
-WHERE reserved.cause = 'reserve' AND reserved.credit = :transit AND reserved.currency = :currency
-  AND (reserved.at_ms < :end_ms OR EXISTS (
-      SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
-      WHERE entry.payment = reserved.subject AND statement.position < :bound))
-  AND NOT EXISTS (
-      SELECT 1 FROM transfer AS gone WHERE gone.subject = reserved.subject AND gone.cause IN ('settle', 'release')
-        AND (gone.at_ms < :end_ms OR (gone.cause = 'settle' AND EXISTS (
-            SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
-            WHERE entry.payment = gone.subject AND statement.position < :bound))))
-ORDER BY reserved.at_ms, reserved.subject LIMIT :count;
+-- The payments that were out at the bank, the oldest first, with their number and sum: those that are out now and were
+-- reserved by then, and those that were settled or released only afterwards. It goes by the payments' states and not by
+-- the ledger, which has to agree.
+SELECT out.id, out.order_id, out.source, out.at_ms, out.amount_minor, COUNT(*) OVER (), SUM(out.amount_minor) OVER ()
+FROM (
+    SELECT payment.id, payment.order_id, payment.source, payment.amount_minor,
+           (SELECT MIN(transfer.at_ms) FROM transfer
+            WHERE transfer.subject = payment.id AND transfer.cause = 'reserve') AS at_ms
+    FROM payment
+    WHERE payment.debtor_account = :account AND payment.currency = :currency
+      AND payment.state IN ('COMPOSED', 'SENT', 'ACCEPTED', 'IN_DOUBT', 'CANCEL_REQUESTED')
+    UNION ALL
+    SELECT payment.id, payment.order_id, payment.source, payment.amount_minor,
+           (SELECT MIN(transfer.at_ms) FROM transfer
+            WHERE transfer.subject = payment.id AND transfer.cause = 'reserve')
+    FROM transfer AS gone JOIN payment ON payment.id = gone.subject
+    WHERE gone.at_ms >= :end_ms AND gone.debit = :transit AND gone.currency = :currency
+      AND (gone.cause = 'release' OR (gone.cause = 'settle' AND NOT EXISTS (
+          SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
+          WHERE entry.payment = gone.subject AND statement.position < :bound)))
+) AS out
+WHERE out.at_ms < :end_ms OR EXISTS (
+    SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
+    WHERE entry.payment = out.id AND statement.position < :bound)
+ORDER BY out.at_ms, out.id LIMIT :count;
 
 -- name: report_answered
 -- What the bank has answered (the cause settle is shown as settle, give_back as return) and no statement that counts

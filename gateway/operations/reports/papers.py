@@ -96,7 +96,7 @@ def _cash(found: Reconciliation, account: str) -> Section:
         Row(("Difference (ledger less adjusted bank)", None, found.difference), strong=True,
             alarm=bool(found.difference.amount_minor)),
     )  # fmt: skip
-    note = f"The difference must be zero: {_HINT}" if found.difference.amount_minor else ""
+    note = f"The difference must be zero; {_HINT}" if found.difference.amount_minor else ""
     columns = (Column("Of the cash account", width=62), Column("Number", "count", 9), _amount(found))
     return Section("Reconciliation", "Reconciliation", columns, rows, note)
 

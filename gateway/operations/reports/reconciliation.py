@@ -47,6 +47,11 @@ from schemas.model.money import Money
 
 ITEMS_MAX = 100
 """Items of each kind that are shown one by one, unless the caller says otherwise."""
+_BEYOND = {
+    "receipts": "Receipts of {}", "interest": "Interest (received less paid)",
+    "differences": "Tolerated differences", "own_transfers": "Transfers between our accounts, one side booked",
+}  # fmt: skip
+"""Ledger accounts beyond the account's own that its cash and suspense were posted against; credits less debits."""
 _KINDS = ("bank", "transit", "suspense", "returned", "charges")
 
 
@@ -133,7 +138,8 @@ class _Books:
         self._db, self._account, self._currency = db, account, currency
         self._moment, self._count = moment, count
         self._ledger = {kind: f"{kind}:{account}" for kind in _KINDS}
-        self._postings = db.all("report_postings", currency=currency, **self._ledger, **moment.bounds())
+        names = {"currency": currency, **self._ledger, **moment.bounds()}
+        self._postings = db.all("report_postings", **names) + db.all("report_postings_late", **names)
 
     def money(self, minor: int | None) -> Money:
         """Return an amount in the account's currency."""
@@ -156,11 +162,13 @@ class _Books:
             )
         ]
         own = set(self._ledger.values())
-        beyond = {side for r in self._postings for side in r[1:3] if side not in own and side.startswith("receipts:")}
+        cash = {self._ledger["bank"], self._ledger["suspense"]}
+        beyond = {side for row in self._postings if cash & set(row[1:3]) for side in row[1:3] if side not in own}
         for name in sorted(beyond):
+            kind, _, owner = name.partition(":")
             minor = sum(int(r[3]) * ((r[2] == name) - (r[1] == name)) for r in self._postings)
-            if minor:
-                found.append(Holding(f"Receipts of {name.removeprefix('receipts:')}", name, self.money(minor)))
+            if minor and kind in _BEYOND:
+                found.append(Holding(_BEYOND[kind].format(owner), name, self.money(minor)))
         return tuple(found)
 
     # ---------------------------------------------------------------------------------------------- one by one

@@ -22,18 +22,16 @@ SELECT COALESCE(matched, 'nothing'), COUNT(*), SUM(amount_minor), SUM(suspended_
 WHERE statement = :statement GROUP BY COALESCE(matched, 'nothing') ORDER BY 1;
 
 -- name: report_postings
--- What was posted to the ledger accounts of one of our accounts, by cause and by both sides.
--- A transfer whose statement or entry is not there counts by its time, so that it is never overlooked. What counts is
--- decided inside the sum: where it is a condition, PostgreSQL believes that few rows are left, and sorts all of them.
+-- What was posted to the ledger accounts of one of our accounts, by cause and by both sides; of payments, what was
+-- posted in time. A transfer whose statement or entry is not there counts by its time, so that it is never overlooked;
+-- what a person did with an entry that the bank took back later has come to nothing. What counts is decided inside the
+-- sum: where it is a condition, PostgreSQL believes that few rows are left, and sorts all of them.
 SELECT cause, debit, credit, SUM(CASE
-    WHEN cause IN ('reserve', 'settle') THEN CASE WHEN at_ms < :end_ms OR EXISTS (
-        SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
-        WHERE entry.payment = transfer.subject AND statement.position < :bound) THEN amount_minor ELSE 0 END
-    WHEN cause = 'give_back' THEN CASE WHEN at_ms < :end_ms OR EXISTS (
-        SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
-        WHERE entry.payment = transfer.subject AND entry.matched = 'return' AND statement.position < :bound)
-        THEN amount_minor ELSE 0 END
-    WHEN cause IN ('release', 'resolve') THEN CASE WHEN at_ms < :end_ms THEN amount_minor ELSE 0 END
+    WHEN cause IN ('reserve', 'settle', 'give_back', 'release') THEN
+        CASE WHEN at_ms < :end_ms THEN amount_minor ELSE 0 END
+    WHEN cause = 'resolve' THEN CASE WHEN at_ms < :end_ms OR EXISTS (
+        SELECT 1 FROM exception JOIN entry ON entry.id = exception.subject
+        WHERE exception.id = transfer.subject AND entry.matched = 'withdrawn') THEN amount_minor ELSE 0 END
     WHEN cause = 'lead' THEN COALESCE(
         (SELECT CASE WHEN position < :bound THEN transfer.amount_minor ELSE 0 END
          FROM statement WHERE statement.id = transfer.subject),
@@ -49,52 +47,116 @@ WHERE currency = :currency
        OR credit IN (:bank, :transit, :suspense, :returned, :charges))
 GROUP BY cause, debit, credit;
 
+-- name: report_postings_late
+-- What was posted of payments after the day, and counts because a statement that counts shows the payment. Apart from
+-- the others, so that payments and entries are joined as a whole, and only where anything is late.
+SELECT cause, debit, credit, SUM(amount_minor) FROM transfer
+WHERE currency = :currency AND at_ms >= :end_ms AND cause IN ('reserve', 'settle')
+  AND (debit IN (:bank, :transit, :suspense, :returned, :charges)
+       OR credit IN (:bank, :transit, :suspense, :returned, :charges))
+  AND subject IN (
+    SELECT entry.payment FROM entry JOIN statement ON statement.id = entry.statement
+    WHERE entry.payment IS NOT NULL AND statement.state = 'BOOKED' AND statement.position < :bound
+    UNION ALL
+    SELECT allocation.payment FROM allocation JOIN entry ON entry.id = allocation.entry
+    JOIN statement ON statement.id = entry.statement
+    WHERE statement.state = 'BOOKED' AND statement.position < :bound)
+GROUP BY cause, debit, credit
+UNION ALL
+SELECT cause, debit, credit, SUM(amount_minor) FROM transfer
+WHERE currency = :currency AND at_ms >= :end_ms AND cause = 'give_back'
+  AND (debit IN (:bank, :transit, :suspense, :returned, :charges)
+       OR credit IN (:bank, :transit, :suspense, :returned, :charges))
+  AND subject IN (
+    SELECT entry.payment FROM entry JOIN statement ON statement.id = entry.statement
+    WHERE entry.payment IS NOT NULL AND entry.matched = 'return'
+      AND statement.state = 'BOOKED' AND statement.position < :bound
+    UNION ALL
+    SELECT allocation.payment FROM allocation JOIN entry ON entry.id = allocation.entry
+    JOIN statement ON statement.id = entry.statement
+    WHERE statement.state = 'BOOKED' AND statement.position < :bound AND allocation.matched = 'return')
+GROUP BY cause, debit, credit;
+
 -- name: report_in_transit
 -- The payments that were out at the bank, the oldest first, with their number and sum: those that are out now and were
--- reserved by then, and those that were settled or released only afterwards. It goes by the payments' states and not by
+-- reserved by then, and those that were released or settled only afterwards. It goes by the payments' states and not by
 -- the ledger, which has to agree.
 SELECT out.id, out.order_id, out.source, out.at_ms, out.amount_minor, COUNT(*) OVER (), SUM(out.amount_minor) OVER ()
 FROM (
-    SELECT payment.id, payment.order_id, payment.source, payment.amount_minor,
-           (SELECT MIN(transfer.at_ms) FROM transfer
-            WHERE transfer.subject = payment.id AND transfer.cause = 'reserve') AS at_ms
-    FROM payment
+    SELECT payment.id, payment.order_id, payment.source, payment.amount_minor, reserved.at_ms
+    FROM payment JOIN transfer AS reserved ON reserved.subject = payment.id AND reserved.cause = 'reserve'
     WHERE payment.debtor_account = :account AND payment.currency = :currency
       AND payment.state IN ('COMPOSED', 'SENT', 'ACCEPTED', 'IN_DOUBT', 'CANCEL_REQUESTED')
+      AND reserved.at_ms < :end_ms
     UNION ALL
-    SELECT payment.id, payment.order_id, payment.source, payment.amount_minor,
-           (SELECT MIN(transfer.at_ms) FROM transfer
-            WHERE transfer.subject = payment.id AND transfer.cause = 'reserve')
-    FROM transfer AS gone JOIN payment ON payment.id = gone.subject
-    WHERE gone.at_ms >= :end_ms AND gone.debit = :transit AND gone.currency = :currency
-      AND (gone.cause = 'release' OR (gone.cause = 'settle' AND NOT EXISTS (
+    SELECT payment.id, payment.order_id, payment.source, payment.amount_minor, reserved.at_ms
+    FROM transfer AS gone
+    JOIN transfer AS reserved ON reserved.subject = gone.subject AND reserved.cause = 'reserve'
+    JOIN payment ON payment.id = gone.subject
+    WHERE gone.cause = 'release' AND gone.debit = :transit AND gone.currency = :currency
+      AND gone.at_ms >= :end_ms AND reserved.at_ms < :end_ms
+    UNION ALL
+    SELECT payment.id, payment.order_id, payment.source, payment.amount_minor, reserved.at_ms
+    FROM transfer AS gone
+    JOIN transfer AS reserved ON reserved.subject = gone.subject AND reserved.cause = 'reserve'
+    JOIN payment ON payment.id = gone.subject
+    WHERE gone.cause = 'settle' AND gone.debit = :transit AND gone.currency = :currency
+      AND gone.at_ms >= :end_ms AND reserved.at_ms < :end_ms
+      AND NOT EXISTS (
           SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
-          WHERE entry.payment = gone.subject AND statement.position < :bound)))
+          WHERE entry.payment = gone.subject AND statement.state = 'BOOKED' AND statement.position < :bound)
+      AND NOT EXISTS (
+          SELECT 1 FROM allocation JOIN entry ON entry.id = allocation.entry
+          JOIN statement ON statement.id = entry.statement
+          WHERE allocation.payment = gone.subject AND statement.state = 'BOOKED' AND statement.position < :bound)
 ) AS out
-WHERE out.at_ms < :end_ms OR EXISTS (
-    SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
-    WHERE entry.payment = out.id AND statement.position < :bound)
 ORDER BY out.at_ms, out.id LIMIT :count;
 
 -- name: report_answered
 -- What the bank has answered (the cause settle is shown as settle, give_back as return) and no statement that counts
--- shows, the oldest first, with number and sum.
-SELECT posted.subject, payment.order_id, payment.source, posted.at_ms,
-       CASE WHEN posted.cause = 'settle' THEN COALESCE(payment.amount_minor, posted.amount_minor)
-            ELSE posted.amount_minor END,
+-- shows, the oldest first, with number and sum. A settlement that was posted late counts where the return is shown.
+SELECT told.subject, payment.order_id, payment.source, told.at_ms,
+       CASE WHEN told.cause = 'settle' THEN COALESCE(payment.amount_minor, told.amount_minor)
+            ELSE told.amount_minor END,
        COUNT(*) OVER (),
-       SUM(CASE WHEN posted.cause = 'settle' THEN COALESCE(payment.amount_minor, posted.amount_minor)
-                ELSE posted.amount_minor END) OVER ()
-FROM transfer AS posted LEFT JOIN payment ON payment.id = posted.subject
-WHERE posted.cause = :cause AND posted.currency = :currency AND (posted.debit = :bank OR posted.credit = :bank)
-  AND (posted.at_ms < :end_ms OR (posted.cause = 'settle' AND EXISTS (
-      SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
-      WHERE entry.payment = posted.subject AND statement.position < :bound)))
-  AND NOT EXISTS (
-      SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
-      WHERE entry.payment = posted.subject AND entry.matched = :shown
-        AND statement.state = 'BOOKED' AND statement.position < :bound)
-ORDER BY posted.at_ms, posted.subject LIMIT :count;
+       SUM(CASE WHEN told.cause = 'settle' THEN COALESCE(payment.amount_minor, told.amount_minor)
+                ELSE told.amount_minor END) OVER ()
+FROM (
+    SELECT posted.subject, posted.cause, posted.at_ms, posted.amount_minor FROM transfer AS posted
+    WHERE posted.cause = :cause AND posted.currency = :currency AND (posted.debit = :bank OR posted.credit = :bank)
+      AND posted.at_ms < :end_ms
+      AND NOT EXISTS (
+          SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
+          WHERE entry.payment = posted.subject AND entry.matched = :shown
+            AND statement.state = 'BOOKED' AND statement.position < :bound)
+      AND NOT EXISTS (
+          SELECT 1 FROM allocation JOIN entry ON entry.id = allocation.entry
+          JOIN statement ON statement.id = entry.statement
+          WHERE allocation.payment = posted.subject AND allocation.matched = :shown
+            AND statement.state = 'BOOKED' AND statement.position < :bound)
+    UNION ALL
+    SELECT posted.subject, posted.cause, posted.at_ms, posted.amount_minor FROM transfer AS posted
+    WHERE posted.cause = 'settle' AND posted.cause = :cause AND posted.currency = :currency
+      AND posted.credit = :bank AND posted.at_ms >= :end_ms
+      AND posted.subject IN (
+          SELECT entry.payment FROM entry JOIN statement ON statement.id = entry.statement
+          WHERE entry.payment IS NOT NULL AND entry.matched = 'return'
+            AND statement.state = 'BOOKED' AND statement.position < :bound
+          UNION ALL
+          SELECT allocation.payment FROM allocation JOIN entry ON entry.id = allocation.entry
+          JOIN statement ON statement.id = entry.statement
+          WHERE statement.state = 'BOOKED' AND statement.position < :bound AND allocation.matched = 'return')
+      AND NOT EXISTS (
+          SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
+          WHERE entry.payment = posted.subject AND entry.matched = :shown
+            AND statement.state = 'BOOKED' AND statement.position < :bound)
+      AND NOT EXISTS (
+          SELECT 1 FROM allocation JOIN entry ON entry.id = allocation.entry
+          JOIN statement ON statement.id = entry.statement
+          WHERE allocation.payment = posted.subject AND allocation.matched = :shown
+            AND statement.state = 'BOOKED' AND statement.position < :bound)
+) AS told LEFT JOIN payment ON payment.id = told.subject
+ORDER BY told.at_ms, told.subject LIMIT :count;
 
 -- name: report_gaps
 -- The gaps between statements that are bridged against suspense, the oldest first, with number and sum.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from gateway.operations.reports.figures import data
 from gateway.operations.resolutions import Order, Way
 from schemas.errors import OperationRefused
 from schemas.model.money import Money
+from schemas.model.statement import Detail
 from tests.gateway.flow.stand import DAY, DOLLAR, RIEL, Stand, booked, dollars, order
 from tests.gateway.reports.days import CLOSING, GAP, LATER, OPENING, leave_a_gap, live, report
 from tests.gateway.store.attacker import change
@@ -131,6 +133,39 @@ def test_a_match_counts_as_the_statement_s_own(stand: Stand) -> None:
         found = report(stand, day)
         assert found.holds
         assert (found.suspended.count, found.transit.count) == (0, 0)
+
+
+def test_a_batch_entry_shows_all_its_payments(stand: Stand) -> None:
+    """One line of the bank books three payments of which it had answered one: none of them is an item any more."""
+    paid = stand.sent(*[order(n) for n in range(1, 4)])
+    stand.take(stand.bank.status("ACSC", paid[:1]))
+    assert report(stand).answered_settled.count == 1
+    details = tuple(Detail(amount_minor=-100_000, uetr=p.uetr, instruction_id=p.instruction_id) for p in paid)
+    stand.clock.advance(timedelta(days=1))
+    stand.take(stand.bank.statement([replace(booked(-300_000), details=details)], OPENING))
+    assert stand.sql("SELECT matched FROM entry") == [("batch",)]
+    for day in (DAY, DAY + timedelta(days=1)):
+        found = report(stand, day)
+        assert found.holds
+        assert (found.answered_settled.count, found.transit.count, found.suspended.count) == (0, 0, 0)
+        assert [(e.matched, e.count) for e in found.explained] == [("batch", 1)]
+
+
+def test_a_statement_that_is_issued_again_counts_in_its_last_version(stand: Stand) -> None:
+    """What only the first version said has come to nothing, also what a person had made of it."""
+    [paid] = stand.sent(order(1))
+    wrong = [booked(-100_000, paid), booked(900, reference="N1")]
+    stand.take(stand.bank.statement(wrong, OPENING))
+    [[number]] = stand.sql("SELECT id FROM exception")
+    operator = Operator(stand.gateway.store, stand.clock, "sophea")
+    resolutions.resolve(operator, number, Order(Way.RECEIPT, "seen", source="fmis"))
+    stand.clock.advance(timedelta(days=2))
+    stand.take(stand.bank.statement([booked(-100_000, paid), booked(-300, reference="N2")], OPENING))
+    assert sorted(stand.sql("SELECT state FROM statement")) == [("BOOKED",), ("SUPERSEDED",)]
+    for day in (DAY, DAY + timedelta(days=2)):
+        found = report(stand, day)
+        assert found.holds, found.proofs
+        assert (found.bank_balance, found.suspended.total) == (Money(OPENING - 100_300, "KHR"), Money(-300, "KHR"))
 
 
 CORRUPTIONS = {

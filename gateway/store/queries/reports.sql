@@ -49,33 +49,24 @@ GROUP BY cause, debit, credit;
 
 -- name: report_postings_late
 -- What was posted of payments after the day, and counts because a statement that counts shows the payment. Apart from
--- the others, so that payments and entries are joined as a whole, and only where anything is late.
-SELECT cause, debit, credit, SUM(amount_minor) FROM transfer
-WHERE currency = :currency AND at_ms >= :end_ms AND cause IN ('reserve', 'settle')
-  AND (debit IN (:bank, :transit, :suspense, :returned, :charges)
-       OR credit IN (:bank, :transit, :suspense, :returned, :charges))
-  AND subject IN (
-    SELECT entry.payment FROM entry JOIN statement ON statement.id = entry.statement
-    WHERE entry.payment IS NOT NULL AND statement.state = 'BOOKED' AND statement.position < :bound
-    UNION ALL
-    SELECT allocation.payment FROM allocation JOIN entry ON entry.id = allocation.entry
+-- the others, and what is late first: there is mostly nothing late, and then nothing is joined.
+WITH late AS MATERIALIZED (
+    SELECT subject, cause, leg, debit, credit, amount_minor FROM transfer
+    WHERE currency = :currency AND at_ms >= :end_ms AND cause IN ('reserve', 'settle', 'give_back')
+      AND (debit IN (:bank, :transit, :suspense, :returned, :charges)
+           OR credit IN (:bank, :transit, :suspense, :returned, :charges))),
+shown AS (
+    SELECT late.subject, late.cause, late.leg, late.debit, late.credit, late.amount_minor
+    FROM late JOIN entry ON entry.payment = late.subject JOIN statement ON statement.id = entry.statement
+    WHERE statement.state = 'BOOKED' AND statement.position < :bound
+      AND (late.cause <> 'give_back' OR entry.matched = 'return')
+    UNION
+    SELECT late.subject, late.cause, late.leg, late.debit, late.credit, late.amount_minor
+    FROM late JOIN allocation ON allocation.payment = late.subject JOIN entry ON entry.id = allocation.entry
     JOIN statement ON statement.id = entry.statement
-    WHERE statement.state = 'BOOKED' AND statement.position < :bound)
-GROUP BY cause, debit, credit
-UNION ALL
-SELECT cause, debit, credit, SUM(amount_minor) FROM transfer
-WHERE currency = :currency AND at_ms >= :end_ms AND cause = 'give_back'
-  AND (debit IN (:bank, :transit, :suspense, :returned, :charges)
-       OR credit IN (:bank, :transit, :suspense, :returned, :charges))
-  AND subject IN (
-    SELECT entry.payment FROM entry JOIN statement ON statement.id = entry.statement
-    WHERE entry.payment IS NOT NULL AND entry.matched = 'return'
-      AND statement.state = 'BOOKED' AND statement.position < :bound
-    UNION ALL
-    SELECT allocation.payment FROM allocation JOIN entry ON entry.id = allocation.entry
-    JOIN statement ON statement.id = entry.statement
-    WHERE statement.state = 'BOOKED' AND statement.position < :bound AND allocation.matched = 'return')
-GROUP BY cause, debit, credit;
+    WHERE statement.state = 'BOOKED' AND statement.position < :bound
+      AND (late.cause <> 'give_back' OR allocation.matched = 'return'))
+SELECT cause, debit, credit, SUM(amount_minor) FROM shown GROUP BY cause, debit, credit;
 
 -- name: report_in_transit
 -- The payments that were out at the bank, the oldest first, with their number and sum: those that are out now and were
@@ -115,6 +106,9 @@ ORDER BY out.at_ms, out.id LIMIT :count;
 -- name: report_answered
 -- What the bank has answered (the cause settle is shown as settle, give_back as return) and no statement that counts
 -- shows, the oldest first, with number and sum. A settlement that was posted late counts where the return is shown.
+WITH late AS MATERIALIZED (
+    SELECT subject, cause, at_ms, amount_minor FROM transfer
+    WHERE cause = 'settle' AND cause = :cause AND currency = :currency AND credit = :bank AND at_ms >= :end_ms)
 SELECT told.subject, payment.order_id, payment.source, told.at_ms,
        CASE WHEN told.cause = 'settle' THEN COALESCE(payment.amount_minor, told.amount_minor)
             ELSE told.amount_minor END,
@@ -135,18 +129,17 @@ FROM (
           WHERE allocation.payment = posted.subject AND allocation.matched = :shown
             AND statement.state = 'BOOKED' AND statement.position < :bound)
     UNION ALL
-    SELECT posted.subject, posted.cause, posted.at_ms, posted.amount_minor FROM transfer AS posted
-    WHERE posted.cause = 'settle' AND posted.cause = :cause AND posted.currency = :currency
-      AND posted.credit = :bank AND posted.at_ms >= :end_ms
-      AND posted.subject IN (
-          SELECT entry.payment FROM entry JOIN statement ON statement.id = entry.statement
-          WHERE entry.payment IS NOT NULL AND entry.matched = 'return'
-            AND statement.state = 'BOOKED' AND statement.position < :bound
-          UNION ALL
-          SELECT allocation.payment FROM allocation JOIN entry ON entry.id = allocation.entry
-          JOIN statement ON statement.id = entry.statement
-          WHERE statement.state = 'BOOKED' AND statement.position < :bound AND allocation.matched = 'return')
-      AND NOT EXISTS (
+    SELECT posted.subject, posted.cause, posted.at_ms, posted.amount_minor FROM (
+        SELECT late.subject, late.cause, late.at_ms, late.amount_minor FROM late
+        JOIN entry ON entry.payment = late.subject AND entry.matched = 'return'
+        JOIN statement ON statement.id = entry.statement
+        WHERE statement.state = 'BOOKED' AND statement.position < :bound
+        UNION
+        SELECT late.subject, late.cause, late.at_ms, late.amount_minor FROM late
+        JOIN allocation ON allocation.payment = late.subject AND allocation.matched = 'return'
+        JOIN entry ON entry.id = allocation.entry JOIN statement ON statement.id = entry.statement
+        WHERE statement.state = 'BOOKED' AND statement.position < :bound) AS posted
+    WHERE NOT EXISTS (
           SELECT 1 FROM entry JOIN statement ON statement.id = entry.statement
           WHERE entry.payment = posted.subject AND entry.matched = :shown
             AND statement.state = 'BOOKED' AND statement.position < :bound)

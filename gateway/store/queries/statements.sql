@@ -183,6 +183,8 @@ WITH answered AS MATERIALIZED (
         WHERE payment.id = sent.payment AND payment.state IN ('SETTLED', 'RETURNED') AND payment.changed_ms < :before_ms
           AND payment.debtor_account = :account AND payment.currency = :currency
           AND (SELECT COUNT(*) FROM entry WHERE entry.payment = payment.id AND entry.matched =
+                   CASE payment.state WHEN 'SETTLED' THEN 'settle' ELSE 'return' END) = 0
+          AND (SELECT COUNT(*) FROM allocation WHERE allocation.payment = payment.id AND allocation.matched =
                    CASE payment.state WHEN 'SETTLED' THEN 'settle' ELSE 'return' END) = 0) AS minor
     FROM message JOIN message_payment AS sent ON sent.message = message.id
     WHERE message.composed_ms >= :since_ms)

@@ -138,6 +138,10 @@ def move(db: Session, moves: Sequence[PaymentMove], trail: Trail, cause: str) ->
         rows.append((payment, version, m.payment.state.value, m.event.value, m.to.value, m.reason, cause))
     _record(db, rows, trail, cause)
     ledger.post(db, (t for m in moves for t in _transfers(m)), trail.at_ms)
+    back = [(m.payment.id,) for m in moves if m.event is Event.RETURN]
+    if back:
+        db.pick(back)
+        db.run("look_again")
 
 
 def release(db: Session, numbers: Sequence[int], trail: Trail, cause: str) -> None:

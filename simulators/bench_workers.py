@@ -8,17 +8,19 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
 from gateway.app import ROLES, Gateway, Step
 from gateway.process import spare_the_collector
-from gateway.service import Service, Turns
+from gateway.service import REST_S, Service, Turns
 from simulators.stage import Stage, write_configuration
 
 START_S = 4
 """What a process needs until it works; that is not part of the throughput."""
+SECOND = "second process"
 STOP_WITHIN_S = 20
 """A worker that takes longer to finish the batch in hand is stuck."""
 
@@ -50,18 +52,42 @@ class _Timed:
 
 
 class Embedded:
-    """All workers in this process, taking turns, as ``gateway serve`` runs them on the embedded engines."""
+    """All workers in this process, taking turns, as ``gateway serve`` runs them on the embedded engines.
 
-    def __init__(self, gateway: Gateway) -> None:
+    Args:
+        gateway: the one to work for; its second process is started, and waited for, before the clock runs.
+        simulator_s: gives the CPU seconds of the simulated bank's thread so far.
+
+    Attributes:
+        overlap_s: CPU seconds of the simulated bank while the workers waited for the second process: without the
+            bank, they would have waited just as long.
+    """
+
+    def __init__(self, gateway: Gateway, simulator_s: Callable[[], float]) -> None:
         spare_the_collector()
+        self._hands = gateway.hands
+        self._simulator_s = simulator_s
+        self.overlap_s = 0.0
         found = [(role, worker) for role in ROLES for worker in gateway.workers(role, "bench")]
         self._timed = {role: _Timed(worker) for role, (_, worker) in found}
-        turns = Turns([self._timed[role] for role, _ in found])
+        turns = Turns([self._timed[role] for role, _ in found], self._rest)
         self._service = Service([("embedded.bench", turns, True)], gateway.log)
+        self._second_at_start_s = 0.0
 
     def start(self) -> None:
         """Start every thread."""
+        self._hands.start()
+        time.sleep(START_S)
+        self._second_at_start_s = _cpu_s(self._hands.pid)
         self._service.start()
+
+    def _rest(self) -> bool:
+        """Wait for the second process, and note what the simulated bank did meanwhile."""
+        waited_s, before_s = self._hands.waited_s, self._simulator_s()
+        ready = self._hands.wait(REST_S)
+        if self._hands.waited_s > waited_s:
+            self.overlap_s += self._simulator_s() - before_s
+        return ready
 
     def stop(self) -> None:
         """Let every worker finish the batch in hand."""
@@ -69,12 +95,19 @@ class Embedded:
         self._service.join()
 
     def cpu_s(self) -> dict[str, float]:
-        """Return the CPU seconds of each role."""
-        return {role: timed.cpu_s for role, timed in self._timed.items()}
+        """Return the CPU seconds of each role, and of the second process."""
+        found = {role: timed.cpu_s for role, timed in self._timed.items()}
+        return found | {SECOND: _cpu_s(self._hands.pid) - self._second_at_start_s}
 
     def memory_mb(self) -> dict[str, int]:
-        """Return nothing: the process as a whole is measured."""
-        return {}
+        """Return the largest resident size of the second process; the first is measured as a whole."""
+        return {SECOND: peak_memory_mb(self._hands.pid)}
+
+
+def _cpu_s(pid: int | None) -> float:
+    """Return the CPU seconds that a process has taken so far."""
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
 
 
 class Processes:
@@ -109,8 +142,7 @@ class Processes:
         """Return the CPU seconds of each role's process."""
         found = {}
         for role, process in self._processes.items():
-            times = psutil.Process(process.pid).cpu_times()
-            found[role] = times.user + times.system
+            found[role] = _cpu_s(process.pid)
         return found
 
     def memory_mb(self) -> dict[str, int]:

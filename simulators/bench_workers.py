@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -35,44 +38,86 @@ def peak_memory_mb(pid: int | None = None) -> int:
     return psutil.Process(pid).memory_info().rss // 2**20
 
 
-class _Timed:
-    """A worker whose CPU time is counted."""
+class OneAtATime:
+    """Lets the embedded gateway and the simulated world work by turns, in the order in which they ask.
 
-    def __init__(self, step: Step) -> None:
+    They share one interpreter anyway. The second process of the gateway stands still while the world has its turn, so
+    what the world takes is taken from all of the gateway, and can be taken off the clock.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._given = 0
+        self._served = 0
+
+    @contextmanager
+    def gateway(self) -> Iterator[None]:
+        """Wait for the turn, and hold it."""
+        with self._changed:
+            ticket, self._given = self._given, self._given + 1
+            self._changed.wait_for(lambda: self._served == ticket)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._served += 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def world(self, second: int | None) -> Iterator[None]:
+        """Do the same, and stop the second process meanwhile."""
+        with self.gateway():
+            if second is not None:
+                os.kill(second, signal.SIGSTOP)
+            try:
+                yield
+            finally:
+                if second is not None:
+                    os.kill(second, signal.SIGCONT)
+
+
+class _Timed:
+    """A worker whose CPU time is counted, and who works by turns with the simulated world."""
+
+    def __init__(self, step: Step, turns: OneAtATime) -> None:
         self._step = step
+        self._turns = turns
         self.cpu_s = 0.0
 
     def step(self, wait_s: float) -> int:
         """Do the step, and count its CPU time."""
-        started_s = time.thread_time()
-        try:
-            return self._step.step(wait_s)
-        finally:
-            self.cpu_s += time.thread_time() - started_s
+        with self._turns.gateway():
+            started_s = time.thread_time()
+            try:
+                return self._step.step(wait_s)
+            finally:
+                self.cpu_s += time.thread_time() - started_s
 
 
 class Embedded:
     """All workers in this process, taking turns, as ``gateway serve`` runs them on the embedded engines.
 
-    Args:
-        gateway: the one to work for; its second process is started, and waited for, before the clock runs.
-        simulator_s: gives the CPU seconds of the simulated bank's thread so far.
+    Its second process is started, and waited for, before the clock runs.
 
     Attributes:
-        overlap_s: CPU seconds of the simulated bank while the workers waited for the second process: without the
-            bank, they would have waited just as long.
+        turns: the turns of the gateway and the simulated world.
     """
 
-    def __init__(self, gateway: Gateway, simulator_s: Callable[[], float]) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         spare_the_collector()
         self._hands = gateway.hands
-        self._simulator_s = simulator_s
-        self.overlap_s = 0.0
+        self.turns = OneAtATime()
         found = [(role, worker) for role in ROLES for worker in gateway.workers(role, "bench")]
-        self._timed = {role: _Timed(worker) for role, (_, worker) in found}
+        self._timed = {role: _Timed(worker, self.turns) for role, (_, worker) in found}
         turns = Turns([self._timed[role] for role, _ in found], self._rest)
         self._service = Service([("embedded.bench", turns, True)], gateway.log)
         self._second_at_start_s = 0.0
+
+    @contextmanager
+    def world(self) -> Iterator[None]:
+        """Let the simulated world work, and nothing else."""
+        with self.turns.world(self._hands.pid):
+            yield
 
     def start(self) -> None:
         """Start every thread."""
@@ -82,12 +127,8 @@ class Embedded:
         self._service.start()
 
     def _rest(self) -> bool:
-        """Wait for the second process, and note what the simulated bank did meanwhile."""
-        waited_s, before_s = self._hands.waited_s, self._simulator_s()
-        ready = self._hands.wait(REST_S)
-        if self._hands.waited_s > waited_s:
-            self.overlap_s += self._simulator_s() - before_s
-        return ready
+        """Wait for the second process, or do some of its work."""
+        return self._hands.wait(REST_S)
 
     def stop(self) -> None:
         """Let every worker finish the batch in hand."""
@@ -130,6 +171,11 @@ class Processes:
             command = [sys.executable, "-m", "gateway.process", "--config", str(self._configuration), role]
             self._processes[role] = subprocess.Popen(command, env=self._environment)  # noqa: S603 - our own module
         time.sleep(START_S)
+
+    @contextmanager
+    def world(self) -> Iterator[None]:
+        """Let the simulated world work, beside the processes."""
+        yield
 
     def stop(self) -> None:
         """Let every worker finish the batch in hand."""

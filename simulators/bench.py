@@ -34,7 +34,7 @@ from adapters.profile import SHIPPED
 from gateway.app import Gateway
 from gateway.bus.base import ORDERS_QUEUE, Outgoing, Publisher
 from gateway.clock import SystemClock, random_uetr
-from simulators import bench_floor, bench_reconcile, stage
+from simulators import bench_floor, bench_latency, bench_reconcile, stage
 from simulators.bank_service import BankService
 from simulators.bench_watch import BenchFailed, Watch
 from simulators.bench_workers import Embedded, Processes, peak_memory_mb
@@ -128,7 +128,7 @@ def latency(
 ) -> None:
     """From an order's publication to its message at the bank, for single orders at a steady rate."""
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder, _urls(embedded, database_url, bus_url) as urls:
-        times_ms = sorted(_latency(_stage(Path(folder), *urls), rate, seconds, embedded=embedded))
+        times_ms = sorted(bench_latency.measure(_stage(Path(folder), *urls), rate, seconds, embedded=embedded))
     result = {
         "orders": len(times_ms),
         "rate": rate,
@@ -193,7 +193,6 @@ def _taking_files(made: Stage) -> Stage:
     path.write_text(path.read_text(encoding="utf-8").replace("signed = true", "signed = false"), encoding="utf-8")
     workers = made.settings.workers.model_copy(update={"document_bytes_max": 2**31})
     return replace(made, settings=made.settings.model_copy(update={"workers": workers}))
-
 
 
 @contextlib.contextmanager
@@ -328,54 +327,6 @@ def _listen(events: Any, stop: threading.Event, watch: Watch) -> None:
         deliveries = events.receive(500, 0.2)
         watch.hear(deliveries)
         events.acknowledge(deliveries)
-
-
-def _answer(service: BankService, stop: threading.Event) -> None:
-    """Answer until stopped."""
-    while not stop.is_set():
-        service.step(0.01)
-
-
-def _latency(made: Stage, rate: int, seconds: int, *, embedded: bool) -> list[float]:
-    """Send single orders at a steady rate, and note when each is at the bank."""
-    clock = SystemClock()
-    gateway = made.gateway(clock, structlog.get_logger(), new_uetr=random_uetr, second_process=embedded)
-    gateway.prepare()
-    bank = made.bank(gateway, clock.now, Random(1), page_size=PAGE_ENTRIES)
-    arrived: dict[bytes, float] = {}
-    service = BankService(gateway.bus, PROFILE, bank, clock.now)
-    receive = bank.receive
-
-    def noting(document: bytes) -> list[bytes]:
-        now_s = time.perf_counter()
-        for part in document.split(b"<EndToEndId>")[1:]:
-            arrived[part.partition(b"<")[0]] = now_s
-        return receive(document)
-
-    bank.receive = noting  # type: ignore[method-assign]  # the one place that wants to know when, not what
-    workers = Embedded(gateway) if embedded else Processes(made)
-    stop = threading.Event()
-    helper = threading.Thread(target=_answer, args=(service, stop), daemon=True)
-    workers.start()
-    helper.start()
-    time.sleep(2)
-    sent: dict[bytes, float] = {}
-    government = Government(Random(1), SystemClock().now().date())
-    publisher = gateway.bus.publisher()
-    begin_s = time.perf_counter()
-    for number, submission in enumerate(government.singles(government.suppliers(rate * seconds))):
-        while time.perf_counter() < begin_s + number / rate:
-            time.sleep(0.0005)
-        order = json.loads(submission.body)["order"]
-        sent[order["end_to_end_id"].encode()] = time.perf_counter()
-        publisher.publish([sign(submission, made.source_keys[submission.source])])
-    deadline_s = time.perf_counter() + 20
-    while len(arrived) < len(sent) and time.perf_counter() < deadline_s:
-        time.sleep(0.05)
-    stop.set()
-    workers.stop()
-    helper.join(5)
-    return [(arrived[key] - at) * 1_000 for key, at in sent.items() if key in arrived]
 
 
 # ------------------------------------------------------------------------------------------------------------ output

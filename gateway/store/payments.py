@@ -209,6 +209,12 @@ def claim_ready(db: Session, profile: str, day: str, count: int) -> list[int]:
     return sorted(row[0] for row in db.all("claim_ready", profile=profile, day=day, count=count))
 
 
+def look_ready(db: Session, profile: str, day: str, count: int) -> list[tuple[int, str, str, str, bytes]]:
+    """Return what would be claimed: (payment, source, UETR, currency, order as JSON); it stays for anybody to claim."""
+    rows = db.all("look_ready", profile=profile, day=day, count=count)
+    return [(number, source, uetr, currency, bytes(body)) for number, source, uetr, currency, body in rows]
+
+
 def lock_orders(db: Session, numbers: Collection[int]) -> list[tuple[Standing, bytes, bool]]:
     """Return these payments, locked until the commit, in the order of their numbers.
 

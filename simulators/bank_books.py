@@ -20,11 +20,12 @@ CREATE TABLE movement (
     id INTEGER PRIMARY KEY,      -- in the order of booking, from 1
     account TEXT NOT NULL,       -- the customer's account
     amount_minor INTEGER NOT NULL,  -- signed: a credit to the account is positive
-    kind TEXT NOT NULL,          -- payment, rejected (seen, never booked), return, charge, deposit
+    kind TEXT NOT NULL,          -- payment, rejected (seen, never booked), return, charge, deposit, sweep
     message_id TEXT, instruction_id TEXT, end_to_end_id TEXT, uetr TEXT,
     reason TEXT,                 -- of a rejection or a return
     party TEXT, party_account TEXT, text TEXT,
-    charge_minor INTEGER NOT NULL  -- taken from a return
+    charge_minor INTEGER NOT NULL,  -- taken from a return
+    day TEXT                     -- booking date: what is booked after a day was closed stands on the next statement
 );
 CREATE INDEX movement_uetr ON movement (uetr);
 CREATE INDEX movement_end_to_end_id ON movement (end_to_end_id, account);
@@ -51,6 +52,7 @@ class Movement(NamedTuple):
     party_account: str | None = None
     text: str | None = None
     charge_minor: int = 0
+    day: str | None = None
     number: int = 0
 
     @property
@@ -122,7 +124,7 @@ class Books:
         numbers = range(self._last + 1, self._last + 1 + len(movements))
         rows = ((number, *movement[:-1]) for number, movement in zip(numbers, movements, strict=True))
         self._database.execute("BEGIN")
-        self._database.executemany("INSERT INTO movement VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+        self._database.executemany("INSERT INTO movement VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
         self._database.execute("COMMIT")
         self._last += len(movements)
         return numbers

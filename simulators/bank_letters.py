@@ -26,6 +26,7 @@ _CODES = {
     "return": "PMNT/ICDT/RRTN",
     "charge": "ACMT/MDOP/CHRG",
     "deposit": "PMNT/RCDT/DMCT",
+    "sweep": "CAMT/ACCB/SWEP",
 }
 """Kind of movement -> bank transaction code (domain, family, sub-family)."""
 
@@ -165,7 +166,8 @@ class Letters:
 
 
 def entry(index: int, movement: Movement, currency: str, day: date) -> Entry:
-    """Return the booked line of one movement."""
+    """Return the booked line of one movement; ``day`` is that of its document, for what bears none of its own."""
+    day = date.fromisoformat(movement.day) if movement.day else day
     detail = Detail(
         amount_minor=movement.amount_minor,
         end_to_end_id=movement.end_to_end_id,

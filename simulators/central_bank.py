@@ -174,6 +174,14 @@ class CentralBank:
         movement = Movement(account, amount_minor, "deposit", party=party, text=text)
         return self._notify(account, self._book([movement]))
 
+    def sweep(self, account: str, amount_minor: int, other: str) -> list[bytes]:
+        """Book one leg of a transfer between accounts of the customer; return its notification, if the bank sends any.
+
+        ``other`` is the customer's account at another bank, where the other leg is.
+        """
+        movement = Movement(account, amount_minor, "sweep", party_account=other, text="Sweep")
+        return self._notify(account, self._book([movement]))
+
     def charge(self, account: str, amount_minor: int, text: str) -> list[bytes]:
         """Take a fee from an account; return its notification, if the bank sends any."""
         return self._notify(account, self._book([Movement(account, -amount_minor, "charge", text=text)]))
@@ -265,6 +273,8 @@ class CentralBank:
                 self._books.move(transaction.debtor_account, -transaction.amount.amount_minor)
             movements.append(movement_of(message.message_id, transaction, reason))
             fates.append(fate)
+        today = self._now().date().isoformat()
+        movements = [movement._replace(day=today) for movement in movements]
         numbers = self._books.record(movements)
         recorded = [movement._replace(number=number) for movement, number in zip(movements, numbers, strict=True)]
         for movement, fate in zip(recorded, fates, strict=True):
@@ -321,10 +331,12 @@ class CentralBank:
         return [letter, *self._notify(account, movements)]
 
     def _book(self, movements: Sequence[Movement]) -> list[Movement]:
-        for movement in movements:
+        today = self._now().date().isoformat()
+        dated = [movement._replace(day=today) for movement in movements]
+        for movement in dated:
             self._books.move(movement.account, movement.amount_minor)
-        numbers = self._books.record(movements)
-        return [movement._replace(number=number) for movement, number in zip(movements, numbers, strict=True)]
+        numbers = self._books.record(dated)
+        return [movement._replace(number=number) for movement, number in zip(dated, numbers, strict=True)]
 
     def _notify(self, account: str, movements: Sequence[Movement]) -> list[bytes]:
         if not (self._behaviour.notifications and movements):

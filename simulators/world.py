@@ -44,6 +44,8 @@ from simulators.world_checks import (
     troubles,
 )
 from simulators.world_chronicle import Chronicle
+from simulators.world_commerce import Commerce, Courier
+from simulators.world_commerce_checks import commercial_troubles
 from simulators.world_ground import START, Ground, SimulatedGateway, ground
 from simulators.world_people import Approver, Forger, Officer, Sources
 from simulators.world_weather import Weather, draw
@@ -126,6 +128,8 @@ class World:
         self.faulty = FaultyBus(self.broker, Random(f"{seed} faults"), self.weather.faults)
         self.gateway = self._make_gateway(folder / f"world-{seed}.sqlite")
         self.bank = self._make_bank()
+        policy = self._ground.resources["policy"]
+        self.commerce = Commerce(seed, self.clock, self.gateway.store, policy, self._sweep, self.chronicle)
         sources = Random(f"{seed} sources")
         self.sources = Sources(sources, self.clock, self.faulty, self._ground.source_keys, self.chronicle)
         lies = Letters(
@@ -177,6 +181,16 @@ class World:
         del opened
         return BankService(bus, PROFILE, self.bank, self.clock.now, timer=lambda: 0.0)
 
+    def _start_courier(self, bus: Bus, opened: list[Store]) -> Courier:
+        del bus
+        self.gateway.opened = opened
+        inbound = self.gateway.inbound("inbound.courier", self._ground.commercial_profile, None, "import")
+        return self.commerce.courier(inbound, self.clock.now)
+
+    def _sweep(self, account: str, amount_minor: int, other: str) -> None:
+        """Let the central bank book the other leg of a sweep."""
+        self._service().say(self.bank.sweep(account, amount_minor, other))
+
     def _people(self) -> Iterator[Process]:
         """Yield the people; they do not die, but their sessions may break."""
         random = Random(f"{self.seed} people")
@@ -191,6 +205,7 @@ class World:
 
         yield Process("approver", approver, self.faulty, set())
         yield Process("officer", officer, self.faulty, set())
+        yield Process("courier", self._start_courier, self.faulty, set())
         yield Process("sources", lambda _bus, _opened: self.sources, self.faulty, set())
 
     # -- what happens
@@ -212,7 +227,8 @@ class World:
                 if self._calm_day():
                     break
             self._last_day()
-            wrong = [*troubles(self._books()), *(f"the gateway logged: {line}" for line in self.chronicle.errors)]
+            logged = [f"the gateway logged: {line}" for line in self.chronicle.errors]
+            wrong = [*troubles(books := self._books()), *commercial_troubles(books, self.commerce), *logged]
         except Exception as error:
             raise WorldBroken(self.seed, [f"{type(error).__name__}: {error}"]) from error
         if wrong:
@@ -252,7 +268,9 @@ class World:
 
     def _end_of_day(self) -> None:
         """Let the bank close its books, and begin to send the statements."""
+        self.commerce.pass_day(self._today())
         self._service().end_of_day(self._today())
+        self.commerce.close_day(self._today(), self.clock.now())
         self.days.append(self._today())
         self.chronicle.note("closing", day=self._today())
 
@@ -274,6 +292,7 @@ class World:
 
     def _go_calm(self) -> None:
         self._stormy = False
+        self.commerce.post.calm()
         self.points.calm()
         self.scheduler.calm()
         held = self.faulty.calm()

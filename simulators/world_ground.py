@@ -28,6 +28,7 @@ from security.certificates import generate
 from security.jws import OrderKey, OrderKeys
 from security.keys import FileKey, SigningKey
 from security.trust import TrustStore
+from simulators import world_commerce as commercial
 from simulators.bank_letters import Envelope
 from simulators.stage import OPENINGS, PROFILE, SOURCES, VALID_BEFORE, StagedSettings
 
@@ -59,8 +60,14 @@ class Ground:
     folder: TemporaryDirectory[str]
 
     @property
+    def commercial_profile(self) -> Profile:
+        """The relationship of which only statements come."""
+        profile: Profile = self.resources["commercial_profile"]
+        return profile
+
+    @property
     def profile(self) -> Profile:
-        """The one bank relationship."""
+        """The relationship that payments go out over."""
         profile: Profile = self.resources["profiles"][PROFILE]
         return profile
 
@@ -156,15 +163,18 @@ def ground() -> Ground:
     folder = TemporaryDirectory(prefix="gateway-world-")
     settings = _settings(Path(folder.name))
     model = Gateway(settings, None, ManualClock(START), durable=False)
+    central = model.profiles
+    model.profiles = {**central, commercial.PROFILE: commercial.profile(central[PROFILE])}
     model.prepare()
     model.close()
     resources = {
-        "profiles": model.profiles, "calendar": model.calendar, "policy": model.policy, "metrics": Metrics(),
+        "profiles": central, "calendar": model.calendar, "policy": commercial.expecting(model.policy),
+        "commercial_profile": model.profiles[commercial.PROFILE], "metrics": Metrics(),
         "order_keys": OrderKeys(
             OrderKey.of(k.public_key, source=k.source, key_id=k.key_id) for k in source_keys.values()
         ),
     }  # fmt: skip
-    message = model.profiles[PROFILE].message
+    message = central[PROFILE].message
     return Ground(
         settings, own, bank, stranger, source_keys,
         bank_trust=TrustStore(anchors=[authority.certificate], signers=[own.certificate, stranger.certificate]),

@@ -8,6 +8,7 @@ and an exception name both versions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from adapters.profile import Profile
@@ -35,14 +36,20 @@ def forget(db: Session, number: int) -> None:
 
 
 def inherit(db: Session, old: int, new: Whole) -> Whole:
-    """Let a version that brought some pages only have the others from the version before, if it adds up with them."""
-    row = db.one("find_statement", id=new.number)
+    """Let a version that brought some pages only have the others from the version before, if it adds up with them.
+
+    The first page has the statement's opening balance; what a later page opens with is the balance between two pages.
+    """
+    row, before = db.one("find_statement", id=new.number), db.one("find_statement", id=old)
     last = db.value("last_page_of", id=new.number)
-    if row is None or last is None or new.opening is None or new.closing is None:
+    if row is None or before is None or last is None:
         return new
+    if db.value("page_content", statement=new.number, page=1) is None:
+        new = replace(new, opening=before[8], opening_day=before[6])
     net, entries, count = db.one("inherited_net", old=old, new=new.number, last=last) or (0, 0, 0)
-    if not count or new.opening + row[11] + net != new.closing:
+    if not count or not reconcile.adds_up(new, row[11] + net):
         return new
+    db.run("set_opening", id=new.number, minor=new.opening, day=new.opening_day)
     db.run("inherit_entries", old=old, new=new.number, last=last)
     db.run("inherit_pages", old=old, new=new.number, last=last)
     db.run("add_inherited", id=new.number, entries=entries, net_minor=net)

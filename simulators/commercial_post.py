@@ -20,6 +20,8 @@ from simulators.commercial_statements import Dialect, Movement, Sheet, Writer, c
 DIALECTS: tuple[Dialect, ...] = ("free", "structured", "slashed")
 PAGE_ENTRIES = 2
 """Entries on a page of a statement that has pages."""
+WAVERED = 0.3
+"""How often what goes out wrong had been right before; nothing in an MT would say that it is said again."""
 VERSION_GAP = timedelta(hours=1)
 """Between a statement and its correction."""
 CUT_FROM, CUT_TO = 0.2, 0.6
@@ -81,12 +83,13 @@ class Post:
         form = self._form(fewest=min(map(len, versions)))
         self._announce(day, now)
         away = timedelta(days=self._random.randint(1, 3)) if self._happens(self._weather.withheld) else timedelta()
+        if day.wrong is not None and form.dated and _has_its_bills(day) and self._happens(WAVERED):
+            versions = [day.movements, *versions]
         earliest = now
         for number, movements in enumerate(versions):
             created = now + number * VERSION_GAP
             due = [self._letter(form, sheet, earliest, away) for sheet in self._sheets(day, form, movements, created)]
-            # A correction that is one document may overtake; page by page it may not, nor where nothing dates it.
-            earliest = now if form.dated and not form.paged else max(due)
+            earliest = now if form.dated else max(due)
 
     def due(self, now: datetime, most: int) -> list[tuple[datetime, int, bytes]]:
         """Return the next documents that have come; they stay until they are ``taken``."""
@@ -178,6 +181,11 @@ class Post:
 
     def _happens(self, share: float) -> bool:
         return share > 0 and self._random.random() < share
+
+
+def _has_its_bills(day: Day) -> bool:
+    """Tell whether what goes out wrong shows every bill that was paid: what has paid a bill is not taken back here."""
+    return {one for one in day.movements if one.kind == "bill"} <= set(day.wrong or ())
 
 
 def draw_post(random: Random) -> PostWeather:

@@ -37,7 +37,7 @@ CLERK = "clerk-bopha"
 """Who announces the bills."""
 DOCUMENTS_MAX = 4
 """Documents that are imported in one go."""
-DAYS_MAX = 4
+DAYS_MAX = 6
 """Days on which something happens at this bank; the world may have more."""
 
 

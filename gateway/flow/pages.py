@@ -107,7 +107,7 @@ def _update(db: Session, number: int, page: Page) -> None:
     if head.closing is not None and (closing is None or head.last_page):
         closing, closing_day = head.closing.amount_minor, _iso(head.closing_date)
     day = closing_day or opening_day or head.created[:10]
-    position = f"{day}|{head.sequence or 0:010d}|{_utc(head.created)}|{number:012d}"
+    position = f"{day}|{head.sequence or 0:010d}|{utc(head.created)}|{number:012d}"
     db.run(
         "update_statement", id=number, opening_minor=opening, opening_day=opening_day, closing_minor=closing,
         closing_day=closing_day, entries=page.entries, net_minor=page.net_minor,
@@ -167,7 +167,7 @@ def _details(number: int, entry: Entry) -> Iterator[tuple[Any, ...]]:
         )  # fmt: skip
 
 
-def _utc(created: str) -> str:
+def utc(created: str) -> str:
     """Return a creation time in UTC, so that times sort as text; one without an offset stays as the bank wrote it."""
     try:
         moment = datetime.fromisoformat(created)

@@ -94,11 +94,13 @@ def _take_statement(
     db.one("lock_account", number=head.account, currency=head.currency)
     pages.require_one_currency(head, (balance for balance in (head.opening, head.closing) if balance is not None))
     row = db.one("lock_statement", **_names(head))
-    if row is not None and row[1] == "BROKEN":  # it posted nothing: what the bank sends now under its id replaces it
+    beyond = row is not None and row[1] == "COLLECTING" and head.last_page and _has_pages_beyond(db, row[0], head.page)
+    # Nothing is posted of it: what the bank sends now under its id replaces it, and what stands beyond its new end.
+    if row is not None and (row[1] == "BROKEN" or beyond) and not _is_older(head, row):
         _collect_again(db, row[0], head, trail)
-        row = db.one("lock_statement", **_names(head))
+        row, beyond = db.one("lock_statement", **_names(head)), False
     known = db.value("page_content", statement=row[0], page=head.page) if row is not None else None
-    if row is None or row[1] != "COLLECTING" or known is not None:
+    if row is None or row[1] != "COLLECTING" or known is not None or beyond:
         number, is_new = _open(db, profile, head, row[10] + 1 if row else 1, trail), True
     else:
         number, is_new = row[0], False
@@ -113,6 +115,8 @@ def _take_statement(
         versions.forget(db, number)
         number = row[0]
     pages.keep(db, number, page, sha256)
+    if row is not None and number == row[0]:
+        _keep_newest(db, head, row)
     _book_whole(db, profile, head, number, batch, trail)
 
 
@@ -139,9 +143,14 @@ def _counts(
 ) -> bool:
     """Tell whether a page that came before says something new: other content, and not older than what is booked."""
     head = page.head
-    if db.value("page_is_known", content=content, page=page.number, **_names(head)):
+    if db.value("page_content", statement=row[0], page=page.number) == content:
+        _keep_newest(db, head, row)  # said again after what may still come and was made in between
         return False
-    if not (head.created and str(row[11]) > head.created):
+    # What a version before said counts again only if the bank says it no earlier than what it had corrected it to.
+    says_again = db.value("page_is_known", content=content, page=page.number, **_names(head))
+    if says_again and (head.duplicate or not head.created or _is_older(head, row)):
+        return False
+    if not _is_older(head, row):
         return True
     evidence = {
         "document": sha256, "statement_id": head.statement_id, "page": page.number, "entries": page.entries,
@@ -152,6 +161,24 @@ def _counts(
     found = Finding("statement_differs", identity, profile.name, head.account, head.currency, evidence=evidence)
     findings.open_all(db, [found], trail.at_ms)
     return False
+
+
+def _keep_newest(db: Session, head: Statement, row: tuple[object, ...]) -> None:
+    """Give what is kept the time of its newest page."""
+    if head.created and not _is_older(head, row):
+        db.run("set_created", id=row[0], created=head.created)
+
+
+def _has_pages_beyond(db: Session, number: int, page: int) -> bool:
+    """Tell whether pages behind a page have come."""
+    return bool(
+        db.value("page_count", statement=number, last=PAGES_MAX) - db.value("page_count", statement=number, last=page)
+    )
+
+
+def _is_older(head: Statement, row: tuple[object, ...]) -> bool:
+    """Tell whether a page was made before the newest page of what is kept; one without a time is never older."""
+    return bool(head.created) and pages.utc(str(row[11])) > pages.utc(head.created)
 
 
 def _book_whole(db: Session, profile: Profile, head: Statement, number: int, batch: int, trail: Trail) -> None:

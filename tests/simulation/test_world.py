@@ -15,12 +15,13 @@ import typer
 
 from gateway.core import lifecycle
 from gateway.core.lifecycle import Event, Move, Posting, State
-from gateway.flow import intake, outcomes, reconcile, statuses
+from gateway.core.matchers import sweeps
+from gateway.flow import intake, notices, outcomes, reconcile, statements, statuses
 from gateway.store import archive, ledger, outbox
 from schemas.iso20022.parser import parse
 from security import xmldsig
 from security.trust import TrustStore
-from simulators import bank_books, central_bank, world, world_weather
+from simulators import bank_books, central_bank, commercial_bank, world, world_weather
 from simulators.behaviour import Behaviour
 from simulators.world import WorldBroken, run
 from simulators.world_ground import ground
@@ -67,6 +68,23 @@ def test_the_worlds_are_stormy_enough() -> None:
     assert sum(report.crashes for report in reports) > len(reports)
     states = {state for report in reports for state in report.states}
     assert {"SETTLED", "REJECTED", "RETURNED", "CANCELLED"} <= states
+
+
+def test_the_commercial_bank_writes_in_every_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forms that no world ever has prove nothing: each of them, and each thing that may happen, is in a few worlds."""
+    forms, kinds = Counter[str](), Counter[str]()
+    real = world.commercial_troubles
+
+    def troubles(books: Any, commerce: Any) -> list[str]:
+        forms.update(commerce.post.forms)
+        kinds.update(movement.kind for movement in commerce.bank.booked())
+        return real(books, commerce)
+
+    monkeypatch.setattr(world, "commercial_troubles", troubles)
+    _run_all(range(1, 13))
+    for form in ("camt.052", "camt.053.001.02", "camt.053.001.08 paged", "camt.054", "MT940", "MT942"):
+        assert any(name.startswith(form) for name in forms), form
+    assert set(kinds) == {"sweep", "charge", "interest", "bill", "credit", "debit", "reversal"}
 
 
 def test_the_chronicle_tells_what_happened(capsys: pytest.CaptureFixture[str]) -> None:
@@ -217,6 +235,32 @@ def bank_pays_in_silence(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(central_bank.CentralBank, "end_of_day", end_of_day)
 
 
+def finds_no_other_leg(patch: pytest.MonkeyPatch) -> None:
+    """Let every leg of a sweep wait for another one."""
+    patch.setattr(sweeps, "_fits", lambda *_: False)
+
+
+def takes_every_version_for_a_later_one(patch: pytest.MonkeyPatch) -> None:
+    """Believe the statement that comes last, whenever it was made."""
+    patch.setattr(statements, "_is_older", lambda *_: False)
+
+
+def loses_notices(patch: pytest.MonkeyPatch) -> None:
+    """Never find on a statement what was announced."""
+    patch.setattr(notices, "link", lambda *_: 0)
+
+
+def commercial_bank_pays_in_silence(patch: pytest.MonkeyPatch) -> None:
+    """A commercial bank whose books hold more than its statements say."""
+    real = commercial_bank.CommercialBank.booked
+
+    def booked(self: Any) -> Any:
+        movements = real(self)
+        return [*movements, *movements[:1]]
+
+    patch.setattr(commercial_bank.CommercialBank, "booked", booked)
+
+
 @pytest.mark.parametrize(
     ("breaks", "check"),
     [
@@ -232,6 +276,10 @@ def bank_pays_in_silence(patch: pytest.MonkeyPatch) -> None:
         (composes_anew, "nothing_is_paid_twice"),
         (bank_pays_what_comes_again, "nothing_is_paid_twice"),
         (bank_pays_in_silence, "the_cash_is_the_banks"),
+        (finds_no_other_leg, "own_transfers_hold_the_missing_legs"),
+        (takes_every_version_for_a_later_one, "the_cash_is_the_commercial_banks|every_movement_is_one_entry"),
+        (loses_notices, "notices_posted_nothing|notified_not_booked"),
+        (commercial_bank_pays_in_silence, "every_movement_is_one_entry"),
     ],
 )
 def test_what_is_broken_on_purpose_is_found(

@@ -32,6 +32,10 @@ SELECT CAST(:new AS BIGINT), old.page, old.sha256, old.entries, old.net_minor, o
 FROM statement_page AS old WHERE old.statement = :old AND old.page <= :last AND NOT EXISTS (
     SELECT 1 FROM statement_page AS new WHERE new.statement = :new AND new.page = old.page);
 
+-- name: set_created!
+-- Write when the newest page of a statement was made.
+UPDATE statement SET created = :created WHERE id = :id;
+
 -- name: set_opening!
 -- Write the balance that a statement opens with.
 UPDATE statement SET opening_minor = :minor, opening_day = :day WHERE id = :id;

@@ -7,8 +7,9 @@ says how its bank writes one, or nothing that anybody here can read.
 
 from __future__ import annotations
 
+import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, BinaryIO, Final, Literal
@@ -27,6 +28,7 @@ Kind = Literal["XML", "MT", "XLSX", "CSV"]
 HEAD_BYTES: Final = 4_096
 """What a file is, stands within this."""
 _CHUNK_BYTES: Final = 1 << 20
+_OVERLAP_BYTES: Final = 128
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _UNREADABLE: Final = {
     b"\xd0\xcf\x11\xe0": "an old Excel file (.xls), or an encrypted one: ask for .xlsx without a password, or CSV",
@@ -148,29 +150,42 @@ def _byte_of(source: BinaryIO, line: int) -> int:
     return at
 
 
-def names(source: BinaryIO, wanted: Callable[[bytes], bool]) -> bool:
-    """Tell whether any piece of a file's text is wanted: of the file itself, or of what is packed in an XLSX.
+def named(source: BinaryIO, numbers: Collection[str]) -> set[str]:
+    """Return which of these account numbers stand in a file, or in what is packed in an XLSX, and not within others.
 
-    Pieces overlap, so that nothing up to 256 bytes is cut in two. Nothing that is wrong with the file is an error here.
+    Nothing that is wrong with the file is an error here.
     """
+    if not numbers:
+        return set()
+    choice = "|".join(re.escape(number) for number in sorted(numbers, key=len, reverse=True))
+    pattern = re.compile(rf"(?<![0-9A-Za-z])(?:{choice})(?![0-9A-Za-z])".encode())
+    found: set[bytes] = set()
     source.seek(0)
-    if not source.read(4).startswith(b"PK\x03\x04"):
-        source.seek(0)
-        return any(wanted(piece) for piece in _pieces(source))
+    packed = source.read(4) == b"PK\x03\x04"
+    source.seek(0)
     try:
+        if not packed:
+            found.update(_matches(source, pattern))
+            return {number.decode() for number in found}
         spreadsheet.screen(source)
-        with zipfile.ZipFile(source) as packed:
-            for name in packed.namelist():
-                with packed.open(name) as unpacked:
-                    if any(wanted(piece) for piece in _pieces(unpacked)):
-                        return True
+        with zipfile.ZipFile(source) as archive:
+            for name in archive.namelist():
+                with archive.open(name) as unpacked:
+                    found.update(_matches(unpacked, pattern))
     except (DocumentRefused, *spreadsheet.BROKEN):
         pass
-    return False
+    return {number.decode() for number in found}
 
 
-def _pieces(source: IO[bytes]) -> Iterator[bytes]:
-    tail = b""
-    while chunk := source.read(_CHUNK_BYTES):
-        yield tail + chunk
-        tail = chunk[-256:]
+def _matches(source: IO[bytes], pattern: re.Pattern[bytes]) -> Iterator[bytes]:
+    """Yield what a pattern finds, reading piece by piece; pieces overlap, so that nothing is cut in two."""
+    tail, begins = b"", True
+    while True:
+        chunk = source.read(_CHUNK_BYTES)
+        piece = tail + chunk
+        for match in pattern.finditer(piece):
+            if (match.start() or begins) and (match.end() < len(piece) or not chunk):
+                yield match.group()
+        if not chunk:
+            return
+        tail, begins = piece[-_OVERLAP_BYTES:], begins and len(piece) <= _OVERLAP_BYTES

@@ -81,6 +81,7 @@ class WorkerSettings(_Table):
         retries_max: attempts after which a message goes to the dead letters.
         message_bytes_max: an order message above this is refused unread.
         document_bytes_max: a bank document above this is refused unread.
+        statement_bytes_max: the same for an unsigned statement, which is read piece by piece and never whole.
     """
 
     intake_batch: int = Field(default=60, ge=1, le=5_000)
@@ -95,6 +96,7 @@ class WorkerSettings(_Table):
     retries_max: int = Field(default=5, ge=0, le=100)
     message_bytes_max: int = Field(default=4_000_000, ge=1_000)
     document_bytes_max: int = Field(default=200_000_000, ge=1_000)
+    statement_bytes_max: int = Field(default=4 * 1024**3, ge=1_000)
 
 
 class LogSettings(_Table):

@@ -2,12 +2,19 @@
 
 Two transactions: the first keeps the bytes, the second applies what they say. A document that cannot be used stays in
 the archive and becomes an exception; the same bytes again change nothing.
+
+A signed document is held in memory, for its signature covers all of it. An unsigned statement may be of any size: it
+goes into the archive part by part, and is read from there piece by piece.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
 
 from adapters.profile import Profile
 from adapters.rails import Received, rail
@@ -28,21 +35,31 @@ LEFT_OVER_MS = 300_000
 TRANSACTIONS_PER_COMMIT = 5_000
 """Statuses that are applied in one transaction, however many documents they come in."""
 
+SPOOL_BYTES = 16 * 1024 * 1024
+"""Compressed bytes of one statement that are held in memory on its way into the archive; more go to a file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document as it came: its bytes and their SHA-256."""
+    """A document as it came.
 
-    content: bytes
+    Attributes:
+        content: its bytes; None for a statement that is read piece by piece, from the archive.
+        told: is told how many of its bytes have been read.
+    """
+
     sha256: str
+    size: int
+    content: bytes | None = None
+    told: Callable[[int], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A document that was read, or the reason why it cannot be."""
+    """A document that was read, or the reason why it cannot be; neither, where that is seen while it is applied."""
 
     document: Document
-    received: Received | None
+    received: Received | None = None
     refused: DocumentRefused | None = None
 
 
@@ -131,16 +148,14 @@ class Inbound:
                 "unfinished_documents", profile=self._profile.name, before_ms=now_ms - LEFT_OVER_MS,
                 count=LEFT_OVER_DOCUMENTS,
             )  # fmt: skip
-            contents = [(row[0], self._kept(db, row[0])) for row in rows]
-        for name, content in contents:
-            if content is None:
-                self._fail(name, "its archived bytes were changed")
-                continue
+        for (name,) in rows:
             try:
-                self.take([content])
+                self._take_kept(name)
                 self._conflicts = 0
             except Unavailable:
                 raise
+            except ArchiveDamaged:
+                self._fail(name, "its archived bytes were changed")
             except Exception as error:
                 if isinstance(error, Conflict) and self._conflicts < CONFLICTS_MAX:
                     self._conflicts += 1
@@ -148,7 +163,7 @@ class Inbound:
                     raise
                 self._desk.log.exception("left-over document failed", sha256=name)
                 self._fail(name, f"{type(error).__name__}: {error}"[:500])
-        return len(contents)
+        return len(rows)
 
     def _fail(self, sha256: str, reason: str) -> None:
         """Set a document aside that something unforeseen keeps from being applied, and tell a person."""
@@ -163,12 +178,63 @@ class Inbound:
             findings.open_again(db, found, trail.at_ms)
             append(db, trail, "document.fail", {"sha256": sha256})
 
-    def _kept(self, db: Session, sha256: str) -> bytes | None:
-        """Return a document from the archive, or None when its bytes were changed."""
+    def _take_kept(self, sha256: str) -> None:
+        """Apply a document of the archive.
+
+        Raises:
+            ArchiveDamaged: its bytes were changed.
+        """
+        with self._desk.store.transaction() as db:
+            source = archive.opened(db, sha256)
+            size = source.seek(0, io.SEEK_END)
+            content = None if self.is_unsigned(source) else archive.get(db, sha256)
+        if content is not None:
+            self.take([content])
+        else:
+            self._apply([_Read(Document(sha256, size))])
+
+    def is_unsigned(self, source: BinaryIO) -> bool:
+        """Tell whether a file is a statement that this bank sends unsigned: those are read piece by piece."""
         try:
-            return archive.get(db, sha256)
-        except ArchiveDamaged:
-            return None
+            return self._rail.read_unsigned(self._profile, source) is not None
+        except DocumentRefused:
+            return True  # as long as nobody has to hold it in memory, whatever is wrong with it is found when applied
+
+    def take_file(self, source: BinaryIO, told: Callable[[int], None] | None = None) -> tuple[str, str]:
+        """Keep and apply an unsigned statement of any size from a file; return the same as ``take`` for one document.
+
+        It is hashed, and where it is not known yet compressed into a file beside it, archived from there in one
+        transaction, and read from the archive: what is applied is what was hashed, whatever becomes of the file.
+
+        Args:
+            source: a seekable file for which ``is_unsigned`` holds.
+            told: is told how many of its bytes have been read.
+
+        Raises:
+            DocumentRefused: larger than the limit; nothing was kept.
+        """
+        size, limit = source.seek(0, io.SEEK_END), self._desk.limits.statement_bytes_max
+        if size > limit:
+            text = f"{size} bytes, more than {limit} (workers.statement_bytes_max); it was not read"
+            raise DocumentRefused(text)
+        source.seek(0)
+        name = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]  # any binary file will do
+        with self._desk.store.transaction() as db:
+            state = db.value("document_state", sha256=name)
+        if state == "APPLIED":
+            return name, "KNOWN"
+        if state is None:
+            source.seek(0)
+            with SpooledTemporaryFile(SPOOL_BYTES) as file:
+                pressed = archive.press(source, cast("BinaryIO", file))
+                document = Document(pressed.sha256, pressed.size, None, told)
+                waiting = self._keep([document], [(pressed.sha256, pressed.size, pressed.parts())])
+        else:
+            document = Document(name, size, None, told)
+            waiting = self._keep([document], [])
+        self._desk.reach("inbound.archived")
+        states = self._apply([_Read(document)]) if waiting else {}
+        return document.sha256, states.get(document.sha256, "KNOWN")
 
     def take(self, contents: Sequence[bytes]) -> list[tuple[str, str]]:
         """Keep and apply documents; return for each its SHA-256 and what became of it.
@@ -176,8 +242,9 @@ class Inbound:
         What became of it: ``APPLIED``, ``PARTLY`` (an account in it is not ours), ``REFUSED``, or ``KNOWN`` for bytes
         that were applied before.
         """
-        documents = [Document(c, archive.sha256(c)) for c in contents]
-        waiting = self._keep(documents)
+        documents = [Document(archive.sha256(c), len(c), c) for c in contents]
+        parts = {d.sha256: (d.sha256, d.size, archive.compress(d.content or b"")) for d in documents}
+        waiting = self._keep(documents, list(parts.values()))
         self._desk.reach("inbound.archived")
         states: dict[str, str] = {}
         for group in self._groups(waiting):
@@ -206,10 +273,9 @@ class Inbound:
         if group:
             yield group
 
-    def _keep(self, documents: Sequence[Document]) -> list[Document]:
+    def _keep(self, documents: Sequence[Document], parts: Sequence[tuple[str, int, Iterable[bytes]]]) -> list[Document]:
         """Archive the bytes before anything is made of them; return those that still have to be applied."""
         unique = {d.sha256: d for d in documents}
-        parts = [(d.sha256, len(d.content), archive.compress(d.content)) for d in unique.values()]
         at_ms = self._desk.now_ms()
         with self._desk.store.transaction() as db:
             archive.put(db, parts, "in", at_ms)
@@ -224,13 +290,15 @@ class Inbound:
 
     def _read(self, document: Document) -> _Read:
         """Verify and read; whatever is wrong is a refusal with a code, never a stop."""
-        size, limit = len(document.content), self._desk.limits.document_bytes_max
+        if document.content is None:
+            return _Read(document)
+        size, limit = document.size, self._desk.limits.document_bytes_max
         if size > limit:
-            return _Read(document, None, DocumentRefused(f"{size} bytes, more than {limit}", code="FF01"))
+            return _Read(document, refused=DocumentRefused(f"{size} bytes, more than {limit}", code="FF01"))
         try:
             return _Read(document, self._rail.read(self._profile, document.content, self._trust(), self._desk.now()))
         except DocumentRefused as refused:
-            return _Read(document, None, refused)
+            return _Read(document, refused=refused)
 
     def _apply(self, group: Sequence[_Read]) -> dict[str, str]:
         """Apply a group of documents in one transaction."""
@@ -242,12 +310,13 @@ class Inbound:
                     db, self._profile, [(r.document.sha256, r.received) for r in group if r.received], trail
                 )
                 for read in group:
-                    if read.received is None:
-                        self._finish_refused(db, read, trail)
+                    if read.refused is not None:
+                        self._finish_refused(db, read, read.refused, trail)
                         states[read.document.sha256] = "REFUSED"
                         continue
-                    state = self._take_statements(db, read.document, read.received, trail)
-                    self._finish(db, read, read.received, state, trail)
+                    received = read.received or self._read_from_archive(db, read.document)
+                    state = self._take_statements(db, read.document, received, trail)
+                    self._finish(db, read, received, state, trail)
                     states[read.document.sha256] = state
                 outcomes.send(db, told, self._desk.now())
         except DocumentRefused as refused:
@@ -255,6 +324,20 @@ class Inbound:
             return self._apply_without(group, refused)
         self._desk.metrics.stage_items.labels("inbound").inc(len(group))
         return states
+
+    def _read_from_archive(self, db: Session, document: Document) -> Received:
+        """Begin to read a statement that is in no memory.
+
+        Raises:
+            DocumentRefused: it is too large, or none that may come unsigned.
+        """
+        limit = self._desk.limits.statement_bytes_max
+        if document.size > limit:
+            raise DocumentRefused(f"{document.size} bytes, more than {limit} (workers.statement_bytes_max)")
+        received = self._rail.read_unsigned(self._profile, archive.opened(db, document.sha256, document.told))
+        if received is None:
+            raise DocumentRefused("a document that has to be signed", code="DS0A")
+        return received
 
     def _take_statements(self, db: Session, document: Document, received: Received, trail: Trail) -> str:
         """Take the statements of a document, if it has any; return what has become of it then."""
@@ -267,7 +350,7 @@ class Inbound:
     def _apply_without(self, group: Sequence[_Read], refused: DocumentRefused) -> dict[str, str]:
         """Apply the documents one by one, read anew, and refuse the one that cannot be read to its end."""
         if len(group) == 1:
-            return self._apply([_Read(group[0].document, None, refused)])
+            return self._apply([_Read(group[0].document, refused=refused)])
         states: dict[str, str] = {}
         for read in group:
             states |= self._apply([self._read(read.document) if read.received else read])
@@ -285,14 +368,15 @@ class Inbound:
         facts = {"sha256": read.document.sha256, "definition": received.definition, "message_id": received.message_id}
         append(db, trail, "document.apply", facts)
 
-    def _finish_refused(self, db: Session, read: _Read, trail: Trail) -> None:
-        """Record why a document cannot be used, for the person who has to call the bank."""
-        refused = read.refused or DocumentRefused()
+    def _finish_refused(self, db: Session, read: _Read, refused: DocumentRefused, trail: Trail) -> None:
+        """Record why a document cannot be used, and where reading it stopped, for who has to call the bank."""
         db.run(
             "finish_document", sha256=read.document.sha256, state="REFUSED", definition=None, message_id=None,
             code=refused.code, detail=str(refused)[:500], now_ms=trail.at_ms,
         )  # fmt: skip
-        evidence = {"sha256": read.document.sha256, "bytes": len(read.document.content), "reason": str(refused)[:500]}
+        evidence = {"sha256": read.document.sha256, "bytes": read.document.size, "reason": str(refused)[:500]}
+        if refused.path:
+            evidence["where"] = refused.path[:200]
         kind = "unreadable_document"
         findings.open_all(db, [Finding(kind, read.document.sha256, self._profile.name, evidence=evidence)], trail.at_ms)
         append(db, trail, "document.refuse", {"sha256": read.document.sha256, "code": refused.code})

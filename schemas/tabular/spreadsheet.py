@@ -103,9 +103,13 @@ def _rows(sheet: Any) -> Iterator[Row]:
     book = sheet.parent
     with sheet._get_source() as source:  # noqa: SLF001 - see the module: the public reader loses rows
         parser = WorkSheetParser(
-            source, sheet._shared_strings, data_only=False, epoch=book.epoch,  # noqa: SLF001
-            date_formats=book._date_formats, timedelta_formats=book._timedelta_formats,  # noqa: SLF001
-        )  # fmt: skip
+            source,
+            sheet._shared_strings,  # noqa: SLF001 - as above
+            data_only=False,
+            epoch=book.epoch,
+            date_formats=book._date_formats,  # noqa: SLF001 - as above
+            timedelta_formats=book._timedelta_formats,  # noqa: SLF001 - as above
+        )
         last = 0
         for number, found in _quietly(parser.parse()):
             path = f"row {number}"

@@ -93,6 +93,10 @@ class Inbound:
         self._look_again_ms = 0
         self._refused_before: frozenset[str] = frozenset()
 
+    def close(self) -> None:
+        """Close this worker's connection to the database; it opens again when it is needed."""
+        self._desk.store.close()
+
     def step(self, wait_s: float) -> int:
         """Take the documents that wait; return how many were settled."""
         if self._consumer is None:

@@ -131,25 +131,40 @@ def take(
         raise OperationRefused(f"there is no profile {profile!r} in use; there are {', '.join(gateway.profiles)}")
     workers: dict[str, Inbound] = {}
     behind = 0
-    for file in files:
-        before = behind
-        behind += _size(file)
-        try:
-            with file.open("rb") as opened:
-                chosen = _profile(gateway, file, opened, profile)
-                if chosen.name not in workers:
-                    name = f"inbound.{chosen.name}.{INSTANCE}"
-                    workers[chosen.name] = gateway.inbound(name, chosen, None, CHANNEL)
-                step = None if told is None else partial(_tell, told, before)
-                digest, outcome = _take_one(workers[chosen.name], gateway, opened, step)
-            yield Imported(file, digest, chosen.name, *_told(gateway, digest, outcome), behind - before)
-        except (DocumentRefused, OperationRefused) as error:
-            yield Imported(file, "", profile or "", "REFUSED", str(error), behind - before)
-        except OSError as error:
-            reason = f"FF02: cannot be read: {error.strerror or error}"
-            yield Imported(file, "", profile or "", "REFUSED", reason, behind - before)
-        if told is not None:
-            told(behind)
+    try:
+        for file in files:
+            before = behind
+            behind += _size(file)
+            step = None if told is None else partial(_tell, told, before)
+            yield _take_file(gateway, workers, file, profile, step)
+            if told is not None:
+                told(behind)
+    finally:
+        for worker in workers.values():
+            worker.close()
+
+
+def _take_file(
+    gateway: Gateway, workers: dict[str, Inbound], file: Path, profile: str | None, told: Callable[[int], None] | None
+) -> Imported:
+    """Import one document, and return what became of it.
+
+    The workers are those of the relationships so far, to which a new one is added.
+    """
+    length = _size(file)
+    try:
+        with file.open("rb") as opened:
+            chosen = _profile(gateway, file, opened, profile)
+            if chosen.name not in workers:
+                name = f"inbound.{chosen.name}.{INSTANCE}"
+                workers[chosen.name] = gateway.inbound(name, chosen, None, CHANNEL)
+            digest, outcome = _take_one(workers[chosen.name], gateway, opened, told)
+        return Imported(file, digest, chosen.name, *_told(gateway, digest, outcome), length)
+    except (DocumentRefused, OperationRefused) as error:
+        return Imported(file, "", profile or "", "REFUSED", str(error), length)
+    except OSError as error:
+        reason = f"FF02: cannot be read: {error.strerror or error}"
+        return Imported(file, "", profile or "", "REFUSED", reason, length)
 
 
 def _tell(told: Callable[[int], None], before: int, count: int) -> None:

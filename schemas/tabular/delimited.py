@@ -18,6 +18,8 @@ LINE_BYTES_MAX: Final = 1 << 16
 """A line; a statement's have some hundred bytes."""
 ROWS_MAX: Final = 20_000_000
 """Rows of a file."""
+EMPTY_ROWS_MAX: Final = 100_000
+"""Empty rows one after the other; spreadsheets write some thousands."""
 _CHUNK_BYTES: Final = 1 << 20
 _BLANKED: Final = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ")
 
@@ -31,7 +33,7 @@ def rows(source: BinaryIO, layout: Layout) -> Iterator[Row]:
     """
     lines = _Lines(source, encoding_of(source, layout.encodings), end_required=layout.line_end_required)
     reader = csv.reader(lines, delimiter=layout.delimiter, quotechar=layout.quote, strict=True)
-    count = 0
+    count = empty_count = 0
     while True:
         begins = lines.number + 1
         try:
@@ -47,7 +49,12 @@ def rows(source: BinaryIO, layout: Layout) -> Iterator[Row]:
             raise DocumentRefused(f"{len(found)} columns, at most {COLUMNS_MAX}", path=f"line {begins}")
         cells: tuple[Cell, ...] = tuple(text.translate(_BLANKED).strip() for text in found)
         if any(cells):
+            empty_count = 0
             yield Row(begins, f"line {begins}", cells)
+            continue
+        empty_count += 1
+        if empty_count > EMPTY_ROWS_MAX:
+            raise DocumentRefused(f"more than {EMPTY_ROWS_MAX} empty rows", path=f"line {begins}")
 
 
 def encoding_of(source: BinaryIO, encodings: tuple[str, ...]) -> str:

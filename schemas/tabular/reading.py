@@ -9,8 +9,9 @@ the SHA-256 of currency and opening balance. So a corrected file takes the place
 of one day, of which the second opens where the first has closed, are two statements.
 
 **What is refused.** A row that is neither an entry nor one that the profile names, a row with fewer or more cells than
-the header, an amount with more decimals than its currency, running balances that do not follow from the amounts, and
-a count that is not that of the entries. What is refused posts nothing.
+the header, an amount with more decimals than its currency, running balances that do not follow from the amounts, a
+count that is not that of the entries, and a place of the profile that the file does not have. What is refused posts
+nothing.
 """
 
 from __future__ import annotations
@@ -131,6 +132,8 @@ def _head(walk: Walk, key: _Key, tally: _Tally, number: int, *, alone: bool) -> 
     if not alone and (shared := {"opening", "closing", "entry_count"} & walk.facts.keys()):
         text = f"several accounts, and one {min(shared)} for all of them"
         raise walk.facts[min(shared)][0].refuse(text)
+    for what in walk.missing():
+        raise DocumentRefused(f"cut off, or another layout: nothing says the {what}", code="CH21", path=walk.end)
     opening = walk.amount("opening", currency)
     closing = walk.amount("closing", currency)
     opening = tally.opening_minor if opening is None else opening

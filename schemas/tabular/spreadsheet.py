@@ -93,6 +93,8 @@ def _sheet(book: Any, name: str | None) -> Any:
     known = ", ".join(repr(title[:31]) for title in list(sheets)[:10])
     if name is not None:
         raise DocumentRefused(f"there is no sheet {name!r}; there are {known or 'none'}", path="xl/workbook.xml")
+    if not sheets:
+        raise DocumentRefused("it holds no sheet", path="xl/workbook.xml")
     if len(sheets) != 1:
         raise DocumentRefused(f"{len(sheets)} sheets ({known}), and the profile does not say which (sheet)",
                               path="xl/workbook.xml")  # fmt: skip

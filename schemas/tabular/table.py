@@ -156,6 +156,10 @@ class Walk:
                 raise row.refuse(f"{what.replace('_', ' ')} stands twice, and differs from {before[0].path}")
         return learnt
 
+    def missing(self) -> list[str]:
+        """Return what the profile says stands around the table, and does not."""
+        return [what.replace("_", " ") for what in self._layout.places() if what not in self.facts]
+
     def amount(self, what: str, currency: str) -> int | None:
         """Return an amount around the table in minor units, signed, or None where it was not found."""
         if what not in self.facts:
@@ -278,7 +282,8 @@ class Walk:
         if cell == "":
             found = {currency for number, currency in self._accounts if number == account}
             if len(found) != 1 or "currency" in self._layout.columns.used() or self._layout.currency is not None:
-                raise row.refuse("nothing says the currency", "CH21")
+                whose = "" if found else f" of {mask_account(account)}, which is none of the profile's accounts"
+                raise row.refuse(f"nothing says the currency{whose}", "CH21")
             return found.pop()
         currency = str(cell).upper()
         if currency_exponent(currency) is None:

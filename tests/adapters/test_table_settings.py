@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,10 @@ def test_with_several_accounts_the_file_or_the_profile_says_which(tmp_path: Path
     assert "nothing says which account" in finding.message
     named = text.replace("[statements.table]", '[statements.table]\naccount_number = "700100000002"')
     assert check_profiles([write(tmp_path, named)]) == []
+
+
+def test_the_documented_example_is_the_one_that_is_tested() -> None:
+    """What an operator copies from the documents is a profile that reads."""
+    text = (Path(__file__).parents[2] / "docs" / "statement-files.md").read_text(encoding="utf-8")
+    example = text.split("```toml\n", 1)[1].split("```", 1)[0]
+    assert tomllib.loads(example)["statements"] == tomllib.loads(GOOD)["statements"]

@@ -130,6 +130,8 @@ def _entries(db: Session, _sums: Sums) -> Iterator[Violation]:
 def _paid_once(db: Session, _sums: Sums) -> Iterator[Violation]:
     for payment, count in db.all("paid_twice"):
         yield Violation(f"payment {payment} is settled by {count} entries", payment=payment)
+    for payment, minor, shares in db.all("shares_wrong"):
+        yield Violation(f"payment {payment} is {minor}, its shares of entries sum to {shares}", payment=payment)
 
 
 def _resolutions(db: Session, _sums: Sums) -> Iterator[Violation]:

@@ -15,7 +15,8 @@ from gateway.store.session import Session, Store, load_queries, migration_names,
 from schemas.errors import ConfigurationError, Conflict, GatewayError, StoreUnavailable
 
 _PICK = (
-    "CREATE TEMP TABLE pick (id BIGINT, one TEXT, two TEXT, three TEXT, four TEXT, five TEXT) ON COMMIT DELETE ROWS;"
+    "CREATE TEMP TABLE pick (id BIGINT, one TEXT, two TEXT, three TEXT, four TEXT, five TEXT, six TEXT, seven TEXT,"
+    " eight TEXT) ON COMMIT DELETE ROWS;"
     "SET plan_cache_mode = force_custom_plan; SET jit = off; SET random_page_cost = 1;"
     "SET enable_hashjoin = off; SET enable_mergejoin = off"
 )
@@ -71,9 +72,9 @@ class PostgresSession(Session):
 
     engine = "postgres"
 
-    def survey(self) -> None:
-        """Let the planner join whole tables until the transaction ends."""
-        self.connection.execute(_SURVEY)
+    def survey(self, *, begin: bool = True) -> None:
+        """Let the planner join whole tables, until the transaction ends or the survey does."""
+        self.connection.execute(_SURVEY if begin else _SURVEY.replace("= on", "= off"))
 
     def bulk(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Insert with COPY."""

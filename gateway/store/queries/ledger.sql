@@ -13,6 +13,9 @@ FROM transfer JOIN payment ON payment.id = transfer.subject
 WHERE transfer.cause IN ('settle', 'give_back') AND NOT EXISTS (
     SELECT 1 FROM entry WHERE entry.payment = payment.id
     AND entry.matched = CASE WHEN transfer.cause = 'settle' THEN 'settle' ELSE 'return' END)
+AND NOT EXISTS (
+    SELECT 1 FROM allocation WHERE allocation.payment = payment.id
+    AND allocation.matched = CASE WHEN transfer.cause = 'settle' THEN 'settle' ELSE 'return' END)
 GROUP BY payment.debtor_account, transfer.currency;
 
 -- name: transit_by_payments
@@ -100,6 +103,20 @@ SELECT account, currency, SUM(minor) FROM (
 WHERE substr(account, 1, 9) = 'suspense:' GROUP BY account, currency;
 
 -- name: paid_twice
--- Payments that more than one entry settles, or that carry one UETR twice.
-SELECT payment, COUNT(*) FROM entry WHERE payment IS NOT NULL AND matched = 'settle'
+-- Payments that entries settle more than once, whether alone, in a batch or in parts; parts that sum to the payment's
+-- amount settle it once.
+SELECT payment, COUNT(*) FROM (
+    SELECT payment FROM entry WHERE payment IS NOT NULL AND matched = 'settle'
+    UNION ALL
+    SELECT allocation.payment FROM allocation JOIN entry ON entry.id = allocation.entry
+    WHERE allocation.matched = 'settle' AND entry.matched = 'batch'
+    UNION ALL
+    SELECT DISTINCT allocation.payment FROM allocation JOIN entry ON entry.id = allocation.entry
+    WHERE allocation.matched = 'settle' AND entry.matched = 'part') AS settled
 GROUP BY payment HAVING COUNT(*) > 1 LIMIT 20;
+
+-- name: shares_wrong
+-- Payments whose shares of entries do not sum to their amount, and entries whose shares exceed them.
+SELECT payment.id, payment.amount_minor, SUM(-allocation.amount_minor) FROM allocation
+JOIN payment ON payment.id = allocation.payment WHERE allocation.matched = 'settle'
+GROUP BY payment.id, payment.amount_minor HAVING SUM(-allocation.amount_minor) <> payment.amount_minor LIMIT 20;

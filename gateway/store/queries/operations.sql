@@ -90,8 +90,9 @@ SELECT entry.id, entry.statement, entry.matched, entry.amount_minor, COALESCE(su
 FROM entry LEFT JOIN (
     SELECT subject, SUM(CASE WHEN substr(credit, 1, 9) = 'suspense:' THEN amount_minor ELSE -amount_minor END) AS minor
     FROM transfer WHERE cause = 'suspend' GROUP BY subject) AS suspended ON suspended.subject = entry.id
-WHERE COALESCE(suspended.minor, 0) <> CASE WHEN entry.matched = 'suspense' THEN entry.amount_minor
-                                           WHEN entry.payment IS NULL THEN 0 ELSE entry.suspended_minor END
+WHERE COALESCE(suspended.minor, 0) <> entry.suspended_minor
+   OR (entry.matched = 'suspense' AND entry.suspended_minor <> entry.amount_minor)
+   OR (entry.matched IN ('charge', 'sweep', 'notice', 'withdrawn') AND entry.suspended_minor <> 0)
 ORDER BY entry.id LIMIT 20;
 
 -- name: resolutions_without_exception

@@ -17,17 +17,19 @@ SELECT number, currency, profile FROM account ORDER BY number, currency;
 
 -- name: lock_statement
 -- A statement by the bank's own id, taken for ourselves.
-SELECT id, state, opening_minor, opening_day, closing_minor, closing_day, entries, net_minor, last_page, position
-FROM statement WHERE account = :account AND currency = :currency AND statement_id = :statement_id /*lock*/;
+SELECT id, state, opening_minor, opening_day, closing_minor, closing_day, entries, net_minor, last_page, position,
+       version, created
+FROM statement WHERE account = :account AND currency = :currency AND kind = :kind AND statement_id = :statement_id
+  AND state <> 'SUPERSEDED' ORDER BY version DESC LIMIT 1 /*lock*/;
 
 -- name: add_statement!
 -- Keep a new statement; nothing when another worker was first.
 INSERT INTO statement (id, profile, account, currency, statement_id, state, position, sequence, created, opening_minor,
                        opening_day, closing_minor, closing_day, entries, net_minor, last_page, lead_cause, lead_minor,
-                       lead_leg, received_ms)
+                       lead_leg, received_ms, kind, version)
 VALUES (:id, :profile, :account, :currency, :statement_id, 'COLLECTING', :position, :sequence, :created, NULL, NULL,
-        NULL, NULL, 0, 0, NULL, NULL, 0, 0, :now_ms)
-ON CONFLICT (account, currency, statement_id) DO NOTHING;
+        NULL, NULL, 0, 0, NULL, NULL, 0, 0, :now_ms, :kind, :version)
+ON CONFLICT (account, currency, kind, statement_id, version) DO NOTHING;
 
 -- name: add_page!
 -- Keep a page's facts.
@@ -95,35 +97,27 @@ UPDATE entry SET matched = 'settle', payment = found.payment, rule = 'uetr' FROM
 SELECT page FROM statement_page WHERE statement = :statement ORDER BY page;
 
 -- name: unmatched_entries
--- The next entries of a statement behind a place in it, those with a UETR (named = 1) or those without, each with the
--- payment that its references name. An entry with a UETR speaks of that payment and of no other.
-SELECT next.id, next.account, next.currency, next.amount_minor, next.value_day, next.servicer_reference,
-       next.end_to_end_id, next.uetr, next.return_reason, next.bank_code, next.charges_minor, next.details,
-       next.details_minor, next.info,
-       CASE WHEN by_uetr.id IS NOT NULL THEN 'uetr' WHEN by_hint.id IS NOT NULL THEN 'instruction_id'
-            WHEN by_end.id IS NOT NULL THEN 'end_to_end_id' WHEN by_reference.payment IS NOT NULL
-            THEN 'servicer_reference' END,
-       COALESCE(by_uetr.id, by_hint.id, by_end.id, by_reference.payment), next.page, next.position
-FROM (SELECT * FROM entry WHERE statement = :statement AND matched IS NULL
-        AND (page > :page OR (page = :page AND position > :position))
-        AND CASE WHEN uetr IS NULL THEN 0 ELSE 1 END = :named
-      ORDER BY page, position LIMIT :count) AS next
-LEFT JOIN payment by_uetr ON by_uetr.uetr = next.uetr AND by_uetr.debtor_account = next.account
-LEFT JOIN payment by_hint ON by_hint.id = next.hint AND by_hint.debtor_account = next.account AND next.uetr IS NULL
-LEFT JOIN payment by_end ON by_end.debtor_account = next.account AND by_end.end_to_end_id = next.end_to_end_id
-    AND by_end.end_to_end_id <> 'NOTPROVIDED' AND next.uetr IS NULL
-LEFT JOIN bank_reference by_reference ON by_reference.account = next.account
-    AND by_reference.reference = next.servicer_reference AND next.uetr IS NULL
-ORDER BY next.page, next.position;
+-- The next entries of a statement behind a place in it, those with a UETR (named = 1) or those without. An entry with a
+-- UETR speaks of that payment and of no other.
+SELECT id, page, position, account, currency, amount_minor, booking_day, value_day, servicer_reference, end_to_end_id,
+       uetr, hint, return_reason, bank_code, charges_minor, details, details_minor, info, batch_name, batch_count,
+       counterparty, counterparty_account, reference, reversal
+FROM entry WHERE statement = :statement AND matched IS NULL
+  AND (page > :page OR (page = :page AND position > :position))
+  AND CASE WHEN uetr IS NULL THEN 0 ELSE 1 END = :named
+ORDER BY page, position LIMIT :count;
 
 -- name: booked_on
 -- What statements have booked on the picked payments.
-SELECT entry.payment, entry.matched FROM pick JOIN entry ON entry.payment = pick.id;
+SELECT entry.payment, entry.matched FROM pick JOIN entry ON entry.payment = pick.id
+UNION ALL SELECT allocation.payment, allocation.matched FROM pick JOIN allocation ON allocation.payment = pick.id;
 
 -- name: apply_matches!
--- Write how the picked entries (one: matched, two: payment, three: rule, four: amount in suspense) were explained.
+-- Write how the picked entries (one: matched, two: payment, three: rule, four: amount in suspense, five: score, six:
+-- evidence, seven: payment that it names, eight: counterpart) were explained.
 UPDATE entry SET matched = pick.one, payment = CAST(pick.two AS BIGINT), rule = pick.three,
-                 suspended_minor = CAST(pick.four AS BIGINT)
+                 suspended_minor = CAST(pick.four AS BIGINT), score = CAST(pick.five AS INTEGER),
+                 evidence = pick.six, about = CAST(pick.seven AS BIGINT), counterpart = CAST(pick.eight AS BIGINT)
 FROM pick WHERE entry.id = pick.id;
 
 -- name: list_statements
@@ -160,13 +154,13 @@ SELECT statement.id, statement.account, statement.currency, statement.statement_
 FROM statement WHERE state = 'COLLECTING' AND profile = :profile AND received_ms <= :before_ms ORDER BY id LIMIT :count;
 
 -- name: collect_again!
--- Collect a statement that did not add up anew, less what one of its pages, and those beyond its end, had brought.
+-- Collect a statement that is not booked anew, less what one of its pages, and those beyond its end, had brought.
 UPDATE statement SET state = 'COLLECTING',
     entries = entries - COALESCE((SELECT SUM(entries) FROM statement_page WHERE statement = :id
                                   AND (page = :page OR page > :last)), 0),
     net_minor = net_minor - COALESCE((SELECT SUM(net_minor) FROM statement_page WHERE statement = :id
                                       AND (page = :page OR page > :last)), 0)
-WHERE id = :id AND state = 'BROKEN';
+WHERE id = :id AND state IN ('BROKEN', 'COLLECTING');
 
 -- name: lock_entry
 -- One entry, taken for ourselves.
@@ -189,6 +183,8 @@ WITH answered AS MATERIALIZED (
         WHERE payment.id = sent.payment AND payment.state IN ('SETTLED', 'RETURNED') AND payment.changed_ms < :before_ms
           AND payment.debtor_account = :account AND payment.currency = :currency
           AND (SELECT COUNT(*) FROM entry WHERE entry.payment = payment.id AND entry.matched =
+                   CASE payment.state WHEN 'SETTLED' THEN 'settle' ELSE 'return' END) = 0
+          AND (SELECT COUNT(*) FROM allocation WHERE allocation.payment = payment.id AND allocation.matched =
                    CASE payment.state WHEN 'SETTLED' THEN 'settle' ELSE 'return' END) = 0) AS minor
     FROM message JOIN message_payment AS sent ON sent.message = message.id
     WHERE message.composed_ms >= :since_ms)
@@ -202,3 +198,8 @@ DELETE FROM entry WHERE statement = :statement AND (page = :page OR page > :last
 -- name: forget_page!
 -- Forget these pages.
 DELETE FROM statement_page WHERE statement = :statement AND (page = :page OR page > :last);
+
+-- name: forget_page_details!
+-- Forget what stood inside the entries of one page, and of those beyond its end, of a statement that did not add up.
+DELETE FROM entry_detail WHERE entry IN
+    (SELECT id FROM entry WHERE statement = :statement AND (page = :page OR page > :last));

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Final
 
 from schemas.errors import DocumentRefused
+from schemas.model.identifiers import mask_account
 
 Column = str | int
 """A column by its header, or by its number from 1."""
@@ -24,6 +25,7 @@ _PATTERNS: Final = {
 _TIME: Final = (
     r"(?:[ T][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?: ?[AaPp][Mm])?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
+_LONG_NUMBER: Final = re.compile(r"[A-Za-z]{0,4}[0-9]{9,}")
 _CENTURY: Final = 2_000
 
 
@@ -162,6 +164,11 @@ class Row:
         return next((str(cell) for cell in self.cells if cell != ""), "")
 
 
+def shown(cell: Cell) -> str:
+    """Return a cell as an error may show it: short, and without what could be an account number."""
+    return repr(_LONG_NUMBER.sub(lambda found: mask_account(found.group()), str(cell)[:40]))
+
+
 def date_pattern(form: str) -> re.Pattern[str]:
     """Return the pattern of a date format such as ``DD/MM/YYYY``.
 
@@ -183,14 +190,14 @@ def day(text: str, pattern: re.Pattern[str]) -> date:
     """
     match = pattern.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text[:40]!r} is not a date of the form that the profile names")
+        raise ValueError(f"{shown(text)} is not a date of the form that the profile names")
     found = match.groupdict()
     year = int(found["year"])
     name = (found.get("name") or "").upper()
     if name and name not in _MONTHS:
-        raise ValueError(f"{text[:40]!r} has no month of that name (JAN to DEC)")
+        raise ValueError(f"{shown(text)} has no month of that name (JAN to DEC)")
     month = _MONTHS.index(name) + 1 if name else int(found["month"])
     try:
         return date(year if year >= _CENTURY // 2 else year + _CENTURY, month, int(found["day"]))
     except ValueError as error:
-        raise ValueError(f"{text[:40]!r} is no day of the calendar") from error
+        raise ValueError(f"{shown(text)} is no day of the calendar") from error

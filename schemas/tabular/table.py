@@ -11,7 +11,7 @@ from typing import Final
 from schemas.codes import currency_exponent
 from schemas.errors import DocumentRefused
 from schemas.model.identifiers import mask_account
-from schemas.tabular.layout import Cell, Layout, Place, Row
+from schemas.tabular.layout import Cell, Layout, Place, Row, shown
 from schemas.tabular.values import Values
 
 PREAMBLE_ROWS_MAX: Final = 100
@@ -287,7 +287,7 @@ class Walk:
             return found.pop()
         currency = str(cell).upper()
         if currency_exponent(currency) is None:
-            raise row.refuse(f"{currency[:40]!r} is not an ISO 4217 currency that money can be in", "AM11")
+            raise row.refuse(f"{shown(currency)} is not an ISO 4217 currency that money can be in", "AM11")
         return currency
 
 

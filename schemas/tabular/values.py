@@ -11,7 +11,7 @@ from datetime import date
 from typing import Final
 
 from schemas.model.money import Money
-from schemas.tabular.layout import Cell, Layout, Number, Row, date_pattern, day
+from schemas.tabular.layout import Cell, Layout, Number, Row, date_pattern, day, shown
 
 DOUBLE_DIGITS_MAX: Final = 15
 """Digits that a spreadsheet's number is sure to keep."""
@@ -46,7 +46,7 @@ class Values:
             return 1
         if word in self._debit:
             return -1
-        raise row.refuse(f"{str(cell)[:40]!r} is neither a debit word nor a credit word of the profile")
+        raise row.refuse(f"{shown(cell)} is neither a debit word nor a credit word of the profile")
 
     def signed(self, row: Row, cell: Cell, currency: str, what: str) -> int:
         """Return a signed amount in minor units: a minus before or behind it, brackets, or a word behind it.
@@ -61,7 +61,7 @@ class Values:
             if self._word and (match := self._word.fullmatch(text)):
                 text, sign = match[1], -1 if match[2].upper() in self._debit else 1
                 if text.startswith(("-", "(")):
-                    raise row.refuse(f"{what}: {str(cell)[:40]!r} has two signs", "AM12")
+                    raise row.refuse(f"{what}: {shown(cell)} has two signs", "AM12")
         if text.startswith("(") and text.endswith(")"):
             text, sign = text[1:-1], -1
         elif text.startswith("-") or text.endswith("-"):
@@ -81,7 +81,7 @@ class Values:
         else:
             match = self._amount.fullmatch(text)
             if match is None or not (match[1] or match[2]):
-                raise row.refuse(f"{what}: {str(cell)[:40]!r} is not an amount as the profile describes it", "AM12")
+                raise row.refuse(f"{what}: {shown(cell)} is not an amount as the profile describes it", "AM12")
             whole = match[1] or "0"
             if self._layout.thousands_sign:
                 whole = whole.replace(self._layout.thousands_sign, "")
@@ -101,7 +101,7 @@ class Values:
         if isinstance(cell, date):
             return cell
         if isinstance(cell, Number):
-            raise row.refuse(f"{what}: {cell[:40]} is a number, not a date", "DT01")
+            raise row.refuse(f"{what}: {shown(cell)} is a number, not a date", "DT01")
         try:
             return day(cell, self._date)
         except ValueError as error:
@@ -115,5 +115,5 @@ class Values:
         """
         text = str(cell)
         if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
-            raise row.refuse(f"{what}: {text[:40]!r} is not a whole number")
+            raise row.refuse(f"{what}: {shown(cell)} is not a whole number")
         return int(text)

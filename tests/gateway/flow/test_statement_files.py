@@ -259,3 +259,12 @@ def test_where_statements_are_signed_a_table_is_refused(stand: Stand, tmp_path: 
     [(outcome, _)] = imported(stand, write(tmp_path, "day.csv", table((5, "", ""), opening=0)))
     assert outcome == "REFUSED"
     assert BANK not in stand.balances()
+
+
+def test_a_row_of_nothing_is_an_entry_that_moves_nothing(stand: Stand, tmp_path: Path) -> None:
+    """Banks print interest of 0.00; it is on the statement, and the cash account is as if it were not."""
+    agree(stand)
+    path = write(tmp_path, "day.csv", table((-100, "", "FEE"), (0, "", "TRF"), opening=10**9))
+    assert imported(stand, path) == [("APPLIED", "")]
+    assert stand.balances()[BANK] == 10**9 - 100
+    assert stand.faults() == []

@@ -163,6 +163,13 @@ def test_what_is_no_amount(text: str) -> None:
     assert "AM12 at line 2" in refused(document, with_columns(thousands_sign=","))
 
 
+def test_an_error_shows_no_account_number() -> None:
+    """A column map that is wrong by one column would write them into the log."""
+    said = refused(small("000100000001,a,1,1"))
+    assert "0001" in said
+    assert "000100000001" not in said
+
+
 def test_more_digits_than_an_amount_may_have_are_refused() -> None:
     """The ledger keeps whole numbers of a bounded size."""
     assert "AM12" in refused(small("2026-11-30,a,92233720368547758.08,1"))
@@ -329,7 +336,7 @@ def test_a_sheet_with_dates_and_numbers_is_read() -> None:
         ([DAY, "a", 1e30, 1], "AM12 at row 2"),
         ([DAY, "a", DAY, 1], "AM12 at row 2: amount: a date"),
         ([DAY, "a", True, 1], "AM12 at row 2"),
-        ([46356, "a", 1, 1], "DT01 at row 2: booking date: 46356 is a number"),
+        ([46356, "a", 1, 1], "DT01 at row 2: booking date: '46356' is a number"),
         (["30.11.2026", "a", 1, 1], "DT01 at row 2"),
         ([None, "a", 1, 1], "row 2: no booking date"),
         ([DAY, "a"], "AM12 at row 2"),

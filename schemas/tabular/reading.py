@@ -136,6 +136,11 @@ def _head(walk: Walk, key: _Key, tally: _Tally, number: int, *, alone: bool) -> 
         raise DocumentRefused(f"cut off, or another layout: nothing says the {what}", code="CH21", path=walk.end)
     opening = walk.amount("opening", currency)
     closing = walk.amount("closing", currency)
+    for what, said, proved in (("opening", opening, tally.opening_minor), ("closing", closing, tally.closing_minor)):
+        if said is not None and proved is not None and said != proved:
+            gap = Money(abs(said - proved), currency)
+            text = f"the {what} balance is {gap} away from what the running balances say: rows are missing"
+            raise walk.facts[what][0].refuse(text, "AM10")
     opening = tally.opening_minor if opening is None else opening
     closing = tally.closing_minor if closing is None else closing
     closing_day = walk.date("closing_date") or tally.last_day

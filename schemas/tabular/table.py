@@ -16,6 +16,7 @@ from schemas.tabular.values import Values
 
 PREAMBLE_ROWS_MAX: Final = 100
 """Rows before the header; banks write a dozen."""
+_AMOUNTS: Final = ("amount", "debit", "credit")
 _UNNAMED: Final = re.compile(r"[^0-9A-Za-z]")
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9-]{1,34}", re.ASCII)
 
@@ -117,13 +118,19 @@ class Walk:
         return DocumentRefused(f"no row has the columns {wanted}", path=self.end)
 
     def _is_around(self, row: Row) -> bool:
-        """Tell whether a row among or behind the entries is none: named by the profile, or the header once more."""
+        """Tell whether a row among or behind the entries is none: named by the profile, or the header once more.
+
+        A row with a date and an amount is an entry, whatever its texts say: others write those.
+        """
         if self._header and tuple(_folded(cell) for cell in row.cells)[: len(self._header)] == self._header:
             return True
-        if self._learn(row, anywhere=False):
+        has_amount = any(row.cell(self._columns[name]) != "" for name in _AMOUNTS if name in self._columns)
+        if has_amount and self._values.is_day(row.cell(self._columns["booking_date"])):
+            return False
+        if self._learn(row, anywhere=not has_amount):
             return True
-        first = row.first.casefold()
-        return any(first.startswith(word.casefold()) for word in self._layout.ignored_rows)
+        texts = [row.first.casefold()] if has_amount else [_folded(cell) for cell in row.cells]
+        return any(text.startswith(word.casefold()) for word in self._layout.ignored_rows for text in texts)
 
     def _check_width(self, row: Row) -> None:
         """Refuse a row that has lost a cell, or that has more of them than there are columns."""
@@ -140,8 +147,7 @@ class Walk:
 
         Args:
             row: a row.
-            anywhere: look for labels in each of its cells, not only in the first that is filled: among the entries a
-                description may hold the words of a label.
+            anywhere: look for labels in each of its cells, not only in the first that is filled.
         """
         learnt = False
         for what, place in self._layout.places().items():

@@ -107,6 +107,10 @@ class Values:
         except ValueError as error:
             raise row.refuse(f"{what}: {error}", "DT01") from error
 
+    def is_day(self, cell: Cell) -> bool:
+        """Tell whether a cell looks like a date."""
+        return isinstance(cell, date) or self._date.fullmatch(cell) is not None
+
     def count(self, row: Row, cell: Cell, what: str) -> int:
         """Return a whole number.
 

@@ -163,6 +163,30 @@ def test_what_is_no_amount(text: str) -> None:
     assert "AM12 at line 2" in refused(document, with_columns(thousands_sign=","))
 
 
+def test_no_text_of_an_entry_makes_it_disappear() -> None:
+    """Whoever pays us writes the description: with a date and an amount a row is an entry."""
+    columns = Columns(booking_date=2, amount=3, balance=4, description=1)
+    how = Layout(columns=columns, ignored_rows=("Total",), opening=Place("Opening"), closing=Place("Closing"))
+    rows = ["Opening,5,,", "Total of my debt,2026-11-30,1,6", "Closing: 9,2026-11-30,2,8", "Header,2026-11-30,1,9"]
+    document = ("\n".join([*rows, "Total,,4,", ",2026-11-30,,Closing", "Closing,,,9"]) + "\n").encode()
+    with pytest.raises(DocumentRefused, match="closing"):
+        read_csv(document.replace(b",2026-11-30,,Closing\nClosing,,,9", b"Closing,,,8"), how)
+    found = read_csv(document.replace(b",2026-11-30,,Closing\n", b""), how)
+    assert [one.amount_minor for one in found if isinstance(one, Entry)] == [100, 200, 100]
+
+
+def test_balances_among_the_entries_are_told_by_their_label() -> None:
+    """With a date as every row, and without an amount: brought forward, and carried on."""
+    how = with_columns(opening=Place("Brought forward"), closing=Place("Carried on"), ignored_rows=("Subtotal",))
+    rows = ["2026-11-30,Brought forward,,5", "2026-11-30,a,1,6", "2026-11-30,Subtotal,,6", "2026-11-30,Carried on,,6"]
+    head, entry = read_csv(small(*rows), how)
+    assert isinstance(head, Statement)
+    assert isinstance(entry, Entry)
+    assert (str(head.opening), str(head.closing), entry.amount_minor) == ("KHR 5.00", "KHR 6.00", 100)
+    for wrong in ("2026-11-30,Carried on,,7", "2026-11-30,Carried on,,5"):
+        assert "AM10 at line 5: the closing balance is KHR 1.00 away" in refused(small(*rows[:3], wrong), how)
+
+
 def test_an_error_shows_no_account_number() -> None:
     """A column map that is wrong by one column would write them into the log."""
     said = refused(small("000100000001,a,1,1"))

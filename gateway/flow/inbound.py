@@ -12,15 +12,19 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from tempfile import SpooledTemporaryFile
-from typing import BinaryIO, cast
+from dataclasses import replace
+from datetime import datetime
+from itertools import zip_longest
+from typing import BinaryIO
 
 from adapters.profile import Profile
 from adapters.rails import Received, rail
 from gateway.bus.base import Consumer, Delivery
 from gateway.flow import outcomes, statements, statuses
+from gateway.flow.ahead import Ahead
 from gateway.flow.desk import CONFLICTS_MAX, Desk
+from gateway.flow.documents import Document, Reading, Whole, pressed
+from gateway.flow.hands import Hands, Job, Kit
 from gateway.store import archive, findings
 from gateway.store.findings import Finding
 from gateway.store.session import Session
@@ -34,33 +38,21 @@ LEFT_OVER_MS = 300_000
 """Age from which a document that was kept and not applied is nobody's; and how often that is looked for."""
 TRANSACTIONS_PER_COMMIT = 5_000
 """Statuses that are applied in one transaction, however many documents they come in."""
+READ_AHEAD_BYTES_MAX = 4 * 1024 * 1024
+"""A larger document is read when its turn has come, a piece at a time, so that all of it is never in memory twice."""
 
-SPOOL_BYTES = 16 * 1024 * 1024
-"""Compressed bytes of one statement that are held in memory on its way into the archive; more go to a file."""
 
+def read_whole(kit: Kit, profile: str, content: bytes, at: datetime) -> Whole:
+    """Verify and read a document, its statements to their end.
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A document as it came.
-
-    Attributes:
-        content: its bytes; None for a statement that is read piece by piece, from the archive.
-        told: is told how many of its bytes have been read.
+    Raises:
+        DocumentRefused, SignatureRefused: nothing of it may be used.
     """
-
-    sha256: str
-    size: int
-    content: bytes | None = None
-    told: Callable[[int], None] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A document that was read, or the reason why it cannot be; neither, where that is seen while it is applied."""
-
-    document: Document
-    received: Received | None = None
-    refused: DocumentRefused | None = None
+    settings = kit.profiles[profile]
+    received = rail(settings.rail).read(settings, content, kit.trust(profile), at)
+    if received.statements is None:
+        return received, None
+    return replace(received, statements=None), tuple(received.statements)
 
 
 class Inbound:
@@ -72,6 +64,7 @@ class Inbound:
         profile: the relationship.
         trust: gives whose signatures are taken, as of now.
         channel: how the documents come, for the record.
+        hands: who reads documents while others are applied.
     """
 
     def __init__(
@@ -81,6 +74,8 @@ class Inbound:
         profile: Profile,
         trust: Callable[[], TrustStore],
         channel: str = "bus",
+        *,
+        hands: Hands,
     ) -> None:
         self._desk = desk
         self._consumer = consumer
@@ -88,6 +83,11 @@ class Inbound:
         self._trust = trust
         self._channel = channel
         self._rail = rail(profile.rail)
+        self._hands = hands
+        self._ahead: Ahead[Whole] | None = None
+        if consumer is not None and hands.ahead:
+            self._ahead = Ahead(consumer, desk.limits.inbound_batch, self._submit)
+        self._jobs: dict[int, Job[Whole]] = {}
         self._unsettled: list[Delivery] = []
         self._conflicts = 0
         self._look_again_ms = 0
@@ -102,7 +102,7 @@ class Inbound:
         if self._consumer is None:
             return 0
         if not self._unsettled:
-            self._unsettled = self._consumer.receive(self._desk.limits.inbound_batch, wait_s)
+            self._unsettled = self._receive(self._consumer, wait_s)
         deliveries = self._unsettled
         if not deliveries:
             return self.finish_left_over()
@@ -110,10 +110,24 @@ class Inbound:
         self._desk.reach("inbound.acknowledged")
         return len(deliveries)
 
+    def _receive(self, consumer: Consumer, wait_s: float) -> list[Delivery]:
+        """Return what waits in the queue; where somebody reads ahead, what was read by now."""
+        if self._ahead is None:
+            return consumer.receive(self._desk.limits.inbound_batch, wait_s)
+        ready = self._ahead.take(wait_s)
+        self._jobs = {id(early.delivery): early.job for early in ready if early.job is not None}
+        return [early.delivery for early in ready]
+
+    def _submit(self, delivery: Delivery) -> Job[Whole] | None:
+        """Hand a document over, unless it is large."""
+        if len(delivery.body) > READ_AHEAD_BYTES_MAX:
+            return None
+        return self._hands.submit(read_whole, self._profile.name, delivery.body, self._desk.now())
+
     def _take_or_isolate(self, consumer: Consumer, deliveries: Sequence[Delivery]) -> None:
         """Take documents; when something unforeseen breaks them, find the one that does and retry that one."""
         try:
-            self.take([d.body for d in deliveries])
+            self.take([d.body for d in deliveries], [self._jobs.get(id(d)) for d in deliveries])
             self._conflicts = 0
         except Unavailable:
             raise
@@ -183,11 +197,7 @@ class Inbound:
             append(db, trail, "document.fail", {"sha256": sha256})
 
     def _take_kept(self, sha256: str) -> None:
-        """Apply a document of the archive.
-
-        Raises:
-            ArchiveDamaged: its bytes were changed.
-        """
+        """Apply a document of the archive, which raises ArchiveDamaged where its bytes were changed."""
         with self._desk.store.transaction() as db:
             source = archive.opened(db, sha256)
             size = source.seek(0, io.SEEK_END)
@@ -195,7 +205,7 @@ class Inbound:
         if content is not None:
             self.take([content])
         else:
-            self._apply([_Read(Document(sha256, size))])
+            self._apply([Reading(Document(sha256, size))])
 
     def is_unsigned(self, source: BinaryIO) -> bool:
         """Tell whether a file is a statement that this bank sends unsigned: those are read piece by piece."""
@@ -207,8 +217,7 @@ class Inbound:
     def take_file(self, source: BinaryIO, told: Callable[[int], None] | None = None) -> tuple[str, str]:
         """Keep and apply an unsigned statement of any size from a file; return the same as ``take`` for one document.
 
-        It is hashed, and where it is not known yet compressed into a file beside it, archived from there in one
-        transaction, and read from the archive: what is applied is what was hashed, whatever becomes of the file.
+        It is read from the archive: what is applied is what was hashed, whatever becomes of the file.
 
         Args:
             source: a seekable file for which ``is_unsigned`` holds.
@@ -228,25 +237,23 @@ class Inbound:
         if state == "APPLIED":
             return name, "KNOWN"
         if state is None:
-            source.seek(0)
-            with SpooledTemporaryFile(SPOOL_BYTES) as file:
-                pressed = archive.press(source, cast("BinaryIO", file))
-                document = Document(pressed.sha256, pressed.size, None, told)
-                waiting = self._keep([document], [(pressed.sha256, pressed.size, pressed.parts())])
+            with pressed(source) as parts:
+                document = Document(parts.sha256, parts.size, None, told)
+                waiting = self._keep([document], [(parts.sha256, parts.size, parts.parts())])
         else:
             document = Document(name, size, None, told)
             waiting = self._keep([document], [])
         self._desk.reach("inbound.archived")
-        states = self._apply([_Read(document)]) if waiting else {}
+        states = self._apply([Reading(document)]) if waiting else {}
         return document.sha256, states.get(document.sha256, "KNOWN")
 
-    def take(self, contents: Sequence[bytes]) -> list[tuple[str, str]]:
+    def take(self, contents: Sequence[bytes], jobs: Sequence[Job[Whole] | None] = ()) -> list[tuple[str, str]]:
         """Keep and apply documents; return for each its SHA-256 and what became of it.
 
         What became of it: ``APPLIED``, ``PARTLY`` (an account in it is not ours), ``REFUSED``, or ``KNOWN`` for bytes
         that were applied before.
         """
-        documents = [Document(archive.sha256(c), len(c), c) for c in contents]
+        documents = [Document(archive.sha256(c), len(c), c, job=job) for c, job in zip_longest(contents, jobs)]
         parts = {d.sha256: (d.sha256, d.size, archive.compress(d.content or b"")) for d in documents}
         waiting = self._keep(documents, list(parts.values()))
         self._desk.reach("inbound.archived")
@@ -255,12 +262,12 @@ class Inbound:
             states |= self._apply(group)
         return [(d.sha256, states.get(d.sha256, "KNOWN")) for d in documents]
 
-    def _groups(self, documents: Sequence[Document]) -> Iterator[list[_Read]]:
+    def _groups(self, documents: Sequence[Document]) -> Iterator[list[Reading]]:
         """Read documents and cut them into groups that are applied together.
 
         Statements stand alone, and are read only when their turn has come: each may be as large as memory allows.
         """
-        group: list[_Read] = []
+        group: list[Reading] = []
         count = 0
         for document in documents:
             read = self._read(document)
@@ -292,19 +299,22 @@ class Inbound:
         # What was refused, or only partly ours, is tried again: a certificate or an account may be known by now.
         return [d for d in unique.values() if known.get(d.sha256) != "APPLIED"]
 
-    def _read(self, document: Document) -> _Read:
+    def _read(self, document: Document) -> Reading:
         """Verify and read; whatever is wrong is a refusal with a code, never a stop."""
         if document.content is None:
-            return _Read(document)
+            return Reading(document)
         size, limit = document.size, self._desk.limits.document_bytes_max
         if size > limit:
-            return _Read(document, refused=DocumentRefused(f"{size} bytes, more than {limit}", code="FF01"))
+            return Reading(document, refused=DocumentRefused(f"{size} bytes, more than {limit}", code="FF01"))
         try:
-            return _Read(document, self._rail.read(self._profile, document.content, self._trust(), self._desk.now()))
+            if document.job is not None:
+                received, items = document.job.result()
+                return Reading(document, received if items is None else replace(received, statements=iter(items)))
+            return Reading(document, self._rail.read(self._profile, document.content, self._trust(), self._desk.now()))
         except DocumentRefused as refused:
-            return _Read(document, refused=refused)
+            return Reading(document, refused=refused)
 
-    def _apply(self, group: Sequence[_Read]) -> dict[str, str]:
+    def _apply(self, group: Sequence[Reading]) -> dict[str, str]:
         """Apply a group of documents in one transaction."""
         trail = self._desk.trail()
         states: dict[str, str] = {}
@@ -351,16 +361,16 @@ class Inbound:
         whole = statements.take(db, self._profile, document.sha256, received.statements, limit, trail)
         return "APPLIED" if whole else "PARTLY"
 
-    def _apply_without(self, group: Sequence[_Read], refused: DocumentRefused) -> dict[str, str]:
+    def _apply_without(self, group: Sequence[Reading], refused: DocumentRefused) -> dict[str, str]:
         """Apply the documents one by one, read anew, and refuse the one that cannot be read to its end."""
         if len(group) == 1:
-            return self._apply([_Read(group[0].document, refused=refused)])
+            return self._apply([Reading(group[0].document, refused=refused)])
         states: dict[str, str] = {}
         for read in group:
             states |= self._apply([self._read(read.document) if read.received else read])
         return states
 
-    def _finish(self, db: Session, read: _Read, received: Received, state: str, trail: Trail) -> None:
+    def _finish(self, db: Session, read: Reading, received: Received, state: str, trail: Trail) -> None:
         db.run(
             "finish_document", sha256=read.document.sha256, state=state, definition=received.definition,
             message_id=received.message_id, code=None, detail=None, now_ms=trail.at_ms,
@@ -372,7 +382,7 @@ class Inbound:
         facts = {"sha256": read.document.sha256, "definition": received.definition, "message_id": received.message_id}
         append(db, trail, "document.apply", facts)
 
-    def _finish_refused(self, db: Session, read: _Read, refused: DocumentRefused, trail: Trail) -> None:
+    def _finish_refused(self, db: Session, read: Reading, refused: DocumentRefused, trail: Trail) -> None:
         """Record why a document cannot be used, and where reading it stopped, for who has to call the bank."""
         db.run(
             "finish_document", sha256=read.document.sha256, state="REFUSED", definition=None, message_id=None,

@@ -202,7 +202,7 @@ class Day:
     def _someone_recognises(self) -> None:
         """Let an officer find out what most of the unexplained credits are; the last are left."""
         with self._gateway.store.transaction() as db:
-            found = db.all("list_exceptions", state="open", kind="unmatched_credit", count=demo_report.EVERYTHING)
+            found = db.all("list_exceptions", state="unresolved", kind="unmatched_credit", count=demo_report.EVERYTHING)
         known = found[: max(0, len(found) - LEFT)]
         operator = Operator(self._gateway.store, self._clock, OFFICER)
         order = Resolve(Way.RECEIPT, "a tax receipt, says the tax office", source="fmis")

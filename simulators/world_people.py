@@ -239,7 +239,7 @@ class Officer:
         """Look into the unexplained credits; return how many were resolved."""
         del wait_s
         with self._store.transaction() as db:
-            found = db.all("list_exceptions", state="open", kind="unmatched_credit", count=APPROVALS_MAX)
+            found = db.all("list_exceptions", state="unresolved", kind="unmatched_credit", count=APPROVALS_MAX)
         known = [row[0] for row in found if self._random.random() < RECOGNISED]
         for number in known:
             resolve(self._operator, number, Resolve(Way.RECEIPT, "a tax receipt, says the tax office", source="fmis"))

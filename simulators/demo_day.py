@@ -18,7 +18,7 @@ from gateway.core.lifecycle import State
 from gateway.operations.approvals import Choice, decide, proposal
 from gateway.operations.operator import Operator
 from gateway.operations.resolutions import Order as Resolve
-from gateway.operations.resolutions import Way, resolve
+from gateway.operations.resolutions import Rules, Way, resolve
 from schemas.model.money import Money
 from simulators import demo_report
 from simulators.bank_service import BankService
@@ -207,7 +207,7 @@ class Day:
         operator = Operator(self._gateway.store, self._clock, OFFICER)
         order = Resolve(Way.RECEIPT, "a tax receipt, says the tax office", source="fmis")
         for row in known:
-            resolve(operator, row[0], order)
+            resolve(operator, row[0], order, Rules())
         if found:
             left = len(found) - len(known)
             self._say(f"an officer recognises {_many(len(known), 'tax receipt')}, leaves {left} to you")

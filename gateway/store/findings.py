@@ -9,6 +9,7 @@ from typing import Any
 from gateway.core.casework import Deed
 from gateway.core.kinds import due_ms
 from gateway.store.session import Session, compact
+from gateway.store.trail import Trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +68,21 @@ def close(db: Session, kind: str, identity: str, by: str, resolution: str, now_m
         db.run("note_what_happened", kind=kind, identity=identity, author=by, action=Deed.VANISH.value,
                text=resolution, now_ms=now_ms, resolved=0)  # fmt: skip
     return bool(closed)
+
+
+def note(
+    db: Session, number: int, trail: Trail, deed: Deed, text: str, *, body: str | None = None, link: int | None = None
+) -> None:
+    """Add what a person said of an exception or did to it; the caller holds the exception.
+
+    Args:
+        db: the transaction.
+        number: the exception's.
+        trail: who, and when.
+        deed: what was done.
+        text: in words.
+        body: JSON: of a proposal what was proposed, of a resolution what it did.
+        link: number of the audit row that vouches for it.
+    """
+    db.run("add_note", exception=number, now_ms=trail.at_ms, author=trail.actor, action=deed.value, text=text,
+           body=body, trail=link)  # fmt: skip

@@ -27,6 +27,9 @@ def test_an_exception_shows_its_evidence_and_the_ways_out(deposited: Office) -> 
         "charge",
         "receipt",
         "return",
+        "own_transfer",
+        "split",
+        "write_off",
         "leave",
     ]
     assert first["account"] not in printed.replace(str(first["evidence"]["statement_id"]), "")

@@ -29,6 +29,7 @@ from adapters.fields import (
     bic,
     mistakes,
 )
+from adapters.matching import MatchingSettings
 from adapters.toml import Location, read
 from schemas.codes import currency_exponent
 from schemas.errors import ConfigurationError
@@ -175,6 +176,7 @@ class Profile(Table):
     account_patterns: Mapping[str, Pattern] = Field(default_factory=lambda: {"default": "[0-9]{9,15}"})
     signature: SignatureSettings
     statements: StatementSettings = StatementSettings()
+    matching: MatchingSettings = MatchingSettings()
     in_doubt_after_s: int = Field(default=900, ge=1)
     resends_max: int = Field(default=3, ge=0, le=20)
     days_ahead_max: int = Field(default=30, ge=0, le=366)

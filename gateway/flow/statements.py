@@ -31,8 +31,14 @@ from schemas.model.statement import Detail, Entry, Statement
 _ENTRY = (
     "id", "statement", "page", "position", "account", "currency", "amount_minor", "booking_day", "value_day",
     "servicer_reference", "end_to_end_id", "uetr", "hint", "return_reason", "bank_code", "charges_minor", "details",
-    "details_minor", "info",
+    "details_minor", "info", "batch_name", "batch_count", "counterparty", "counterparty_account", "reference",
+    "reversal",
 )  # fmt: skip
+_DETAIL = (
+    "entry", "position", "amount_minor", "uetr", "hint", "end_to_end_id", "servicer_reference", "return_reason",
+)  # fmt: skip
+INFO_CHARACTERS_MAX = 500
+"""What of an entry's free text is kept beside it; the document has all of it."""
 
 PAGES_MAX = 99_999
 """The largest page number (camt MessagePagination is Max5NumericText)."""
@@ -142,6 +148,9 @@ def _take_statement(
         _count(page, chunk)
         numbers = db.take_numbers("entry", len(chunk))
         db.bulk("entry", _ENTRY, (_row(n, number, page, e) for n, e in zip(numbers, chunk, strict=True)))
+        details = [row for n, e in zip(numbers, chunk, strict=True) if len(e.details) > 1 for row in _details(n, e)]
+        if details:
+            db.bulk("entry_detail", _DETAIL, details)
     db.run(
         "add_page", statement=number, page=page.number, sha256=sha256, entries=page.entries,
         net_minor=page.net_minor, content_sha256=_content(page),
@@ -191,6 +200,7 @@ def _collect_again(db: Session, number: int, head: Statement, trail: Trail) -> N
     """Let a page that comes again take its old place in a statement that did not add up; the archive keeps both."""
     last = head.page if head.last_page else PAGES_MAX  # what was beyond the new end is no page of it any more
     db.run("collect_again", id=number, page=head.page, last=last)
+    db.run("forget_page_details", statement=number, page=head.page, last=last)
     db.run("forget_page_entries", statement=number, page=head.page, last=last)
     db.run("forget_page", statement=number, page=head.page, last=last)
     facts = {"statement": number, "statement_id": head.statement_id, "page": head.page}
@@ -266,8 +276,25 @@ def _row(number: int, statement: int, page: _Page, entry: Entry) -> tuple[Any, .
         detail.end_to_end_id, detail.uetr, payment_number(detail.instruction_id), reason,
         entry.bank_transaction_code, entry.charges_minor or sum(d.charges_minor for d in entry.details),
         len(entry.details), sum(amounts) if len(amounts) == len(entry.details) and amounts else None,
-        (entry.additional_info or detail.remittance or "")[:140] or None,
+        _info(entry, detail), entry.batch_message_id or entry.batch_payment_information_id, entry.batch_count,
+        detail.counterparty_name, detail.counterparty_account,
+        detail.creditor_reference or detail.transaction_id or entry.entry_reference, int(entry.reversal),
     )  # fmt: skip
+
+
+def _info(entry: Entry, detail: Detail) -> str | None:
+    """Return what the bank and the payer wrote, each once, as one line."""
+    texts = dict.fromkeys(t for t in (entry.additional_info, detail.remittance) if t)
+    return " ".join(texts)[:INFO_CHARACTERS_MAX] or None
+
+
+def _details(number: int, entry: Entry) -> Iterator[tuple[Any, ...]]:
+    """Yield the transactions inside an entry as they are stored."""
+    for position, d in enumerate(entry.details):
+        yield (
+            number, position, d.amount_minor, d.uetr, payment_number(d.instruction_id), d.end_to_end_id,
+            d.servicer_reference, d.return_reason,
+        )  # fmt: skip
 
 
 def _utc(created: str) -> str:

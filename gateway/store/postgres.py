@@ -15,7 +15,8 @@ from gateway.store.session import Session, Store, load_queries, migration_names,
 from schemas.errors import ConfigurationError, Conflict, GatewayError, StoreUnavailable
 
 _PICK = (
-    "CREATE TEMP TABLE pick (id BIGINT, one TEXT, two TEXT, three TEXT, four TEXT, five TEXT) ON COMMIT DELETE ROWS;"
+    "CREATE TEMP TABLE pick (id BIGINT, one TEXT, two TEXT, three TEXT, four TEXT, five TEXT, six TEXT, seven TEXT,"
+    " eight TEXT) ON COMMIT DELETE ROWS;"
     "SET plan_cache_mode = force_custom_plan; SET jit = off; SET random_page_cost = 1;"
     "SET enable_hashjoin = off; SET enable_mergejoin = off"
 )

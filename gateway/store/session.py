@@ -6,7 +6,7 @@ become the engine's own locking clause: ``/*lock*/`` (of the table ``payment`` a
 ``/*lock skip*/``; SQLite has one writer at a time and needs none.
 
 A statement over many rows never names them one by one: the rows are put into the temporary table ``pick`` (id, one,
-two, three, four, five) and joined.
+two, three, ..., eight) and joined.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import aiosql
 from yoyo import get_backend, read_migrations
 
 Row = tuple[Any, ...]
-PICK_COLUMNS = ("id", "one", "two", "three", "four", "five")
+PICK_COLUMNS = ("id", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
 
 class Session(ABC):
@@ -62,7 +62,7 @@ class Session(ABC):
         """Fill the temporary table ``pick``; what it held before is gone.
 
         Args:
-            rows: (id), (id, one), ... up to (id, one, two, three, four, five); id is a whole number or None.
+            rows: (id), (id, one), ... up to (id, one, ..., eight), all of one length; id is a whole number or None.
         """
         self.run("clear_pick")
         rows = list(rows)

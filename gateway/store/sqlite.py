@@ -20,7 +20,8 @@ BUSY_TIMEOUT_S = 30
 _ANOTHER_WAS_FIRST = frozenset({sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE})
 """Only these are settled by running a step again; a refused CHECK or trigger would be refused for ever."""
 
-_PICK = "CREATE TEMP TABLE pick (id INTEGER, one TEXT, two TEXT, three TEXT, four TEXT, five TEXT)"
+_PICK = """CREATE TEMP TABLE pick (id INTEGER, one TEXT, two TEXT, three TEXT, four TEXT, five TEXT, six TEXT,
+    seven TEXT, eight TEXT)"""
 
 
 @cache

@@ -87,7 +87,7 @@ FROM entry LEFT JOIN (
     FROM transfer WHERE cause = 'suspend' GROUP BY subject) AS suspended ON suspended.subject = entry.id
 WHERE COALESCE(suspended.minor, 0) <> entry.suspended_minor
    OR (entry.matched = 'suspense' AND entry.suspended_minor <> entry.amount_minor)
-   OR (entry.matched IN ('charge', 'batch', 'sweep', 'notice', 'withdrawn') AND entry.suspended_minor <> 0)
+   OR (entry.matched IN ('charge', 'sweep', 'notice', 'withdrawn') AND entry.suspended_minor <> 0)
 ORDER BY entry.id LIMIT 20;
 
 -- name: resolutions_without_exception

@@ -96,26 +96,15 @@ UPDATE entry SET matched = 'settle', payment = found.payment, rule = 'uetr' FROM
 SELECT page FROM statement_page WHERE statement = :statement ORDER BY page;
 
 -- name: unmatched_entries
--- The next entries of a statement behind a place in it, those with a UETR (named = 1) or those without, each with the
--- payment that its references name. An entry with a UETR speaks of that payment and of no other.
-SELECT next.id, next.account, next.currency, next.amount_minor, next.value_day, next.servicer_reference,
-       next.end_to_end_id, next.uetr, next.return_reason, next.bank_code, next.charges_minor, next.details,
-       next.details_minor, next.info,
-       CASE WHEN by_uetr.id IS NOT NULL THEN 'uetr' WHEN by_hint.id IS NOT NULL THEN 'instruction_id'
-            WHEN by_end.id IS NOT NULL THEN 'end_to_end_id' WHEN by_reference.payment IS NOT NULL
-            THEN 'servicer_reference' END,
-       COALESCE(by_uetr.id, by_hint.id, by_end.id, by_reference.payment), next.page, next.position
-FROM (SELECT * FROM entry WHERE statement = :statement AND matched IS NULL
-        AND (page > :page OR (page = :page AND position > :position))
-        AND CASE WHEN uetr IS NULL THEN 0 ELSE 1 END = :named
-      ORDER BY page, position LIMIT :count) AS next
-LEFT JOIN payment by_uetr ON by_uetr.uetr = next.uetr AND by_uetr.debtor_account = next.account
-LEFT JOIN payment by_hint ON by_hint.id = next.hint AND by_hint.debtor_account = next.account AND next.uetr IS NULL
-LEFT JOIN payment by_end ON by_end.debtor_account = next.account AND by_end.end_to_end_id = next.end_to_end_id
-    AND by_end.end_to_end_id <> 'NOTPROVIDED' AND next.uetr IS NULL
-LEFT JOIN bank_reference by_reference ON by_reference.account = next.account
-    AND by_reference.reference = next.servicer_reference AND next.uetr IS NULL
-ORDER BY next.page, next.position;
+-- The next entries of a statement behind a place in it, those with a UETR (named = 1) or those without. An entry with a
+-- UETR speaks of that payment and of no other.
+SELECT id, page, position, account, currency, amount_minor, booking_day, value_day, servicer_reference, end_to_end_id,
+       uetr, hint, return_reason, bank_code, charges_minor, details, details_minor, info, batch_name, batch_count,
+       counterparty, counterparty_account, reference, reversal
+FROM entry WHERE statement = :statement AND matched IS NULL
+  AND (page > :page OR (page = :page AND position > :position))
+  AND CASE WHEN uetr IS NULL THEN 0 ELSE 1 END = :named
+ORDER BY page, position LIMIT :count;
 
 -- name: booked_on
 -- What statements have booked on the picked payments.
@@ -123,9 +112,11 @@ SELECT entry.payment, entry.matched FROM pick JOIN entry ON entry.payment = pick
 UNION ALL SELECT allocation.payment, allocation.matched FROM pick JOIN allocation ON allocation.payment = pick.id;
 
 -- name: apply_matches!
--- Write how the picked entries (one: matched, two: payment, three: rule, four: amount in suspense) were explained.
+-- Write how the picked entries (one: matched, two: payment, three: rule, four: amount in suspense, five: score, six:
+-- evidence, seven: payment that it names, eight: counterpart) were explained.
 UPDATE entry SET matched = pick.one, payment = CAST(pick.two AS BIGINT), rule = pick.three,
-                 suspended_minor = CAST(pick.four AS BIGINT)
+                 suspended_minor = CAST(pick.four AS BIGINT), score = CAST(pick.five AS INTEGER),
+                 evidence = pick.six, about = CAST(pick.seven AS BIGINT), counterpart = CAST(pick.eight AS BIGINT)
 FROM pick WHERE entry.id = pick.id;
 
 -- name: list_statements
@@ -204,3 +195,8 @@ DELETE FROM entry WHERE statement = :statement AND (page = :page OR page > :last
 -- name: forget_page!
 -- Forget these pages.
 DELETE FROM statement_page WHERE statement = :statement AND (page = :page OR page > :last);
+
+-- name: forget_page_details!
+-- Forget what stood inside the entries of one page, and of those beyond its end, of a statement that did not add up.
+DELETE FROM entry_detail WHERE entry IN
+    (SELECT id FROM entry WHERE statement = :statement AND (page = :page OR page > :last));

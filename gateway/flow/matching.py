@@ -1,0 +1,334 @@
+"""The entries of a booked statement, explained and posted slice by slice.
+
+What needs no decision is settled by one statement a page; the rest goes through the matchers in the order of the
+profile, each of which sees what the ones before have left. Whatever none of them knows waits in suspense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from adapters.profile import Profile
+from gateway.core.ledger import Transfer, cash
+from gateway.core.lifecycle import Event, Move, advance
+from gateway.core.matchers import MATCHERS
+from gateway.core.matching import EntryFacts, Explanation, Match, Share, Tolerance, explain, explain_alone
+from gateway.core.pool import MatchingRules, Pool, Proposal
+from gateway.flow import outcomes
+from gateway.flow.candidates import Finder, Slice, read
+from gateway.store import findings, ledger, payments
+from gateway.store.findings import Finding
+from gateway.store.payments import PaymentMove
+from gateway.store.session import Session, compact
+from gateway.store.times import from_ms
+from gateway.store.trail import Trail
+from schemas.model.money import Money
+
+NAMING = frozenset({"reversal", "reference", "batch", "parts", "charges", "sweeps", "receipts"})
+"""Matchers that go by what an entry says of itself; the others need candidates that are searched for."""
+WAITING = ("parts", "reversal")
+"""Matchers that explain an entry by another one which nobody has explained."""
+PROPOSALS_SHOWN = 5
+
+
+@dataclass(slots=True)
+class _Posted:
+    """What one slice of entries comes to."""
+
+    matches: list[tuple[Any, ...]] = field(default_factory=list)
+    moves: dict[int, PaymentMove] = field(default_factory=dict)
+    shares: list[Share] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
+    found: list[Finding] = field(default_factory=list)
+    again: list[tuple[int, str, str, int | None, int, int]] = field(default_factory=list)
+    """Entries that had waited: number, matched, rule, counterpart, what stays in suspense, and who explains them."""
+    back: list[int] = field(default_factory=list)
+    """Entries whose suspension is reversed."""
+
+
+class Matching:
+    """Explains and posts the entries of one statement.
+
+    Args:
+        db: the transaction that books it.
+        profile: the relationship.
+        statement: its number; ``name`` is the bank's id of it, ``account`` ours.
+        trail: this worker's place in the audit trail.
+    """
+
+    def __init__(self, db: Session, profile: Profile, statement: int, name: str, account: str, trail: Trail) -> None:
+        self._db = db
+        self._profile = profile
+        self._rules: MatchingRules = rules_of(profile)
+        self._statement = statement
+        self._name = name
+        self._account = account
+        self._trail = trail
+        self._finder = Finder(db, profile.name, self._rules)
+
+    def run(self, batch: int) -> None:
+        """Explain every entry that is not explained yet."""
+        db = self._db
+        for (page,) in db.all("pages_of", statement=self._statement):  # a page at a time: the indexes always serve
+            db.run("match_settled", statement=self._statement, page=page)
+        for named in (1, 0):  # what names its payment by the UETR goes before what does so by weaker references
+            page = position = -1
+            while rows := db.all(
+                "unmatched_entries", statement=self._statement, named=named, page=page, position=position, count=batch
+            ):
+                self._slice(read(rows))
+                page, position = rows[-1][1:3]
+
+    def _slice(self, given: Slice) -> None:
+        pool = self._finder.pool(given)
+        posted = _Posted()
+        left = list(given.entries)
+        for name in self._rules.order:
+            if name not in NAMING:
+                continue
+            left = self._ask(name, left, given, pool, posted)
+        if left:
+            self._finder.widen(left, pool)
+            for name in self._rules.order:
+                if name not in NAMING:
+                    left = self._ask(name, left, given, pool, posted)
+        for name in WAITING:  # entries of this slice that have been waiting for each other
+            left = self._ask(name, left, given, pool, posted) if name in self._rules.order else left
+        for entry in left:
+            self._suspend(entry, given, pool, posted)
+        self._write(posted)
+
+    def _ask(
+        self, name: str, entries: Sequence[EntryFacts], given: Slice, pool: Pool, posted: _Posted
+    ) -> list[EntryFacts]:
+        """Let one matcher look at entries; return those that it does not know."""
+        find, left = MATCHERS[name], []
+        for entry in entries:
+            if entry.id in pool.taken:
+                continue
+            match = _broken(entry) or find(entry, pool, self._rules)
+            if match is None:
+                left.append(entry)
+            else:
+                self._take(entry, match, given, pool, posted)
+        return left
+
+    def _suspend(self, entry: EntryFacts, given: Slice, pool: Pool, posted: _Posted) -> None:
+        """Put an entry that nobody knows into suspense, with the strongest doubt and what a person may choose from."""
+        match = pool.doubts.get(entry.id) or Match("", explain_alone(entry))
+        self._take(entry, match, given, pool, posted, pool.proposals.get(entry.id, ()))
+
+    # ------------------------------------------------------------------------------------------------------- taking
+
+    def _take(
+        self,
+        entry: EntryFacts,
+        match: Match,
+        given: Slice,
+        pool: Pool,
+        posted: _Posted,
+        proposals: Sequence[Proposal] = (),
+    ) -> None:
+        """Add what a match posts, moves and explains, so that the next entry sees it."""
+        said = match.explanation
+        suspended = entry.amount_minor if said.matched == "suspense" else said.suspended_minor
+        rule = match.rule if match.rule and said.matched != "suspense" else None
+        if said.payment is not None:
+            self._book(entry, said.payment, said, pool, posted)
+        self._share(said, pool, posted)
+        self._join(entry, match, given, pool, posted)
+        if said.matched != "suspense":
+            pool.taken.add(entry.id)
+        posted.matches.append((
+            entry.id, said.matched, _text(said.payment), rule, str(suspended),
+            _text(match.score if match.score != 100 else None), self._evidence(match), _text(said.about),  # noqa: PLR2004 - certain
+            _text(said.counterpart),
+        ))  # fmt: skip
+        posted.transfers += self._transfers(entry, said, suspended)
+        if said.finding is not None:
+            posted.found.append(self._finding(given.rows[entry.id], match, suspended, proposals))
+
+    def _evidence(self, match: Match) -> str | None:
+        """Return the evidence as it is stored; an exact reference is one that the entry's own row shows."""
+        if match.score == 100 and match.rule in _PLAIN:  # noqa: PLR2004 - certain
+            return None
+        return compact(dict(match.evidence)) if match.evidence else None
+
+    def _transfers(self, entry: EntryFacts, said: Explanation, suspended: int) -> list[Transfer]:
+        made = []
+        if suspended:
+            made.append(
+                cash("suspend", entry.id, 0, entry.account, f"suspense:{entry.account}", suspended, entry.currency)
+            )
+        if said.charge_minor:
+            if said.matched == "sweep":
+                cause, against = "sweep", f"own_transfers:{entry.currency}"
+            else:
+                cause, against = "charge", f"{said.against}:{entry.account}"
+            made.append(cash(cause, entry.id, 0, entry.account, against, said.charge_minor, entry.currency))
+        return made
+
+    def _book(self, entry: EntryFacts, payment: int, said: Explanation, pool: Pool, posted: _Posted) -> None:
+        """Book an entry on its one payment."""
+        candidate = pool.payments[payment]
+        pool.payments[payment] = replace(
+            candidate, booked=candidate.booked | {said.matched}, open_minor=candidate.open_minor + said.suspended_minor
+        )
+        if said.event is not None:
+            returned = entry.amount_minor if said.matched == "return" else None
+            self._move(payment, said.event, entry.return_reason, returned, pool, posted)
+
+    def _share(self, said: Explanation, pool: Pool, posted: _Posted) -> None:
+        """Book an entry on the payments that it shares, or entries on the payment that they share."""
+        for share in said.shares:
+            candidate = pool.payments[share.payment]
+            pool.payments[share.payment] = replace(candidate, booked=candidate.booked | {share.matched})
+            posted.shares.append(share)
+            if share.event is not None:
+                returned = share.minor if share.matched == "return" else None
+                self._move(share.payment, share.event, None, returned, pool, posted)
+
+    def _move(
+        self, payment: int, event: Event, reason: str | None, returned: int | None, pool: Pool, posted: _Posted
+    ) -> None:
+        """Add the move that an entry makes of its payment."""
+        candidate, standing = pool.payments[payment], self._finder.standings[payment]
+        step = advance(candidate.state, event)
+        if not isinstance(step, Move):
+            raise AssertionError(f"payment {payment} is {candidate.state}: matching and lifecycle disagree")  # noqa: TRY004 - a defect
+        earlier = posted.moves.get(payment)
+        posted.moves[payment] = PaymentMove(
+            standing, event, step.to, (*(earlier.postings if earlier else ()), *step.postings), reason, None, returned
+        )
+        given = candidate.given_back_minor if returned is None else returned
+        pool.payments[payment] = replace(candidate, state=step.to, given_back_minor=given)
+
+    def _join(self, entry: EntryFacts, match: Match, given: Slice, pool: Pool, posted: _Posted) -> None:
+        """Explain the other entries of a match, which had waited for this one."""
+        said = match.explanation
+        if said.matched == "part":
+            for share in said.shares:
+                if share.entry != entry.id:
+                    pool.taken.add(share.entry)
+                    posted.again.append((share.entry, "part", match.rule, None, 0, entry.id))
+                    posted.back.append(share.entry)
+            if not said.shares and said.about is not None:
+                candidate = pool.payments[said.about]
+                left = candidate.open_minor + said.suspended_minor
+                pool.payments[said.about] = replace(candidate, open_minor=left)
+                posted.again += [(-said.about, "", "", None, 0, entry.id)] if left == 0 else []
+        elif said.counterpart is not None:
+            near = (*pool.legs.get(entry.id, ()), *(leg for found in pool.pieces.values() for leg in found))
+            other = next(leg for leg in near if leg.entry == said.counterpart)
+            pool.taken.add(other.entry)
+            stays = other.minor if said.matched == "reversal" else 0
+            posted.again.append((other.entry, said.matched, match.rule, entry.id, stays, entry.id))
+            if stays and other.entry in given.rows:  # it is of this slice, and was not suspended before
+                against = f"suspense:{other.account}"
+                posted.transfers.append(cash("suspend", other.entry, 0, other.account, against, stays, other.currency))
+            if said.matched == "sweep" and other.matched == "suspense":
+                posted.back.append(other.entry)
+                against = f"own_transfers:{other.currency}"
+                sweep = cash("sweep", other.entry, 0, other.account, against, other.minor, other.currency)
+                posted.transfers.append(sweep)
+
+    # ------------------------------------------------------------------------------------------------------ writing
+
+    def _write(self, posted: _Posted) -> None:
+        db, trail = self._db, self._trail
+        moves = list(posted.moves.values())
+        payments.move(db, moves, trail, f"statement {self._statement}")
+        db.pick(posted.matches)
+        db.run("apply_matches")
+        ledger.post(db, posted.transfers, trail.at_ms)
+        if posted.shares:
+            db.pick((s.payment, str(s.entry), s.matched, str(s.minor)) for s in posted.shares)
+            db.run("add_shares")
+        ledger.post(db, list(self._reversals(posted.back)), trail.at_ms)
+        findings.open_all(db, posted.found, trail.at_ms)
+        self._explain_again(posted.again)
+        outcomes.send(db, [outcomes.moved(m) for m in moves], from_ms(trail.at_ms))
+
+    def _reversals(self, entries: Sequence[int]) -> Iterable[Transfer]:
+        """Yield what takes entries out of suspense again: their whole net posting there, under the next leg."""
+        if not entries:
+            return
+        self._db.pick((n,) for n in entries)
+        rows: dict[int, list[Any]] = {}
+        for row in self._db.all("postings_of_entries", cause="suspend"):
+            rows.setdefault(row[0], []).append(row)
+        for entry, posted in rows.items():
+            last = posted[-1]
+            yield Transfer("suspend", entry, last[1] + 1, last[3], last[2], last[4], last[5])
+
+    def _explain_again(self, again: Sequence[tuple[int, str, str, int | None, int, int]]) -> None:
+        """Write what the entries that had waited are now, and close their exceptions: this statement explains them."""
+        if not again:
+            return
+        db = self._db
+        rewritten = [(n, m, r, _text(c), str(s)) for n, m, r, c, s, _ in again if n > 0]
+        if rewritten:
+            db.pick(rewritten)
+            db.run("explain_again")
+        explained = {n: by for n, *_, by in again if n > 0}
+        completed = [-n for n, *_ in again if n < 0]
+        if completed:
+            db.pick((n,) for n in completed)
+            explained |= {entry: again[0][5] for (entry,) in db.all("settling_entries")}
+        db.pick((n,) for n in explained)
+        for kind, identity in db.all("entry_findings"):
+            by = f"explained by entry {explained[int(identity)]} of statement {self._statement}"
+            findings.close(db, kind, identity, "reconcile", by, self._trail.at_ms)
+
+    def _finding(self, row: Sequence[Any], match: Match, suspended: int, proposals: Sequence[Proposal]) -> Finding:
+        said = match.explanation
+        evidence = {
+            "statement_id": self._name, "entry": row[0], "amount": Money(row[5], row[4]).text(), "value_date": row[7],
+            "servicer_reference": row[8], "end_to_end_id": row[9], "uetr": row[10], "bank_code": row[13],
+            "info": (row[17] or "")[:140] or None, "rule": match.rule or None, "why": said.why,
+            "proposed": [
+                {"payments": list(p.payments), "rule": p.rule, "score": p.score, "evidence": dict(p.evidence)}
+                for p in sorted(proposals, key=lambda p: -p.score)[:PROPOSALS_SHOWN]
+            ] or None,
+        }  # fmt: skip
+        kept = {key: value for key, value in evidence.items() if value is not None}
+        amount = suspended or said.charge_minor
+        return Finding(
+            said.finding or "unmatched", str(row[0]), self._profile.name, row[3], row[4], amount, row[0], kept
+        )
+
+
+_PLAIN = frozenset({"uetr", "instruction_id", "end_to_end_id", "servicer_reference", ""})
+
+
+def rules_of(profile: Profile) -> MatchingRules:
+    """Return what a relationship says of matching."""
+    said = profile.matching
+    return MatchingRules(
+        order=tuple(name for name in said.order if name in MATCHERS),
+        tolerances={
+            currency: Tolerance(said.absolute_minor(currency), given.relative_bp, given.account)
+            for currency, given in said.tolerances.items()
+        },
+        days=said.days,
+        name_score_min=said.name_score_min,
+        margin_min=said.margin_min,
+        prefixes=said.prefixes,
+        charge_accounts=said.charges,
+        sweep_codes=frozenset(said.sweeps),
+    )
+
+
+def _broken(entry: EntryFacts) -> Match | None:
+    """Return why an entry contradicts itself (rule 63), if it does: then nothing of it is believed."""
+    if entry.details > 1:
+        said = explain(entry, None)
+        if said.finding == "batch_sum_differs":
+            return Match("", said)
+    return None
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)

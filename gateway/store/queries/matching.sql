@@ -1,0 +1,109 @@
+-- name: named_payments
+-- The payments that the picked references name (one: kind of reference, two: our account, three: the reference, four:
+-- what the caller knows it by). Each lookup is a subquery with one value as its result, which an index always answers.
+SELECT id, one, three, four, payment FROM (
+    SELECT pick.id, pick.one, pick.three, pick.four, CASE pick.one
+        WHEN 'uetr' THEN (SELECT payment.id FROM payment
+                          WHERE payment.uetr = pick.three AND payment.debtor_account = pick.two)
+        WHEN 'instruction_id' THEN (SELECT payment.id FROM payment
+                          WHERE payment.id = CAST(pick.three AS BIGINT) AND payment.debtor_account = pick.two)
+        WHEN 'end_to_end_id' THEN (SELECT payment.id FROM payment
+                          WHERE payment.debtor_account = pick.two AND payment.end_to_end_id = pick.three
+                            AND payment.end_to_end_id <> 'NOTPROVIDED')
+        WHEN 'servicer_reference' THEN (SELECT bank_reference.payment FROM bank_reference
+                          WHERE bank_reference.account = pick.two AND bank_reference.reference = pick.three)
+        END AS payment
+    FROM pick) AS found
+WHERE payment IS NOT NULL;
+
+-- name: bundles_named
+-- The payments of the messages that the picked entries name (one: MsgId or PmtInfId, two: our account).
+SELECT pick.id, message.message_id, message_payment.payment
+FROM pick JOIN message ON message.message_id = pick.one
+JOIN message_payment ON message_payment.message = message.id
+JOIN payment ON payment.id = message_payment.payment AND payment.debtor_account = pick.two
+ORDER BY pick.id, message_payment.payment;
+
+-- name: messages_about
+-- The newest messages of a relationship that settle within some days, with what of them is still to be booked.
+SELECT id, message_id, payments, total_minor FROM message
+WHERE profile = :profile AND settlement_day >= :since AND settlement_day <= :until AND currency = :currency
+  AND payments > 1
+ORDER BY settlement_day DESC, id DESC LIMIT :count;
+
+-- name: payments_of_messages
+-- The payments of the picked messages that are paid from an account, with what is booked on them.
+SELECT pick.id, payment.id, payment.amount_minor, payment.state,
+       (SELECT COUNT(*) FROM entry WHERE entry.payment = payment.id AND entry.matched = 'settle')
+       + (SELECT COUNT(*) FROM allocation WHERE allocation.payment = payment.id AND allocation.matched = 'settle')
+FROM pick JOIN message_payment ON message_payment.message = pick.id
+JOIN payment ON payment.id = message_payment.payment AND payment.debtor_account = :account
+ORDER BY pick.id, payment.id;
+
+-- name: creditors
+-- The orders of the picked payments, for the names and accounts in them.
+SELECT pick.id, (SELECT payment_order.body FROM payment_order WHERE payment_order.id = pick.id),
+       (SELECT payment.settlement_day FROM payment WHERE payment.id = pick.id)
+FROM pick;
+
+-- name: left_open
+-- What the entries of the picked payments left in suspense, because the bank booked less or more than it had answered.
+SELECT pick.id,
+       (SELECT COALESCE(SUM(entry.suspended_minor), 0) FROM entry
+        WHERE entry.payment = pick.id AND entry.matched = 'settle')
+       + (SELECT COALESCE(SUM(entry.suspended_minor), 0) FROM entry
+          WHERE entry.about = pick.id AND entry.matched = 'part')
+FROM pick;
+
+-- name: pieces_of
+-- The entries in suspense that name the picked payments.
+SELECT entry.id, entry.account, entry.currency, entry.amount_minor, COALESCE(entry.booking_day, entry.value_day),
+       entry.matched, entry.about, entry.servicer_reference, entry.end_to_end_id, entry.uetr, entry.reference
+FROM pick JOIN entry ON entry.about = pick.id AND entry.matched = 'suspense' ORDER BY entry.id;
+
+-- name: details_of
+-- The transactions inside the picked entries, in order.
+SELECT entry_detail.entry, entry_detail.position, entry_detail.amount_minor, entry_detail.uetr, entry_detail.hint,
+       entry_detail.end_to_end_id, entry_detail.servicer_reference, entry_detail.return_reason
+FROM pick JOIN entry_detail ON entry_detail.entry = pick.id ORDER BY entry_detail.entry, entry_detail.position;
+
+-- name: open_about
+-- Payments of an account that are at the bank, of messages that settle within some days.
+SELECT payment.id, payment.amount_minor, payment.settlement_day
+FROM message JOIN message_payment ON message_payment.message = message.id
+JOIN payment ON payment.id = message_payment.payment
+WHERE message.profile = :profile AND message.settlement_day >= :since AND message.settlement_day <= :until
+  AND message.currency = :currency AND payment.debtor_account = :account
+  AND payment.state IN ('COMPOSED', 'SENT', 'ACCEPTED', 'IN_DOUBT', 'CANCEL_REQUESTED')
+LIMIT :count;
+
+-- name: add_shares!
+-- Keep the shares of the picked payments in entries (id: payment, one: entry, two: settle or return, three: amount).
+INSERT INTO allocation (entry, payment, matched, amount_minor)
+SELECT CAST(pick.one AS BIGINT), pick.id, pick.two, CAST(pick.three AS BIGINT) FROM pick;
+
+-- name: explain_again!
+-- Write how the picked entries that had waited (one: matched, two: rule, three: counterpart, four: in suspense) are
+-- explained now.
+UPDATE entry SET matched = pick.one, rule = pick.two,
+                 counterpart = COALESCE(CAST(pick.three AS BIGINT), entry.counterpart),
+                 suspended_minor = CAST(pick.four AS BIGINT)
+FROM pick WHERE entry.id = pick.id;
+
+-- name: entry_findings
+-- The open exceptions of the picked entries.
+SELECT exception.kind, exception.identity FROM pick
+JOIN exception ON exception.kind IN ('unmatched_debit', 'unmatched_credit', 'amount_differs', 'currency_differs',
+    'duplicate_entry', 'unexpected_state', 'returned_unknown', 'batch_sum_differs', 'duplicate_payment')
+    AND exception.identity = CAST(pick.id AS TEXT)
+WHERE exception.state <> 'resolved';
+
+-- name: postings_of_entries
+-- What the ledger has posted for the picked entries under a cause, in order.
+SELECT transfer.subject, transfer.leg, transfer.debit, transfer.credit, transfer.amount_minor, transfer.currency
+FROM pick JOIN transfer ON transfer.subject = pick.id AND transfer.cause = :cause
+ORDER BY transfer.subject, transfer.leg;
+
+-- name: settling_entries
+-- The entries that settle the picked payments.
+SELECT entry.id FROM pick JOIN entry ON entry.payment = pick.id AND entry.matched = 'settle';

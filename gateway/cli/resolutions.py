@@ -11,7 +11,7 @@ from gateway.cli.screen import Screen, masked_ledger
 from gateway.cli.shell import Json, Shell, User, is_terminal, shell_of
 from gateway.core.casework import CaseState
 from gateway.core.kinds import Way
-from gateway.operations import proposals, reopening
+from gateway.operations import caseload, proposals, reopening
 from gateway.operations import resolutions as operations
 from gateway.operations.caseload import ExceptionPage
 from gateway.operations.plans import Order, Part, Rules
@@ -167,7 +167,7 @@ def confirm(
     with shell.gateway() as gateway:
         if sha256 is None:
             with gateway.store.transaction() as db:
-                proposal = proposals.current(db, number)
+                proposal = caseload.page(db, number, shell.clock.now(), Rules.of(shell.settings)).proposal
             sha256 = _seen(shell, number, proposal)
         made = proposals.confirm(shell.operator(gateway, by), number, sha256, Rules.of(shell.settings))
     if as_json:

@@ -81,7 +81,7 @@ def case(db: Session, number: int) -> Case:
         entry = _suspended(db, number, subject)
     return Case(
         number, kind, identity, state, row[4], row[5], row[6], subject, row[12], row[13], evidence, entry,
-        _ways(kind, state, entry),
+        _ways(kind, state, entry, row[12] or ""),
     )  # fmt: skip
 
 
@@ -112,16 +112,27 @@ def taken_out(postings: list[Row]) -> int:
 
 
 def _suspended(db: Session, number: int, subject: int) -> Suspended | None:
-    """Return the entry of an exception while its money is in suspense: not matched, and not taken out."""
+    """Return the entry of an exception while its money is in suspense: not matched, cancelled, or taken out.
+
+    Of an entry that belongs to a payment, only the difference is there, less what later entries have made up for.
+    """
     row = db.one("lock_entry", id=subject)
     if row is None or not row[7] or taken_out(db.all("postings_of", subject=number, cause="resolve")):
         return None
-    return Suspended(row[0], row[2], row[3], row[7], whole=row[5] == "suspense")
+    matched, minor = row[5], row[7]
+    if matched == "settle" and row[6] is not None:
+        db.pick([(row[6],)])
+        minor = next(int(left) for _, left in db.all("left_open"))
+    if not minor or matched not in {"suspense", "settle", "return"}:
+        return None
+    return Suspended(row[0], row[2], row[3], minor, whole=matched == "suspense")
 
 
-def _ways(kind: str, state: CaseState, entry: Suspended | None) -> tuple[Way, ...]:
+def _ways(kind: str, state: CaseState, entry: Suspended | None, resolution: str) -> tuple[Way, ...]:
     """Return the ways of a kind that the money in suspense, and what was decided before, leave open."""
     resolved = state is CaseState.RESOLVED
+    if resolved and not resolution.startswith(f"{Way.LEAVE}:"):
+        return ()
     ways = KINDS[kind].ways if kind in KINDS else OF_FACTS
     if entry is None:
         return () if resolved else tuple(way for way in ways if way is Way.CLOSE or Way.CLOSE not in ways)

@@ -182,7 +182,15 @@ def _effects(db: Session, cases: Sequence[Case], order: Order, rules: Rules) -> 
         return _split(db, found, entry, order, rules)
     target = {Way.RECEIPT: order.source, Way.OWN_TRANSFER: order.account}.get(order.way)
     part = Part(order.way, Money(abs(entry.amount_minor), entry.currency).text(), target)
-    return Effects(tuple(_out_of_suspense(db, found, entry, [part], rules)))
+    return Effects(tuple(_out_of_suspense(db, found, entry, [part], rules)), entries=_resolved(entry))
+
+
+def _resolved(entry: Suspended) -> tuple[Explained, ...]:
+    """Return that a person has said what an entry is, so that no rule explains it a second time.
+
+    It was suspended and stays so in its own postings; the difference of one that belongs to a payment stays with it.
+    """
+    return (Explained(entry.id, "resolved", None, entry.amount_minor),) if entry.whole else ()
 
 
 def _match(db: Session, entries: list[Suspended], order: Order) -> Effects:
@@ -228,7 +236,7 @@ def _split(db: Session, found: Case, entry: Suspended, order: Order, rules: Rule
         raise OperationRefused("these are all payments: that is a match (--as match PAYMENT PAYMENT)")
     transfers = tuple(_out_of_suspense(db, found, entry, others, rules))
     if not matched:
-        return Effects(transfers)
+        return Effects(transfers, entries=_resolved(entry))
     if not entry.whole:
         raise OperationRefused("its entry belongs to a payment already, and only the difference is in suspense")
     return _with_payments(db, entry, matched, transfers)

@@ -134,13 +134,9 @@ def _unexplain(db: Session, done: dict[str, Any]) -> None:
     back: list[tuple[Any, ...]] = []
     for left in done["entries"]:
         row = db.one("lock_entry", id=left["entry"])
-        matched, payment = left.get("matched"), left.get("payment")
-        same = row is not None and row[7] == left["suspended_minor"]
-        if matched is not None:
-            same = same and row is not None and (row[5], row[6]) == (matched, payment)
-            back.append((left["entry"], "suspense", None, str(left["before_minor"])))
-        if not same:
+        if row is None or list(row[5:8]) != [left["matched"], left["payment"], left["suspended_minor"]]:
             raise OperationRefused(f"entry {left['entry']} has been explained otherwise since; it stays so")
+        back.append((left["entry"], "suspense", None, str(left["before_minor"])))
     if back:
         db.pick(back)
         db.run("explain_entries")

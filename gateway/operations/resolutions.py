@@ -99,8 +99,9 @@ def carry_out(
         text: the resolution in words.
         facts: what the audit trail says beside.
     """
-    for one in made.cases:
-        require(one, deed)  # those that are resolved together stand where they may be as well
+    require(made.cases[0], deed)
+    for one in made.cases[1:]:
+        require(one, Deed.RESOLVE)  # nothing that waits for an answer of its own is resolved beside another
     effects, number = made.effects, made.cases[0].id
     payments.move(db, effects.moves, trail, f"exception {number}")
     outcomes.send(db, [outcomes.moved(move) for move in effects.moves], from_ms(trail.at_ms))
@@ -140,18 +141,11 @@ def _explain(db: Session, made: Plan) -> None:
 
 def _done(made: Plan) -> dict[str, Any]:
     """Return what a resolution did, so that it can be undone by transfers of its own."""
-    explained = {e.entry: e for e in made.effects.entries}
-    entries = []
-    for one in made.cases:
-        if one.entry is None:
-            continue
-        e = explained.get(one.entry.id)
-        after = asdict(e) if e else {"entry": one.entry.id, "suspended_minor": one.entry.amount_minor}
-        entries.append(after | {"before_minor": one.entry.amount_minor})
+    before = {one.entry.id: one.entry.amount_minor for one in made.cases if one.entry is not None}
     return {
         "way": made.order.way.value,
         "exceptions": [one.id for one in made.cases],
         "transfers": [[t.cause, t.subject, t.leg] for t in made.effects.transfers],
-        "entries": entries,
+        "entries": [asdict(e) | {"before_minor": before[e.entry]} for e in made.effects.entries],
         "moved": [[move.payment.id, move.to.value] for move in made.effects.moves],
     }

@@ -11,3 +11,8 @@ CREATE INDEX exception_unresolved ON exception (due_ms, id) WHERE state <> 'reso
 CREATE TABLE exception_note (
     exception BIGINT NOT NULL, place INTEGER NOT NULL, at_ms BIGINT NOT NULL, author TEXT NOT NULL,
     action TEXT NOT NULL, text TEXT NOT NULL, body TEXT, trail BIGINT, PRIMARY KEY (exception, place));
+
+-- What a person has taken out of suspense is no longer there for any rule to find. matched may also be resolved.
+UPDATE entry SET matched = 'resolved' WHERE matched = 'suspense' AND id IN (
+    SELECT exception.subject FROM exception JOIN transfer ON transfer.subject = exception.id
+    WHERE transfer.cause = 'resolve');

@@ -92,7 +92,7 @@ ORDER BY entry.id LIMIT 20;
 
 -- name: resolutions_without_exception
 -- What correcting transfers have taken out of suspense and not put back, where no resolved exception of that amount, or
--- of what its entry still had in suspense, stands behind it.
+-- of what of it its entry still had in suspense, stands behind it.
 SELECT taken.subject, taken.minor, taken.currency, exception.kind, exception.state
 FROM (SELECT subject, currency, SUM(CASE WHEN substr(debit, 1, 9) = 'suspense:' THEN amount_minor ELSE -amount_minor END)
              AS minor
@@ -100,5 +100,7 @@ FROM (SELECT subject, currency, SUM(CASE WHEN substr(debit, 1, 9) = 'suspense:' 
 LEFT JOIN exception ON exception.id = taken.subject LEFT JOIN entry ON entry.id = exception.subject
 WHERE exception.id IS NULL OR (taken.minor <> 0
        AND (exception.state <> 'resolved' OR exception.currency <> taken.currency
-            OR (exception.amount_minor <> taken.minor AND COALESCE(entry.suspended_minor, 0) <> taken.minor)))
+            OR (exception.amount_minor <> taken.minor
+                AND NOT (taken.minor > 0 AND taken.minor <= COALESCE(entry.suspended_minor, 0))
+                AND NOT (taken.minor < 0 AND taken.minor >= COALESCE(entry.suspended_minor, 0)))))
 ORDER BY taken.subject LIMIT 20;

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from gateway.operations import resolutions
 from gateway.operations.operator import Operator
 from gateway.operations.resolutions import Order, Resolution, Rules, Way
 from schemas.errors import OperationRefused
-from simulators.stage import Stage
-from tests.gateway.flow.stand import RIEL, Paid, Stand, booked, opened, order
+from tests.gateway.flow.stand import RIEL, Paid, Stand, booked, order
 
 OPENING = 1_000_000
 
@@ -256,70 +251,6 @@ def test_everything_is_in_the_audit_trail(light: Stand) -> None:
     assert row[3] == "sophea"
     assert "fee of October" in row[5]
     assert RIEL not in row[5]
-
-
-# ---------------------------------------------------------------------------------------------------- any sequence
-
-
-@pytest.fixture(scope="module")
-def crowded(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Return a database with payments in many states and entries of many kinds in suspense."""
-    file = tmp_path_factory.mktemp("crowded") / "gateway.sqlite"
-    with opened(stage, f"sqlite:///{file}") as stand:
-        paid = sent(stand, *(str(1_000 + n % 3) for n in range(9)))
-        stand.take(stand.bank.status("ACSC", paid[2:5]))
-        stand.take(stand.bank.status("RJCT", paid[5:6], "AC01"))
-        stand.take(stand.bank.giving_back(paid[4]))
-        amounts = [-100_000, -100_000, -100_100, -100_200, 100_000, 100_100, 100_000, -500, 500, 99_900]
-        entries = [booked(minor, reference=f"NB{n}") for n, minor in enumerate(amounts)]
-        stand.take(stand.bank.statement([*entries, booked(-100_000, paid[6])], opening=OPENING))
-        day = stand.clock.now().date().replace(month=12, day=3)
-        stand.take(stand.bank.statement([booked(-7, reference="NBX")], opening=OPENING, day=day))
-        stand.take(b"no document")
-        assert not stand.faults()
-        assert len(numbers(stand)) >= 12
-    with sqlite3.connect(file) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
-    return file.read_bytes()
-
-
-ORDERS = st.builds(
-    Order,
-    way=st.sampled_from([Way.MATCH] * 4 + list(Way)),
-    reason=st.sampled_from(["asked the bank", "letter of the 3rd"]),
-    payments=st.lists(st.integers(1, 10).map(str), max_size=1).map(tuple),
-    source=st.sampled_from(["fmis", "salary", None]),
-    charges=st.sampled_from([None, "1", "2.00", "0"]),
-)
-
-
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
-@given(steps=st.lists(st.tuples(st.integers(1, 14), ORDERS), min_size=5, max_size=40))
-def test_no_sequence_of_resolutions_breaks_the_ledger(
-    crowded: bytes, stage: Stage, tmp_path: Path, steps: list[tuple[int, Order]]
-) -> None:
-    """Whatever people do in whatever order, every invariant holds after each step, and cash is the bank's."""
-    file = tmp_path / "gateway.sqlite"
-    for old in tmp_path.iterdir():
-        old.unlink()
-    file.write_bytes(crowded)
-    with opened(stage, f"sqlite:///{file}") as stand:
-        cash = stand.balances()[f"bank:{RIEL}"] - _unseen(stand)
-        for number, asked in steps:
-            try:
-                resolutions.resolve(person(stand), number, asked, Rules())
-            except OperationRefused:
-                continue
-            assert not stand.faults(), (number, asked)
-        assert stand.balances()[f"bank:{RIEL}"] - _unseen(stand) == cash
-
-
-def _unseen(stand: Stand) -> int:
-    """Return what was posted to cash from the bank's answers, and no statement shows yet."""
-    return sum(int(row[2]) for row in stand.rows("cash_not_on_statement") if row[0] == RIEL)
 
 
 def test_a_store_that_was_edited_is_found_before_it_is_used(light: Stand) -> None:

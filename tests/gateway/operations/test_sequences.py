@@ -21,7 +21,7 @@ from tests.gateway.operations.desk import OPENING, TWO, numbers, person, sent
 PEOPLE = ("sophea", "dara", "chan")
 EXCEPTIONS, PAYMENTS = 16, 9
 QUICK = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 
@@ -95,9 +95,16 @@ class Desk:
     stand: Stand
     done: int = 0
 
+    def aim(self, deed: str, number: int) -> int:
+        """Return an exception that a deed is for, where there is one: chance alone would hardly ever meet it."""
+        wanted = {"confirm": "proposed", "reject": "proposed", "reopen": "resolved"}.get(deed)
+        rows = self.stand.rows("list_exceptions", state=wanted, kind=None, count=99) if wanted else []
+        return int(rows[number % len(rows)][0]) if rows else number
+
     def do(self, deed: str, who: str, number: int, order: Order, rules: Rules) -> None:
         """Do one deed, if it may be done."""
         operator = person(self.stand, who)
+        number = self.aim(deed, number)
         try:
             if deed == "resolve":
                 resolutions.resolve(operator, number, order, rules)
@@ -137,10 +144,10 @@ STEPS = st.lists(
     st.tuples(
         st.sampled_from(DEEDS),
         st.sampled_from(PEOPLE),
-        FITTING | st.tuples(st.integers(1, EXCEPTIONS), ORDERS),
+        FITTING | FITTING | st.tuples(st.integers(1, EXCEPTIONS), ORDERS),
         st.sampled_from([TWO, Rules(), Rules()]),
     ),
-    min_size=5,
+    min_size=15,
     max_size=40,
 )
 

@@ -95,6 +95,11 @@ class Finder:
 
     def _find_named(self, given: Slice, pool: Pool) -> None:
         wanted = [(row[0], rule, row[3], key) for row in given.rows.values() for rule, key in _references(row)]
+        silent = [(row[0],) for row in given.rows.values() if not row[10]]
+        if silent:
+            self._db.pick(silent)
+            for entry, account, *told in self._db.all("notice_references"):  # the fact was announced with more
+                wanted += [(entry, rule, account, key) for rule, key in _strongest(*told)]
         for entry, rule, key, _, payment in self._ask_named(wanted):
             pool.named.setdefault(entry, []).append(Named(payment, rule, key))
         for named in pool.named.values():

@@ -27,7 +27,9 @@ from gateway.store.trail import Trail
 from schemas.model.money import Money
 
 NAMING = frozenset({"reversal", "reference", "batch", "parts", "charges", "sweeps", "receipts"})
-"""Matchers that go by what an entry says of itself; the others need candidates that are searched for."""
+"""Matchers that go by what an entry says of itself."""
+SEARCHING = frozenset({"batch", "free_text", "alike", "subset"})
+"""Matchers that need candidates which are searched for, where an entry names nothing."""
 WAITING = ("parts", "reversal")
 """Matchers that explain an entry by another one which nobody has explained."""
 PROPOSALS_SHOWN = 5
@@ -92,7 +94,7 @@ class Matching:
         if left:
             self._finder.widen(left, pool)
             for name in self._rules.order:
-                if name not in NAMING:
+                if name in SEARCHING:
                     left = self._ask(name, left, given, pool, posted)
         for name in WAITING:  # entries of this slice that have been waiting for each other
             left = self._ask(name, left, given, pool, posted) if name in self._rules.order else left
@@ -113,7 +115,7 @@ class Matching:
                 left.append(entry)
             else:
                 self._take(entry, match, given, pool, posted)
-        return left
+        return [entry for entry in left if entry.id not in pool.taken]
 
     def _suspend(self, entry: EntryFacts, given: Slice, pool: Pool, posted: _Posted) -> None:
         """Put an entry that nobody knows into suspense, with the strongest doubt and what a person may choose from."""

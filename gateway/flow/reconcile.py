@@ -16,6 +16,7 @@ from typing import Any
 
 from adapters.profile import Profile
 from gateway.core.ledger import Transfer, cash
+from gateway.flow import notices
 from gateway.flow.matching import Matching
 from gateway.store import findings, ledger
 from gateway.store.findings import Finding
@@ -49,7 +50,7 @@ def book(db: Session, profile: Profile, whole: Whole, batch: int, trail: Trail) 
     """Prove a whole statement, give it its place in the chain, and post its entries."""
     row = db.one("find_statement", id=whole.number)
     net = row[11] if row else 0
-    if whole.opening is None or whole.closing is None or whole.opening + net != whole.closing:
+    if not adds_up(whole, net) or whole.opening is None or whole.closing is None:
         _break(db, profile, whole, net, trail)
         return
     before = db.one("statement_before", account=whole.account, currency=whole.currency, position=whole.position)
@@ -62,13 +63,35 @@ def book(db: Session, profile: Profile, whole: Whole, batch: int, trail: Trail) 
     if after is not None:
         own = (whole.number, whole.statement_id, whole.opening, whole.closing)
         _lead(db, profile, whole.account, whole.currency, _Link(after[0], after[1], after[2], *after[4:7]), own, trail)
+    notices.link(db, whole.account, whole.currency, whole.number)
     Matching(db, profile, whole.number, whole.statement_id, whole.account, trail).run(batch)
     _miss(db, profile, whole, trail)
+    if whole.closing_day is not None:
+        notices.look(db, profile.name, whole.account, whole.currency, whole.closing_day, trail)
     facts = {
         "statement": whole.number, "statement_id": whole.statement_id, "account": mask_account(whole.account),
         "opening_minor": whole.opening, "closing_minor": whole.closing, "entries": whole.entries,
     }  # fmt: skip
     append(db, trail, "statement.book", facts)
+
+
+def adds_up(whole: Whole, net_minor: int) -> bool:
+    """Tell whether a statement proves itself: opening and signed booked entries make the closing balance (rule 61)."""
+    return None not in (whole.opening, whole.closing) and (whole.opening or 0) + net_minor == whole.closing
+
+
+def unlead(db: Session, number: int, account: str, currency: str, trail: Trail) -> None:
+    """Reverse what was posted before the entries of a statement that leaves the chain."""
+    row = db.one("lead_of", id=number)
+    if row is None or row[0] is None:
+        return
+    cause, minor, leg = row
+    if minor:
+        back = cash("lead", number, leg, account, _against(cause, account), -minor, currency)
+        ledger.post(db, [back], trail.at_ms)
+    db.run("set_lead", id=number, cause=None, minor=0, leg=leg + 1)
+    by = "the bank issued the statement again"
+    findings.close(db, "continuity_gap", str(number), "reconcile", by, trail.at_ms)
 
 
 def _break(db: Session, profile: Profile, whole: Whole, net: int, trail: Trail) -> None:

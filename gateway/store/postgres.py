@@ -72,9 +72,9 @@ class PostgresSession(Session):
 
     engine = "postgres"
 
-    def survey(self) -> None:
-        """Let the planner join whole tables until the transaction ends."""
-        self.connection.execute(_SURVEY)
+    def survey(self, *, begin: bool = True) -> None:
+        """Let the planner join whole tables, until the transaction ends or the survey does."""
+        self.connection.execute(_SURVEY if begin else _SURVEY.replace("= on", "= off"))
 
     def bulk(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Insert with COPY."""

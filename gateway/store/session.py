@@ -69,8 +69,11 @@ class Session(ABC):
         if rows:
             self.bulk("pick", PICK_COLUMNS[: len(rows[0])], rows)
 
-    def survey(self) -> None:  # noqa: B027 - an engine that plans by statistics overrides it
-        """Say that the rest of the transaction reads whole tables (a proof, a report), for engines that plan for it."""
+    def survey(self, *, begin: bool = True) -> None:  # noqa: B027 - an engine that plans by statistics overrides it
+        """Say that what follows reads whole tables (a proof, a report), for engines that plan for it.
+
+        It holds until the transaction ends, or until ``survey(begin=False)``.
+        """
 
     @abstractmethod
     def bulk(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

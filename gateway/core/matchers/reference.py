@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.core.matching import RETURN_CODES, EntryFacts, Match, explain
+from gateway.core.matching import RETURN_CODES, EntryFacts, Explanation, Match, explain
 from gateway.core.pool import MatchingRules, Pool
 
 
@@ -21,10 +21,18 @@ def find(entry: EntryFacts, pool: Pool, rules: MatchingRules) -> Match | None:
     tolerance = rules.tolerances.get(entry.currency)
     explanation = explain(replace(entry, rule=named.rule), pool.payments.get(named.payment), tolerance)
     match = Match(named.rule, explanation, evidence={named.rule: named.key})
-    if explanation.matched != "suspense":
+    if explanation.matched == "settle" and explanation.suspended_minor and _has_pieces(entry, named.payment, pool):
+        why = "the bank executes it in parts, of which not all have come"
+        match = replace(match, explanation=Explanation("suspense", finding="amount_differs", why=why, about=named.payment))
+    if match.explanation.matched != "suspense":
         return match
     pool.doubt(entry, match)
     return None
+
+
+def _has_pieces(entry: EntryFacts, payment: int, pool: Pool) -> bool:
+    """Tell whether another part of the payment waits already."""
+    return any(leg.minor < 0 for leg in pool.waiting(payment, entry.id))
 
 
 def _takes_back(entry: EntryFacts, payment: int, pool: Pool) -> bool:

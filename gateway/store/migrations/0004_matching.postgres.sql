@@ -7,8 +7,9 @@ ALTER TABLE statement DROP CONSTRAINT statement_account_currency_statement_id_ke
 ALTER TABLE statement ADD UNIQUE (account, currency, kind, statement_id, version);
 
 -- What else an entry says of its payment, and how sure its explanation is. matched may also be batch (it books several
--- payments), part (one of several that book one payment), sweep (between accounts of ours), receipt, notice (of a
--- report or notification: no fact of its own), withdrawn (the bank has taken it back).
+-- payments), part (one of several that book one payment), sweep (between accounts of ours), reversal (it and its
+-- counterpart cancel each other), receipt, notice (of a report or notification: no fact of its own), told (a notice
+-- whose entry a statement shows), withdrawn (the bank has issued the statement again without it).
 -- batch_name: MsgId or PmtInfId of the batch, as we sent it. fact: of a notice, the entry that it announced.
 -- about: the payment that an entry in suspense names. counterpart: the other leg of a sweep.
 -- score: 0 to 100; NULL where the rule leaves no doubt. evidence: JSON, what was found equal.
@@ -25,6 +26,8 @@ ALTER TABLE entry ADD COLUMN score INTEGER;
 ALTER TABLE entry ADD COLUMN evidence TEXT;
 CREATE INDEX entry_unsettled ON entry (account, currency, amount_minor) WHERE matched IN ('suspense', 'sweep', 'notice');
 CREATE INDEX entry_about ON entry (about) WHERE about IS NOT NULL;
+CREATE INDEX entry_fact ON entry (fact) WHERE fact IS NOT NULL;
+CREATE INDEX entry_counterpart ON entry (counterpart) WHERE counterpart IS NOT NULL;
 
 -- The transactions inside an entry that has several.
 CREATE TABLE entry_detail (

@@ -17,7 +17,8 @@ SELECT number, currency, profile FROM account ORDER BY number, currency;
 
 -- name: lock_statement
 -- A statement by the bank's own id, taken for ourselves.
-SELECT id, state, opening_minor, opening_day, closing_minor, closing_day, entries, net_minor, last_page, position
+SELECT id, state, opening_minor, opening_day, closing_minor, closing_day, entries, net_minor, last_page, position,
+       version, created
 FROM statement WHERE account = :account AND currency = :currency AND kind = :kind AND statement_id = :statement_id
   AND state <> 'SUPERSEDED' ORDER BY version DESC LIMIT 1 /*lock*/;
 
@@ -153,13 +154,13 @@ SELECT statement.id, statement.account, statement.currency, statement.statement_
 FROM statement WHERE state = 'COLLECTING' AND profile = :profile AND received_ms <= :before_ms ORDER BY id LIMIT :count;
 
 -- name: collect_again!
--- Collect a statement that did not add up anew, less what one of its pages, and those beyond its end, had brought.
+-- Collect a statement that is not booked anew, less what one of its pages, and those beyond its end, had brought.
 UPDATE statement SET state = 'COLLECTING',
     entries = entries - COALESCE((SELECT SUM(entries) FROM statement_page WHERE statement = :id
                                   AND (page = :page OR page > :last)), 0),
     net_minor = net_minor - COALESCE((SELECT SUM(net_minor) FROM statement_page WHERE statement = :id
                                       AND (page = :page OR page > :last)), 0)
-WHERE id = :id AND state = 'BROKEN';
+WHERE id = :id AND state IN ('BROKEN', 'COLLECTING');
 
 -- name: lock_entry
 -- One entry, taken for ourselves.
@@ -182,6 +183,8 @@ WITH answered AS MATERIALIZED (
         WHERE payment.id = sent.payment AND payment.state IN ('SETTLED', 'RETURNED') AND payment.changed_ms < :before_ms
           AND payment.debtor_account = :account AND payment.currency = :currency
           AND (SELECT COUNT(*) FROM entry WHERE entry.payment = payment.id AND entry.matched =
+                   CASE payment.state WHEN 'SETTLED' THEN 'settle' ELSE 'return' END) = 0
+          AND (SELECT COUNT(*) FROM allocation WHERE allocation.payment = payment.id AND allocation.matched =
                    CASE payment.state WHEN 'SETTLED' THEN 'settle' ELSE 'return' END) = 0) AS minor
     FROM message JOIN message_payment AS sent ON sent.message = message.id
     WHERE message.composed_ms >= :since_ms)

@@ -498,12 +498,16 @@ def test_a_statement_in_other_bytes_changes_nothing(stand: Stand) -> None:
     assert stand.faults() == []
 
 
-def test_a_statement_with_the_same_id_and_another_content_is_for_a_person(stand: Stand) -> None:
-    """Nothing is posted twice, and nothing of the first is lost."""
-    stand.take(stand.bank.statement([booked(-500)], OPENING))
-    stand.take(stand.bank.statement([booked(-501)], OPENING))
-    assert cash(stand) == OPENING - 500
-    assert stand.open() == {"statement_differs": 1, "unmatched_debit": 1}
+def test_a_statement_with_the_same_id_and_another_content_takes_the_place_of_the_first(stand: Stand) -> None:
+    """What only the first said is reversed and its exception closes by itself; a person is told of both."""
+    stand.take(stand.bank.statement([booked(-500), booked(-70, reference="NB2")], OPENING))
+    stand.take(stand.bank.statement([booked(-501), booked(-70, reference="NB2")], OPENING))
+    assert cash(stand) == OPENING - 571
+    assert cash(stand, SUSPENSE) == 571
+    assert stand.open() == {"statement_differs": 1, "unmatched_debit": 2}
+    assert stand.closed() == {"unmatched_debit": 1}
+    found = stand.evidence("statement_differs")
+    assert (found["entries_kept"], found["entries_withdrawn"], found["entries_new"]) == (1, 1, 1)
     assert stand.faults() == []
 
 
@@ -602,13 +606,15 @@ def test_a_notice_settles_at_once_and_the_statement_confirms(stand: Stand) -> No
     entries = [booked(-100_000, one), booked(-99_999, two, reference="NB2"), booked(700, reference="NB3")]
     stand.take(stand.bank.notification(entries))
     assert stand.states() == {"PO-1": "SETTLED", "PO-2": "SENT"}
-    assert stand.sql("SELECT COUNT(*) FROM entry") == [(0,)]
+    assert stand.sql("SELECT matched FROM entry") == [("notice",)] * 3
+    assert stand.balances()["payable:fmis"] == 200_000, "only the payments moved"
     assert stand.open() == {}, "what the notice leaves open the statement will say"
     entries[1] = booked(-100_000, two, reference="NB2")
     stand.take(stand.bank.statement(entries, OPENING))
     assert set(stand.states().values()) == {"SETTLED"}
     assert cash(stand) == OPENING - 199_300
-    assert stand.open() == {"unmatched_credit": 1}
+    assert stand.open() == {"unmatched_credit": 1, "notified_not_booked": 1}, "the amount is another"
+    assert stand.sql("SELECT matched FROM entry WHERE statement = 1 ORDER BY id") == [("told",), ("notice",), ("told",)]
     assert stand.faults() == []
 
 

@@ -1,0 +1,169 @@
+"""A statement that the bank issues again with other content: the later version takes the earlier one's place.
+
+What both say stays as it is posted: a fact is one entry, whichever version shows it. What only the earlier version said
+is taken back with reversing transfers; what is new is matched like any entry. Nothing of it is silent: the audit trail
+and an exception name both versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from adapters.profile import Profile
+from gateway.core.ledger import Transfer, cash
+from gateway.flow import reconcile
+from gateway.flow.reconcile import Whole
+from gateway.store import findings, ledger
+from gateway.store.findings import Finding
+from gateway.store.session import Session
+from gateway.store.trail import Trail, append
+from schemas.model.identifiers import mask_account
+from schemas.model.money import Money
+
+PAYMENTS_SHOWN = 20
+WITHDRAWN_AT_ONCE = 500
+"""Entries that are taken back in one go."""
+
+
+def forget(db: Session, number: int) -> None:
+    """Forget a version that said nothing new, or came too late to count."""
+    db.run("forget_details", statement=number)
+    db.run("forget_entries", statement=number)
+    db.run("forget_pages", statement=number)
+    db.run("forget_statement", id=number)
+
+
+def inherit(db: Session, old: int, new: Whole) -> Whole:
+    """Let a version that brought some pages only have the others from the version before, if it adds up with them."""
+    row = db.one("find_statement", id=new.number)
+    last = db.value("last_page_of", id=new.number)
+    if row is None or last is None or new.opening is None or new.closing is None:
+        return new
+    net, entries, count = db.one("inherited_net", old=old, new=new.number, last=last) or (0, 0, 0)
+    if not count or new.opening + row[11] + net != new.closing:
+        return new
+    db.run("inherit_entries", old=old, new=new.number, last=last)
+    db.run("inherit_pages", old=old, new=new.number, last=last)
+    db.run("add_inherited", id=new.number, entries=entries, net_minor=net)
+    return new
+
+
+def supersede(db: Session, profile: Profile, old: int, new: Whole, batch: int, trail: Trail) -> None:
+    """Put a whole later version in the place of a booked one; one that does not add up stays apart."""
+    before, row = db.one("find_statement", id=old), db.one("find_statement", id=new.number)
+    if before is None or row is None or not reconcile.adds_up(new, row[11]):
+        reconcile.book(db, profile, new, batch, trail)  # says what is wrong with it
+        return
+    db.survey()
+    db.run("clear_pick")
+    kept = db.run("pick_same_facts", old=old, new=new.number)
+    db.survey(begin=False)
+    db.run("forget_repeated_details")
+    db.run("forget_repeated")
+    db.run("take_over_facts", new=new.number)
+    withdrawn = _withdraw_all(db, profile, old, trail)
+    reconcile.unlead(db, old, new.account, new.currency, trail)
+    db.run("set_statement_state", id=old, state="SUPERSEDED")
+    reconcile.book(db, profile, new, batch, trail)
+    _tell(db, profile, before, new, kept, withdrawn, trail)
+
+
+def _tell(
+    db: Session, profile: Profile, old: Sequence[Any], new: Whole, kept: int, withdrawn: Sequence[int | None],
+    trail: Trail,
+) -> None:  # fmt: skip
+    """Tell a person, and the trail, which version took the place of which, and what that changed."""
+    was, now = Money(old[9], new.currency), Money(new.closing or 0, new.currency)
+    evidence = {
+        "statement_id": new.statement_id, "superseded": old[0], "by": new.number, "closing_before": was.text(),
+        "closing": now.text(), "entries_kept": kept, "entries_withdrawn": len(withdrawn),
+        "entries_new": new.entries - kept, "payments_without_entry": [p for p in withdrawn if p][:PAYMENTS_SHOWN],
+        "why": "the bank issued this statement again with other content; what only the first said was reversed",
+    }  # fmt: skip
+    found = Finding(
+        "statement_differs", str(new.number), profile.name, new.account, new.currency,
+        now.amount_minor - was.amount_minor or None, new.number, evidence,
+    )  # fmt: skip
+    findings.open_all(db, [found], trail.at_ms)
+    facts = {
+        "superseded": old[0], "statement": new.number, "statement_id": new.statement_id,
+        "account": mask_account(new.account), "kept": kept, "withdrawn": len(withdrawn),
+    }  # fmt: skip
+    append(db, trail, "statement.supersede", facts)
+
+
+# ------------------------------------------------------------------------------------------------------ withdrawing
+
+
+def _withdraw_all(db: Session, profile: Profile, old: int, trail: Trail) -> list[int | None]:
+    """Take back what only the earlier version said; return the payment of each entry, or None."""
+    found: list[int | None] = []
+    while rows := db.all("entries_left", old=old, count=WITHDRAWN_AT_ONCE):
+        _withdraw(db, profile, rows, trail)
+        found += [row[5] for row in rows]
+    return found
+
+
+def _withdraw(db: Session, profile: Profile, rows: Sequence[Sequence[Any]], trail: Trail) -> None:
+    """Reverse what entries posted, and let what they explained wait for another explanation."""
+    numbers = [(row[0],) for row in rows]
+    gone = {row[0] for row in rows}
+    db.pick(numbers)
+    posted = db.all("postings_of_picked") + db.all("resolutions_of_picked")
+    siblings = [row for row in db.all("siblings_of_picked") if row[0] not in gone]
+    others = [row for row in db.all("counterparts_of_picked") if row[0] not in gone]
+    findings_of = db.all("entry_findings")
+    db.run("forget_shares")
+    db.run("withdraw_entries")
+    if siblings:
+        db.pick((row[0],) for row in siblings)
+        db.run("forget_shares")
+    transfers = [*_undo(posted), *(_again(db, row) for row in siblings)]
+    ledger.post(db, transfers, trail.at_ms)
+    _let_wait(db, profile, siblings, others, trail)
+    for kind, identity in findings_of:
+        by = "the bank issued the statement again without this entry"
+        findings.close(db, kind, identity, "reconcile", by, trail.at_ms)
+
+
+def _undo(rows: Sequence[Sequence[Any]]) -> Iterable[Transfer]:
+    """Yield what brings each subject's postings under a cause back to nothing, under the next legs."""
+    groups: dict[tuple[int, str], list[Sequence[Any]]] = {}
+    for row in rows:
+        groups.setdefault((row[0], row[1]), []).append(row)
+    for (subject, cause), legs in groups.items():
+        net: dict[tuple[str, str, str], int] = {}
+        for _, _, _, debit, credit, minor, currency in legs:
+            way = (debit, credit, currency) if debit < credit else (credit, debit, currency)
+            net[way] = net.get(way, 0) + (minor if debit < credit else -minor)
+        leg = int(legs[-1][2])
+        for (one, other, currency), minor in net.items():
+            if minor:
+                leg += 1
+                debit, credit = (other, one) if minor > 0 else (one, other)
+                yield Transfer(cause, subject, leg, debit, credit, abs(minor), currency)
+
+
+def _again(db: Session, row: Sequence[Any]) -> Transfer:
+    """Return what puts an entry back into suspense."""
+    leg = len(db.all("postings_of", subject=row[0], cause="suspend"))
+    return cash("suspend", row[0], leg, row[1], f"suspense:{row[1]}", row[3], row[2])
+
+
+def _let_wait(db: Session, profile: Profile, siblings: Sequence[Any], others: Sequence[Any], trail: Trail) -> None:
+    """Let entries wait again whose other side the bank has taken back, each with its exception."""
+    waiting: list[tuple[int, str, str, str | None]] = [
+        (row[0], "suspense", str(row[3]), str(row[4])) for row in siblings
+    ]
+    for row in others:
+        state, minor = ("suspense", row[3]) if row[4] == "reversal" else (row[4], 0)
+        waiting.append((row[0], state, str(minor), None))
+    if waiting:
+        db.pick(waiting)
+        db.run("suspend_again")
+    for row in (*siblings, *others):
+        kind = "unmatched_debit" if row[3] < 0 else "unmatched_credit"
+        evidence = {"entry": row[0], "amount": Money(row[3], row[2]).text(), "why": "the bank took its other side back"}
+        found = Finding(kind, str(row[0]), profile.name, row[1], row[2], row[3], row[0], evidence)
+        findings.open_again(db, found, trail.at_ms)

@@ -126,7 +126,19 @@ def _back(db: Session, links: Iterable[Sequence[Any]]) -> list[Transfer]:
         key = (subject, cause)
         legs[key] = legs[key] + 1 if key in legs else next_leg(db, subject, cause)
         made.append(Transfer(cause, subject, legs[key], credit, debit, minor, currency))
+    _require_outstanding(db, made)
     return made
+
+
+def _require_outstanding(db: Session, back: Iterable[Transfer]) -> None:
+    """Refuse to put back into suspense what is there again, because the bank has taken its entry back."""
+    for subject in {transfer.subject for transfer in back if transfer.cause == "resolve"}:
+        put_back = sum(
+            t.amount_minor * (t.credit.startswith("suspense:") - t.debit.startswith("suspense:"))
+            for t in back if t.cause == "resolve" and t.subject == subject
+        )  # fmt: skip
+        if taken_out(db.all("postings_of", subject=subject, cause="resolve")) != put_back:
+            raise OperationRefused(f"what exception {subject} had posted has been taken back since; it stays resolved")
 
 
 def _unexplain(db: Session, done: dict[str, Any]) -> None:

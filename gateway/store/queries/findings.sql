@@ -104,7 +104,3 @@ SELECT kind, state, COUNT(*) FROM exception GROUP BY kind, state ORDER BY kind, 
 -- What exceptions that are not resolved hold back, by currency.
 SELECT currency, SUM(ABS(amount_minor)) FROM exception WHERE state <> 'resolved' AND amount_minor IS NOT NULL
 GROUP BY currency ORDER BY currency;
-
--- name: forget_shares!
--- Forget the shares of the picked entries, which are in suspense again.
-DELETE FROM allocation WHERE entry IN (SELECT id FROM pick);

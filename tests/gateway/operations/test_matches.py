@@ -260,3 +260,37 @@ def test_what_a_person_has_explained_no_rule_explains_again(stand: Stand) -> Non
     reopen(stand, number)
     assert stand.sql("SELECT matched FROM entry") == [("suspense",)]
     assert not stand.faults()
+
+
+def test_a_difference_that_a_person_has_explained_is_not_made_up_for(stand: Stand) -> None:
+    """The rest comes after all: it is a fact of its own, and does not vanish into a difference that is gone."""
+    (paid,) = sent(stand, "1000")
+    stand.take(stand.bank.status("ACSC", [paid]))
+    stand.take(stand.bank.statement([booked(-70_000, paid)], opening=OPENING))
+    (number,) = numbers(stand, "amount_differs")
+    resolve(stand, number, Way.RETURN)
+    assert f"suspense:{RIEL}" not in stand.balances()
+    day = stand.clock.now().date().replace(month=12, day=1)
+    stand.take(stand.bank.statement([booked(-30_000, paid, reference="NB7")], opening=OPENING - 70_000, day=day))
+    assert stand.balances()[f"suspense:{RIEL}"] == 30_000
+    (rest,) = numbers(stand)
+    assert stand.open() == {"duplicate_entry": 1}
+    resolve(stand, rest, Way.CHARGE)
+    assert f"suspense:{RIEL}" not in stand.balances()
+    assert not stand.faults()
+
+
+def test_what_is_left_of_a_difference_is_what_a_person_resolves(stand: Stand) -> None:
+    """A part of it has come meanwhile; the rest is taken out, no more."""
+    (paid,) = sent(stand, "1000")
+    stand.take(stand.bank.status("ACSC", [paid]))
+    stand.take(stand.bank.statement([booked(-60_000, paid)], opening=OPENING))
+    day = stand.clock.now().date().replace(month=12, day=1)
+    stand.take(stand.bank.statement([booked(-30_000, paid, reference="NB7")], opening=OPENING - 60_000, day=day))
+    (number,) = numbers(stand)
+    resolve(stand, number, Way.RETURN)
+    assert stand.balances()[f"returned:{RIEL}"] == -10_000
+    assert f"suspense:{RIEL}" not in stand.balances()
+    assert not stand.faults()
+    reopen(stand, number)
+    assert not stand.faults()

@@ -176,3 +176,29 @@ def test_an_entry_that_was_explained_otherwise_since_stays_so(light: Stand) -> N
     resolve(light, number, Way.CHARGE)
     light.sql("UPDATE entry SET matched = 'reversal' RETURNING id")
     assert "otherwise since" in refused(light, number)
+
+
+def test_what_the_bank_has_taken_back_is_not_put_back_a_second_time(stand: Stand) -> None:
+    """The statement came again without the entry: its money has left suspense and charges already."""
+    number, _ = suspended(stand, -500, -700)
+    resolve(stand, number, Way.CHARGE)
+    stand.take(stand.bank.statement([booked(-700, reference="NB1")], opening=OPENING))
+    assert f"charges:{RIEL}" not in stand.balances()
+    assert not stand.faults()
+    assert "since" in refused(stand, number)
+
+
+def test_a_difference_is_taken_up_again(stand: Stand) -> None:
+    """The entry stays with its payment; only the difference comes back, and it can be resolved another way."""
+    (paid,) = sent(stand, "1000")
+    stand.take(stand.bank.status("ACSC", [paid]))
+    stand.take(stand.bank.statement([booked(-100_700, paid)], opening=OPENING))
+    (number,) = numbers(stand, "amount_differs")
+    before = stand.balances()
+    resolve(stand, number, Way.CHARGE)
+    assert stand.balances()[f"charges:{RIEL}"] == 700
+    assert not stand.faults()
+    reopen(stand, number)
+    assert stand.balances() == before
+    resolve(stand, number, Way.SPLIT, parts=parts("charge=3", "own_transfer:000100000002=4"))
+    assert not stand.faults()

@@ -16,7 +16,7 @@ from gateway.core.lifecycle import Event, Move, advance
 from gateway.core.matchers import MATCHERS
 from gateway.core.matching import EntryFacts, Explanation, Match, Share, Tolerance, explain, explain_alone
 from gateway.core.pool import MatchingRules, Pool, Proposal
-from gateway.flow import outcomes
+from gateway.flow import outcomes, settling
 from gateway.flow.candidates import Finder, Slice, read
 from gateway.store import findings, ledger, payments
 from gateway.store.findings import Finding
@@ -56,26 +56,29 @@ class Matching:
     Args:
         db: the transaction that books it.
         profile: the relationship.
-        statement: its number; ``name`` is the bank's id of it, ``account`` ours.
+        statement: its number; ``name`` is the bank's id of it, ``account`` ours, kept in ``currency``.
         trail: this worker's place in the audit trail.
     """
 
-    def __init__(self, db: Session, profile: Profile, statement: int, name: str, account: str, trail: Trail) -> None:
+    def __init__(
+        self, db: Session, profile: Profile, statement: int, name: str, account: str, currency: str, trail: Trail
+    ) -> None:
         self._db = db
         self._profile = profile
         self._rules: MatchingRules = rules_of(profile)
         self._statement = statement
         self._name = name
         self._account = account
+        self._currency = currency
         self._trail = trail
         self._finder = Finder(db, profile.name, self._rules)
 
     def run(self, batch: int) -> None:
         """Explain every entry that is not explained yet."""
         db = self._db
-        for (page,) in db.all("pages_of", statement=self._statement):  # a page at a time: the indexes always serve
-            db.run("match_settled", statement=self._statement, page=page)
-        for named in (1, 0):  # what names its payment by the UETR goes before what does so by weaker references
+        settling.settle(db, self._statement, self._account, self._currency, self._trail)
+        # What names its payment by the UETR goes before what does so by weaker references, and paid before returned.
+        for named in (2, 1, 0):
             page = position = -1
             while rows := db.all(
                 "unmatched_entries", statement=self._statement, named=named, page=page, position=position, count=batch

@@ -64,7 +64,7 @@ def book(db: Session, profile: Profile, whole: Whole, batch: int, trail: Trail) 
         own = (whole.number, whole.statement_id, whole.opening, whole.closing)
         _lead(db, profile, whole.account, whole.currency, _Link(after[0], after[1], after[2], *after[4:7]), own, trail)
     notices.link(db, whole.account, whole.currency, whole.number)
-    Matching(db, profile, whole.number, whole.statement_id, whole.account, trail).run(batch)
+    Matching(db, profile, whole.number, whole.statement_id, whole.account, whole.currency, trail).run(batch)
     _miss(db, profile, whole, trail)
     if whole.closing_day is not None:
         notices.look(db, profile.name, whole.account, whole.currency, whole.closing_day, trail)

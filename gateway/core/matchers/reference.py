@@ -23,7 +23,9 @@ def find(entry: EntryFacts, pool: Pool, rules: MatchingRules) -> Match | None:
     match = Match(named.rule, explanation, evidence={named.rule: named.key})
     if explanation.matched == "settle" and explanation.suspended_minor and _has_pieces(entry, named.payment, pool):
         why = "the bank executes it in parts, of which not all have come"
-        match = replace(match, explanation=Explanation("suspense", finding="amount_differs", why=why, about=named.payment))
+        match = replace(
+            match, explanation=Explanation("suspense", finding="amount_differs", why=why, about=named.payment)
+        )
     if match.explanation.matched != "suspense":
         return match
     pool.doubt(entry, match)

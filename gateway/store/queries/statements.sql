@@ -90,6 +90,8 @@ UPDATE entry SET matched = 'settle', payment = found.payment, rule = 'uetr' FROM
         FROM next WHERE next.place = 1 AND next.details <= 1)
     SELECT id, payment FROM known WHERE payment IS NOT NULL AND
         (SELECT COUNT(*) FROM entry AS other WHERE other.payment = known.payment AND other.matched = 'settle') = 0
+        AND (SELECT COUNT(*) FROM allocation
+             WHERE allocation.payment = known.payment AND allocation.matched = 'settle') = 0
 ) AS found WHERE entry.id = found.id;
 
 -- name: pages_of
@@ -97,14 +99,14 @@ UPDATE entry SET matched = 'settle', payment = found.payment, rule = 'uetr' FROM
 SELECT page FROM statement_page WHERE statement = :statement ORDER BY page;
 
 -- name: unmatched_entries
--- The next entries of a statement behind a place in it, those with a UETR (named = 1) or those without. An entry with a
--- UETR speaks of that payment and of no other.
+-- The next entries of a statement behind a place in it: debits with a UETR (named = 2), credits with one (1), or those
+-- without (0). An entry with a UETR speaks of that payment and of no other.
 SELECT id, page, position, account, currency, amount_minor, booking_day, value_day, servicer_reference, end_to_end_id,
        uetr, hint, return_reason, bank_code, charges_minor, details, details_minor, info, batch_name, batch_count,
        counterparty, counterparty_account, reference, reversal
 FROM entry WHERE statement = :statement AND matched IS NULL
   AND (page > :page OR (page = :page AND position > :position))
-  AND CASE WHEN uetr IS NULL THEN 0 ELSE 1 END = :named
+  AND CASE WHEN uetr IS NULL THEN 0 WHEN amount_minor > 0 THEN 1 ELSE 2 END = :named
 ORDER BY page, position LIMIT :count;
 
 -- name: booked_on

@@ -306,7 +306,7 @@ def test_a_notice_names_the_payment_of_an_entry_without_a_reference(stand: Stand
     told = Statement("notification", "N", "N1", RIEL, "KHR", created=START.isoformat())
     with stand.gateway.store.transaction() as db:
         profile = stand.gateway.profiles[PROFILE]
-        items = [told, booked(-100_000, paid, reference="NB7")]
+        items: list[Statement | Entry] = [told, booked(-100_000, paid, reference="NB7")]
         statements.take(db, profile, "9" * 64, iter(items), 100, Trail("test", "test", 1))
     assert stand.states() == {"PO-1": "SETTLED"}
     show(stand, line(-100_000, reference="NB7"))

@@ -1,0 +1,57 @@
+-- name: pick_named_by_uetr!
+-- Pick, among the next entries of one page, those that name by their UETR a payment of the same account, amount and
+-- currency that is at the bank and that no entry shows yet (id: the payment, one: its state, two: SETTLED, three: the
+-- entry). core.matching would say the same of each (a test proves it); a day has hundreds of thousands of them. Each
+-- lookup is a subquery with one value as its result, which is always answered by an index: a join is planned by
+-- statistics that know nothing of today.
+INSERT INTO pick (id, one, two, three)
+WITH next AS MATERIALIZED (
+    SELECT id, uetr, account, currency, amount_minor,
+           ROW_NUMBER() OVER (PARTITION BY uetr ORDER BY position) AS place
+    FROM entry WHERE statement = :statement AND page = :page AND position > :after AND position <= :until
+      AND matched IS NULL AND amount_minor < 0 AND uetr IS NOT NULL AND details <= 1),
+known AS MATERIALIZED (
+    SELECT next.id, (SELECT payment.id FROM payment
+                     WHERE payment.uetr = next.uetr AND payment.amount_minor = -next.amount_minor
+                       AND payment.currency = next.currency AND payment.debtor_account = next.account
+                       AND payment.state IN ('COMPOSED', 'SENT', 'ACCEPTED', 'IN_DOUBT', 'CANCEL_REQUESTED')) AS payment
+    FROM next WHERE next.place = 1)
+SELECT payment, (SELECT payment.state FROM payment WHERE payment.id = known.payment), 'SETTLED', CAST(id AS TEXT)
+FROM known WHERE payment IS NOT NULL
+  AND (SELECT COUNT(*) FROM entry AS other WHERE other.payment = known.payment AND other.matched = 'settle') = 0
+  AND (SELECT COUNT(*) FROM allocation WHERE allocation.payment = known.payment AND allocation.matched = 'settle') = 0;
+
+-- name: last_position
+-- The place of the last entry of a page.
+SELECT MAX(position) FROM entry WHERE statement = :statement AND page = :page;
+
+-- name: lock_picked
+-- The picked payments, taken for ourselves in the order of their numbers, as their sources are told of them.
+SELECT payment.id, payment.version, payment.state, payment.source, payment.order_id, payment.batch, payment.uetr,
+       payment.end_to_end_id, payment.amount_minor, payment.currency
+FROM payment WHERE payment.id IN (SELECT id FROM pick) ORDER BY payment.id /*lock*/;
+
+-- name: settle_picked!
+-- Settle the picked payments, each only if it still stands where it was picked.
+UPDATE payment SET state = pick.two, version = version + 1, changed_ms = :now_ms
+FROM pick WHERE payment.id = pick.id AND payment.state = pick.one;
+
+-- name: book_picked!
+-- Write that the picked entries settle their payments.
+UPDATE entry SET matched = 'settle', payment = pick.id, rule = 'uetr' FROM pick
+WHERE entry.id = CAST(pick.three AS BIGINT);
+
+-- name: record_picked!
+-- Write the history of the picked moves.
+INSERT INTO move (payment, version, from_state, event, to_state, reason, cause, at_ms, trail)
+SELECT pick.id, (SELECT payment.version FROM payment WHERE payment.id = pick.id), pick.one, 'settle', pick.two,
+       CAST(NULL AS TEXT), CAST(:cause AS TEXT), CAST(:now_ms AS BIGINT), CAST(:trail AS BIGINT)
+FROM pick;
+
+-- name: post_picked!
+-- Post what settling moves: the picked payments' amounts between two accounts.
+INSERT INTO transfer (subject, cause, leg, debit, credit, amount_minor, currency, at_ms)
+SELECT pick.id, 'settle', 0, CAST(:debit AS TEXT), CAST(:credit AS TEXT),
+       (SELECT payment.amount_minor FROM payment WHERE payment.id = pick.id), CAST(:currency AS TEXT),
+       CAST(:now_ms AS BIGINT)
+FROM pick;

@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from adapters.profile import Profile, load_all
 from gateway.bus.amqp_link import LinkSettings
-from gateway.bus.base import ORDERS_QUEUE, Bus, Consumer, Publisher, bank_queues
+from gateway.bus.base import ORDERS_QUEUE, RECEIPTS_QUEUE, Bus, Consumer, Publisher, bank_queues
 from gateway.bus.memory import MemoryBus
 from gateway.bus.rabbitmq import RabbitBus
 from gateway.clock import Clock, SystemClock, random_uetr
@@ -24,6 +24,7 @@ from gateway.flow.dispatch import Dispatch
 from gateway.flow.inbound import Inbound
 from gateway.flow.intake import Intake
 from gateway.flow.policy import Policy, Relationship, Terms
+from gateway.flow.receipts import ReceiptIntake
 from gateway.flow.relay import Relay
 from gateway.holidays import load_calendar
 from gateway.metrics import Metrics
@@ -223,9 +224,7 @@ class Gateway:
         """
         bus = bus or self.bus
         if role == "intake":
-            name = f"intake.{instance}"
-            consumer = bus.consumer(ORDERS_QUEUE, self.settings.workers.intake_batch)
-            return [(name, Intake(self.desk(name), consumer, self.order_keys, self.policy, self.new_uetr))]
+            return self._intake(instance, bus)
         if role == "relay":
             due_ms = {name: profile.in_doubt_after_s * 1_000 for name, profile in self.profiles.items()}
             name = f"relay.{instance}"
@@ -234,6 +233,19 @@ class Gateway:
         for profile in self.profiles.values():
             name = f"{role}.{profile.name}.{instance}"
             found.append((name, self._of_profile(role, name, profile, bus)))
+        return found
+
+    def _intake(self, instance: str, bus: Bus) -> list[tuple[str, Step]]:
+        """Return the worker that takes orders, and where a source may announce bills the one that takes them."""
+        name, bills = f"intake.{instance}", f"intake.receipts.{instance}"
+        prefetch = self.settings.workers.intake_batch
+        consumer = bus.consumer(ORDERS_QUEUE, prefetch)
+        found: list[tuple[str, Step]] = [
+            (name, Intake(self.desk(name), consumer, self.order_keys, self.policy, self.new_uetr))
+        ]
+        if any(source.receipt_accounts for source in self.settings.sources.values()):
+            consumer = bus.consumer(RECEIPTS_QUEUE, prefetch)
+            found.append((bills, ReceiptIntake(self.desk(bills), consumer, self.order_keys, self.policy)))
         return found
 
     def _of_profile(self, role: str, name: str, profile: Profile, bus: Bus) -> Step:
@@ -281,7 +293,8 @@ class _Signer:
 def terms(name: str, source: SourceSettings) -> Terms:
     """Return a source as intake sees it."""
     limits = {c: limit.amount_minor for c in source.approval_limits if (limit := source.approval_limit(c)) is not None}
-    return Terms(SourceRules(name, frozenset(source.accounts), limits), source.batch_timeout_s * 1_000)
+    rules = SourceRules(name, frozenset(source.accounts), limits)
+    return Terms(rules, source.batch_timeout_s * 1_000, frozenset(source.receipt_accounts))
 
 
 def relationship(profile: Profile, directory: Iterable[str]) -> Relationship:

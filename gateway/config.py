@@ -44,18 +44,20 @@ class SourceKey(_Table):
 
 
 class SourceSettings(_Table):
-    """A system that may order payments.
+    """A system that may order payments, or announce what is to be received, or both.
 
     Attributes:
         keys: public keys, several at once while one is replaced by the next.
         accounts: numbers of our accounts that its orders may debit (rule 38).
+        receipt_accounts: numbers of our accounts on which it may expect money; none: it announces no bills.
         approval_limits: largest amount by currency, as a plain decimal, that needs no second pair of eyes; an order
             above it waits for an approval, and so does every order in a currency that is not here.
         batch_timeout_s: seconds after which a batch that is still incomplete becomes an exception.
     """
 
     keys: Annotated[Listed[tuple[SourceKey, ...]], Field(min_length=1)]
-    accounts: Annotated[Listed[tuple[Text, ...]], Field(min_length=1)]
+    accounts: Listed[tuple[Text, ...]] = ()
+    receipt_accounts: Listed[tuple[Text, ...]] = ()
     approval_limits: Mapping[Currency, str] = Field(default_factory=dict)
     batch_timeout_s: int = Field(default=3_600, ge=1)
 
@@ -209,6 +211,14 @@ class Settings(BaseSettings):
         for name, kinds in known.items():
             if not getattr(self, name).startswith(kinds):
                 raise MistakeAt((name,), f"an address begins with {' or '.join(kinds)}")
+        return self
+
+    @model_validator(mode="after")
+    def sources_have_accounts(self) -> Self:
+        """A source orders payments from some account, or expects money on one; else nothing it sends could be taken."""
+        for name, source in self.sources.items():
+            if not source.accounts and not source.receipt_accounts:
+                raise MistakeAt(("sources", name, "accounts"), "missing, and so is receipt_accounts")
         return self
 
     @model_validator(mode="after")

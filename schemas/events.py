@@ -1,7 +1,8 @@
 """Events to the source systems: CloudEvents 1.0 in JSON (structured mode), up to 500 outcomes a message.
 
-The pydantic models are the contract, from which the JSON Schema is generated; ``outcome_event`` and ``batch_event``
-write the same form directly, because a payroll has hundreds of thousands of outcomes. A test validates what they write.
+The pydantic models are the contract, from which the JSON Schema is generated; ``outcome_event``, ``batch_event`` and
+``receipt_event`` write the same form directly, because a payroll has hundreds of thousands of outcomes. A test
+validates what they write.
 """
 
 from __future__ import annotations
@@ -33,6 +34,12 @@ PaymentEventType = Literal[
     "treasury.payment.in_doubt",
     "treasury.payment.cancelled",
 ]
+ReceiptEventType = Literal[
+    "treasury.receipt.accepted",
+    "treasury.receipt.refused",
+    "treasury.receipt.booked",
+    "treasury.receipt.withdrawn",
+]
 BatchEventType = Literal["treasury.batch.released", "treasury.batch.refused", "treasury.batch.incomplete"]
 
 
@@ -56,6 +63,31 @@ class Outcome(NamedTuple):
     end_to_end_id: str | None = None
     amount: Money | None = None
     reason: str | None = None
+    info: str | None = None
+    refusals: Sequence[Refusal] = ()
+
+
+class ReceiptOutcome(NamedTuple):
+    """What became of one bill.
+
+    Attributes:
+        bill_id: the source's number, or None when a bill was refused in which it could not be read.
+        state: OPEN, PARTLY, PAID, OVERPAID, WITHDRAWN; REFUSED for what never became an expected receipt.
+        amount, received: what was billed, and what of it has been received in all; None for a refused bill.
+        booked, surplus: what the entry that caused this event paid of the bill, and what it brought beyond it.
+        booking_day: the day on which the bank booked that entry.
+        refusals: all that is wrong with a refused bill.
+    """
+
+    bill_id: str | None
+    state: str
+    at: datetime
+    reference: str | None = None
+    amount: Money | None = None
+    received: Money | None = None
+    booked: Money | None = None
+    surplus: Money | None = None
+    booking_day: str | None = None
     info: str | None = None
     refusals: Sequence[Refusal] = ()
 
@@ -111,6 +143,38 @@ def batch_event(
         "refusals": [_refusal(refusal) for refusal in refusals],
     }
     return to_json(_event(event_type, event_id, source, at) | {"data": data})
+
+
+def receipt_event(
+    event_type: ReceiptEventType, *, event_id: str, source: str, at: datetime, outcomes: Sequence[ReceiptOutcome]
+) -> bytes:
+    """Write one event with what became of up to ``OUTCOMES_MAX`` bills of one source.
+
+    Raises:
+        ValueError: no outcome, or more than ``OUTCOMES_MAX``.
+    """
+    if not 0 < len(outcomes) <= OUTCOMES_MAX:
+        raise ValueError(f"{len(outcomes)} outcomes in one event; there are 1 to {OUTCOMES_MAX}")
+    data = {"version": DATA_VERSION, "source": source, "receipts": [_receipt(one) for one in outcomes]}
+    return to_json(_event(event_type, event_id, source, at) | {"data": data})
+
+
+def _receipt(outcome: ReceiptOutcome) -> dict[str, Any]:
+    found: dict[str, Any] = {"bill_id": outcome.bill_id, "state": outcome.state, "at": outcome.at.isoformat()}
+    if outcome.amount is not None:
+        found["currency"] = outcome.amount.currency
+    sums = {
+        "amount": outcome.amount,
+        "received": outcome.received,
+        "booked": outcome.booked,
+        "surplus": outcome.surplus,
+    }
+    found |= {name: money.text() for name, money in sums.items() if money is not None}
+    texts = {"reference": outcome.reference, "booking_date": outcome.booking_day, "info": outcome.info}
+    found |= {name: text for name, text in texts.items() if text is not None}
+    if outcome.refusals:
+        found["refusals"] = [_refusal(refusal) for refusal in outcome.refusals]
+    return found
 
 
 def _event(event_type: str, event_id: str, source: str, at: datetime) -> dict[str, Any]:
@@ -189,6 +253,31 @@ class OutcomesData(_Contract):
     outcomes: Annotated[list[OutcomeBody], Field(min_length=1, max_length=OUTCOMES_MAX)]
 
 
+class ReceiptBody(_Contract):
+    """What became of one bill."""
+
+    bill_id: str | None
+    state: str
+    at: AwareDatetime
+    reference: str | None = None
+    currency: str | None = None
+    amount: Annotated[str, Field(description="What was billed, plain decimal")] | None = None
+    received: Annotated[str, Field(description="What has been received of it in all")] | None = None
+    booked: Annotated[str, Field(description="What this entry paid of it")] | None = None
+    surplus: Annotated[str, Field(description="What this entry brought beyond it")] | None = None
+    booking_date: Annotated[str, Field(description="The day on which the bank booked the entry")] | None = None
+    info: str | None = None
+    refusals: list[RefusalBody] = []
+
+
+class ReceiptsData(_Contract):
+    """What became of bills of one source."""
+
+    version: str
+    source: str
+    receipts: Annotated[list[ReceiptBody], Field(min_length=1, max_length=OUTCOMES_MAX)]
+
+
 class BatchData(_Contract):
     """What became of one batch."""
 
@@ -223,3 +312,10 @@ class BatchEvent(_CloudEvent):
 
     type: BatchEventType
     data: BatchData
+
+
+class ReceiptEvent(_CloudEvent):
+    """Something happened to bills of one source."""
+
+    type: ReceiptEventType
+    data: ReceiptsData

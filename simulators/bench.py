@@ -32,7 +32,7 @@ from adapters.profile import SHIPPED
 from gateway.app import Gateway
 from gateway.bus.base import ORDERS_QUEUE, Outgoing, Publisher
 from gateway.clock import SystemClock, random_uetr
-from simulators import bench_floor, stage
+from simulators import bench_floor, bench_reconcile, stage
 from simulators.bank_service import BankService
 from simulators.bench_watch import BenchFailed, Watch
 from simulators.bench_workers import Embedded, Processes, peak_memory_mb
@@ -135,7 +135,59 @@ def latency(
     typer.echo(json.dumps(result) if as_json else "\n".join(f"{key:>8}  {value}" for key, value in result.items()))
 
 
+@app.command()
+def reconcile(
+    entries: Annotated[int, typer.Option(help="Entries of the statement.", min=100)] = 100_000,
+    payments: Annotated[int, typer.Option(help="Payments at the bank; as many as the entries need if left out.")] = 0,
+    history: Annotated[int, typer.Option(help="Settled payments that are in the tables already.", min=0)] = 0,
+    verify: Annotated[bool, typer.Option(help="Prove the whole ledger afterwards.")] = False,
+    embedded: Annotated[bool, typer.Option(help="SQLite.")] = False,
+    database_url: Annotated[str, typer.Option(help="An empty PostgreSQL database; a private server if left out.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """A camt.053 imported, proved, matched and posted: 96 % exact, 1 % each of text, batches, returns, nobody's."""
+    with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder, _database(embedded, database_url) as url:
+        made = _taking_files(_stage(Path(folder), url, "memory://"))
+        run = bench_reconcile.measure(made, Path(folder), entries, payments, history, verify=verify)
+    floor_s = sum(run.floor.values())
+    result = {
+        "entries": run.entries,
+        "payments": payments,
+        "history": history,
+        "entries_per_s": round(run.entries / run.seconds),
+        "seconds": round(run.seconds, 2),
+        "stages": {name: round(value, 2) for name, value in run.stages.items()},
+        "peak_memory_mb": run.memory_mb,
+        "floor_s": round(floor_s, 2),
+        "floor": {name: round(value, 2) for name, value in run.floor.items()},
+        "floor_ratio": round(floor_s / run.seconds, 3),
+        "exceptions": run.exceptions,
+        "engine": "sqlite" if embedded else "postgresql",
+        "cpu": _cpu(),
+    } | ({"faults": run.faults} if verify else {})
+    typer.echo(json.dumps(result) if as_json else "\n".join(f"{key:>15}  {value}" for key, value in result.items()))
+
+
 # --------------------------------------------------------------------------------------------------------- the runs
+
+
+@contextlib.contextmanager
+def _database(embedded: bool, database_url: str) -> Iterator[str | None]:
+    """Give the address of a database; that of a private server where none is named."""
+    if embedded or database_url:
+        yield database_url or None
+        return
+    with PostgresServer(new_folder()) as postgres:
+        yield postgres.fresh_database()
+
+
+def _taking_files(made: Stage) -> Stage:
+    """Return the country with a bank that hands its statements over as unsigned files."""
+    path = made.home / "profiles" / f"{PROFILE}.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace("signed = true", "signed = false"), encoding="utf-8")
+    workers = made.settings.workers.model_copy(update={"document_bytes_max": 2**31})
+    return replace(made, settings=made.settings.model_copy(update={"workers": workers}))
+
 
 
 @contextlib.contextmanager

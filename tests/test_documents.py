@@ -102,7 +102,7 @@ def test_a_command_that_does_not_exist_is_found(wrong: str) -> None:
 
 
 def kinds_opened() -> set[str]:
-    """Return the kinds of exceptions that the source opens: what each ``Finding`` and ``Explanation`` is given."""
+    """Return the kinds of exceptions that the source opens: what ``Finding`` and what explains an entry are given."""
     found: set[str] = set()
     for path in (ROOT / "gateway").rglob("*.py"):
         module = ast.parse(path.read_text(encoding="utf-8"))
@@ -111,7 +111,7 @@ def kinds_opened() -> set[str]:
                 name = getattr(call.func, "id", "")
                 if name == "Finding" and call.args:
                     found |= set(_texts(call.args[0], function, module))
-                if name == "Explanation":
+                if name in {"Explanation", "Decision"}:
                     given = (word.value for word in call.keywords if word.arg == "finding")
                     found |= {text for value in given for text in _texts(value, function, module)}
     return found

@@ -15,8 +15,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 ORDERS_EXCHANGE = "treasury.orders"
+RECEIPTS_EXCHANGE = "treasury.receipts"
 EVENTS_EXCHANGE = "treasury.events"
 ORDERS_QUEUE = "gateway.orders"
+RECEIPTS_QUEUE = "gateway.receipts"
+"""Bills of source systems: a queue of their own, so that a year's bills do not stand before the day's payments."""
 DEAD_QUEUE = "gateway.dead"
 BANK_EXCHANGE = "bank"
 """Direct exchange; the routing key is the queue's name, ``bank.<profile>.out`` or ``bank.<profile>.in``."""
@@ -157,7 +160,7 @@ class Bus(Protocol):
     """A broker. Its methods may be called from any thread."""
 
     def declare(self, profiles: Sequence[str]) -> None:
-        """Create exchanges, queues and bindings that are missing: orders, dead letters and each bank's pair."""
+        """Create exchanges, queues and bindings that are missing: orders, bills, dead letters and each bank's pair."""
 
     def bind_events(self, queue: str, pattern: str) -> None:
         """Create a queue that gets the events whose routing key matches the topic pattern (for a source system)."""

@@ -22,6 +22,8 @@ from gateway.bus.base import (
     ORDERS_EXCHANGE,
     ORDERS_QUEUE,
     REASON_CHARACTERS_MAX,
+    RECEIPTS_EXCHANGE,
+    RECEIPTS_QUEUE,
     RETRY_LIMIT,
     TOO_LARGE,
     UNROUTABLE,
@@ -75,10 +77,11 @@ class MemoryBus:
         self._broker = _Broker(clock, retry_limit, body_limit_bytes)
 
     def declare(self, profiles: Sequence[str]) -> None:
-        """Create exchanges, queues and bindings that are missing: orders, dead letters and each bank's pair."""
+        """Create exchanges, queues and bindings that are missing: orders, bills, dead letters and each bank's pair."""
         with self._broker.changed:
             self._broker.queues.setdefault(DEAD_QUEUE, deque())
             self._broker.bind(ORDERS_EXCHANGE, "#", ORDERS_QUEUE)
+            self._broker.bind(RECEIPTS_EXCHANGE, "#", RECEIPTS_QUEUE)
             for queue in (name for profile in profiles for name in bank_queues(profile)):
                 self._broker.bind(BANK_EXCHANGE, queue, queue)
 

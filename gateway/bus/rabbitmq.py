@@ -28,6 +28,8 @@ from gateway.bus.base import (
     EVENTS_EXCHANGE,
     ORDERS_EXCHANGE,
     ORDERS_QUEUE,
+    RECEIPTS_EXCHANGE,
+    RECEIPTS_QUEUE,
     RETRY_LIMIT,
     DeadLetter,
     bank_queues,
@@ -90,15 +92,17 @@ class RabbitBus:
         self._lock = threading.Lock()
 
     def declare(self, profiles: Sequence[str]) -> None:
-        """Create exchanges, queues and bindings that are missing: orders, dead letters and each bank's pair."""
+        """Create exchanges, queues and bindings that are missing: orders, bills, dead letters and each bank's pair."""
         with self._session() as channel:
             channel.exchange_declare(_DEAD_EXCHANGE, "fanout", durable=True)
             channel.queue_declare(DEAD_QUEUE, durable=True, arguments=_GRAVE)
             channel.queue_bind(DEAD_QUEUE, _DEAD_EXCHANGE)
             channel.exchange_declare(ORDERS_EXCHANGE, "topic", durable=True)
+            channel.exchange_declare(RECEIPTS_EXCHANGE, "topic", durable=True)
             channel.exchange_declare(EVENTS_EXCHANGE, "topic", durable=True)
             channel.exchange_declare(BANK_EXCHANGE, "direct", durable=True)
             _declare_queue(channel, ORDERS_QUEUE, ORDERS_EXCHANGE, "#")
+            _declare_queue(channel, RECEIPTS_QUEUE, RECEIPTS_EXCHANGE, "#")
             for queue in (name for profile in profiles for name in bank_queues(profile)):
                 _declare_queue(channel, queue, BANK_EXCHANGE, queue)
 

@@ -21,6 +21,7 @@ from gateway.cli import (
     processes,
     profiles,
     proofs,
+    receipts,
     setup,
     statements,
 )
@@ -131,6 +132,7 @@ orders.add_to(app)
 payments.add_to(app)
 messages.add_to(app)
 statements.add_to(app)
+receipts.add_to(app)
 exceptions.add_to(app)
 proofs.add_to(app)
 keys.add_to(app)

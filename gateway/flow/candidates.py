@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from gateway.core.matching import Candidate, EntryFacts
 from gateway.core.pool import Bundle, Leg, MatchingRules, Named, Part, Pool
-from gateway.core.references import normal, tokens
+from gateway.core.references import normal, words
 from gateway.store import payments
 from gateway.store.payments import Standing
 from gateway.store.session import Session
@@ -318,7 +318,7 @@ def _strongest(
 
 def _tokens(entry: EntryFacts) -> tuple[str, ...]:
     """Return what may be a reference in the text of an entry, and in the fields that the bank filled otherwise."""
-    return tokens(" ".join((entry.text, *entry.references)))
+    return words(" ".join((entry.text, *entry.references)))
 
 
 def _numbers(pool: Pool) -> set[int]:

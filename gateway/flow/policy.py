@@ -24,10 +24,11 @@ class Relationship:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A source system as intake sees it."""
+    """A source system as intake sees it. ``receipt_accounts``: where it may expect money."""
 
     rules: SourceRules
     batch_timeout_ms: int
+    receipt_accounts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

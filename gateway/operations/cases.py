@@ -123,7 +123,7 @@ def _suspended(db: Session, number: int, subject: int) -> Suspended | None:
     if matched == "settle" and row[6] is not None:
         db.pick([(row[6],)])
         minor = next(int(left) for _, left in db.all("left_open"))
-    if not minor or matched not in {"suspense", "settle", "return"}:
+    if not minor or matched not in {"suspense", "settle", "return", "batch", "receipt"}:
         return None
     return Suspended(row[0], row[2], row[3], minor, whole=matched == "suspense")
 

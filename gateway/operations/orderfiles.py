@@ -1,8 +1,9 @@
-"""Files of payment orders: NDJSON (an order a line), JSON (one order or a list) and CSV, read line by line.
+"""Files of payment orders, or of bills: NDJSON (one a line), JSON (one or a list) and CSV, read line by line.
 
 A CSV file's first line names the columns by the order's own paths: ``order_id``, ``creditor.name``,
 ``creditor_account.number``, ``creditor.address.town``, ``remittance.unstructured`` (lines separated by ``|``). What an
-order has to hold is the order contract's business, not this file's: a good line is one that is an object.
+order has to hold is the order contract's business, not this file's: a good line is one that is an object. A file of
+bills is read in the same way, by the fields of its own contract.
 """
 
 from __future__ import annotations
@@ -42,7 +43,11 @@ class Line:
     @property
     def order_id(self) -> str:
         """The order's own id, as far as it can be read."""
-        return str((self.order or {}).get("order_id", ""))[:80]
+        return self.text("order_id")
+
+    def text(self, name: str) -> str:
+        """Return a field as a text to be shown, empty where it cannot be read."""
+        return str((self.order or {}).get(name, ""))[:80]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class OrderFile:
     form: str
     size: int
     sha256: str
+    model: type[BaseModel] = Order
 
     def lines(self) -> Iterator[Line]:
         """Yield the orders in the file's order.
@@ -61,7 +67,10 @@ class OrderFile:
             OrderMessageRefused: the file as a whole cannot be read; a bad line is only a bad ``Line``.
         """
         try:
-            yield from {"ndjson": _ndjson, "json": _json, "csv": _csv}[self.form](self.path)
+            if self.form == "csv":
+                yield from _csv(self.path, self.model)
+            else:
+                yield from {"ndjson": _ndjson, "json": _json}[self.form](self.path)
         except UnicodeDecodeError as error:
             text = f"{self.path.name} is not UTF-8 text ({error.reason})"
             raise OrderMessageRefused(text, code="FF02", path=f"byte {error.start}") from error
@@ -69,12 +78,13 @@ class OrderFile:
             raise _unreadable(self.path, error) from error
 
 
-def open_file(path: Path, form: str | None = None) -> OrderFile:
+def open_file(path: Path, form: str | None = None, model: type[BaseModel] = Order) -> OrderFile:
     """Look at a file of orders.
 
     Args:
         path: the file; its name's ending says what it is.
         form: ``ndjson``, ``json`` or ``csv`` where the ending does not.
+        model: what its lines are, whose fields are the columns of a CSV file.
 
     Raises:
         OrderMessageRefused: it cannot be read, is no regular file (a device has no end), or is none of the three.
@@ -94,7 +104,7 @@ def open_file(path: Path, form: str | None = None) -> OrderFile:
                 digest.update(block)
     except OSError as error:
         raise _unreadable(path, error) from error
-    return OrderFile(path, chosen, found.st_size, digest.hexdigest())
+    return OrderFile(path, chosen, found.st_size, digest.hexdigest(), model)
 
 
 def _unreadable(path: Path, error: OSError) -> OrderMessageRefused:
@@ -125,8 +135,8 @@ def _parsed(number: int, text: str) -> Line:
 def _object(number: int, found: Any, path: str) -> Line:
     if not isinstance(found, dict):
         return Line(number, None, OrderMessageRefused("not a JSON object", code="FF02", path=path))
-    if "version" in found and ("order" in found or "orders" in found):
-        text = "this is a whole message; a file for submit holds orders, and the envelope is made here"
+    if "version" in found and {"order", "orders", "receipts"} & found.keys():
+        text = "this is a whole message; a file for submit or import holds what is in it, without the envelope"
         return Line(number, None, OrderMessageRefused(text, code="FF02", path=path))
     return Line(number, found)
 
@@ -169,7 +179,7 @@ def _plain(annotation: Any) -> Any:
     return inner[0] if get_origin(annotation) not in _LISTS and len(inner) == 1 else annotation
 
 
-def _csv(path: Path) -> Iterator[Line]:
+def _csv(path: Path, model: type[BaseModel]) -> Iterator[Line]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         first = file.readline(LINE_CHARACTERS_MAX)
         file.seek(0)
@@ -177,8 +187,8 @@ def _csv(path: Path) -> Iterator[Line]:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         try:
             header = [name.strip() for name in next(reader, [])]
-            known = columns()
-            _check_header(header, known)
+            known = columns(model)
+            _check_header(header, known, model)
             for row in reader:
                 if any(cell.strip() for cell in row):
                     yield _row(reader.line_num, header, row, known)
@@ -186,11 +196,11 @@ def _csv(path: Path) -> Iterator[Line]:
             raise OrderMessageRefused(f"not CSV: {error}", code="FF02", path=f"line {reader.line_num}") from error
 
 
-def _check_header(header: list[str], known: Mapping[str, bool]) -> None:
+def _check_header(header: list[str], known: Mapping[str, bool], model: type[BaseModel]) -> None:
     """Refuse a header with a column that nobody would read: a misspelt one would be lost silently."""
     unknown = [name for name in header if name not in known]
     twice = sorted({name for name in header if header.count(name) > 1})
-    required = [name for name, field in Order.model_fields.items() if field.is_required()]
+    required = [name for name, field in model.model_fields.items() if field.is_required()]
     missing = [name for name in required if not any(one == name or one.startswith(f"{name}.") for one in header)]
     for names, said in ((unknown, "unknown columns"), (twice, "columns that stand twice"), (missing, "missing")):
         if names:

@@ -140,6 +140,17 @@ def _resolutions(db: Session, _sums: Sums) -> Iterator[Violation]:
         yield Violation(f"resolution {number} has {taken} out of suspense; its exception is {kind} and {state}")
 
 
+def _receipts(db: Session, _sums: Sums) -> Iterator[Violation]:
+    for number, currency, received, state, paid in db.all("receipts_that_do_not_add_up"):
+        has, must = Money(received, currency), Money(int(paid), currency)
+        text = f"bill {number} is {state} and has received {has}, its entries paid {must}"
+        yield Violation(text)
+    for entry, booked, posted in db.all("receipts_posted_otherwise"):
+        yield Violation(
+            f"entry {entry} paid {booked} of bills, and the ledger posted {posted} as received", entry=entry
+        )
+
+
 def _moving(db: Session, _sums: Sums) -> Iterator[Violation]:
     for number, state, wrong in db.all("payments_off_the_road"):
         yield Violation(f"payment {number} is {state} and {wrong}")
@@ -154,6 +165,7 @@ INVARIANTS: tuple[tuple[str, Callable[[Session, Sums], Iterator[Violation]]], ..
     ("every booked statement adds up", _statements),
     ("every entry of a booked statement is explained once", _entries),
     ("no payment is settled twice", _paid_once),
+    ("every bill has received what its entries paid, and the ledger posted as much", _receipts),
     ("every payment has somebody who moves it on", _moving),
     ("what corrections have taken out of suspense belongs to resolved exceptions", _resolutions),
 )

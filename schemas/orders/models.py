@@ -24,7 +24,7 @@ _PLAIN_AMOUNT = r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?$"
 _BIC = "^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?$"
 
 
-class _Written:
+class Written:
     """Take a date or time only as it is written in ISO 8601; pydantic alone also takes seconds since 1970 as text."""
 
     def __init__(self, pattern: str) -> None:
@@ -37,7 +37,8 @@ class _Written:
         return core_schema.json_or_python_schema(core_schema.chain_schema([written, value]), handler(source))
 
 
-def _text(longest: int, description: str, pattern: str | None = None) -> Any:
+def text(longest: int, description: str, pattern: str | None = None) -> Any:
+    """Return a text field of at most so many characters."""
     return Field(min_length=1, max_length=longest, description=description, pattern=pattern)
 
 
@@ -46,87 +47,87 @@ def _documented(description: str, **schema: Any) -> Any:
     return Field(max_length=64, description=description, json_schema_extra=schema)
 
 
-_VISIBLE = r"^[^\x00-\x1f\x7f]+$"
+VISIBLE = r"^[^\x00-\x1f\x7f]+$"
 """No control characters: what a database, a log or a terminal would take for something else than text."""
-_Identifier = Annotated[str, Field(min_length=1, max_length=lengths.IDENTIFIER, pattern=_VISIBLE)]
-_AmountText = Annotated[str, _documented("Plain decimal notation, at most 18 digits: 1250.50", pattern=_PLAIN_AMOUNT)]
-_Currency = Annotated[str, _documented("ISO 4217 code", pattern="^[A-Z]{3}$")]
+_Identifier = Annotated[str, Field(min_length=1, max_length=lengths.IDENTIFIER, pattern=VISIBLE)]
+AmountText = Annotated[str, _documented("Plain decimal notation, at most 18 digits: 1250.50", pattern=_PLAIN_AMOUNT)]
+Currency = Annotated[str, _documented("ISO 4217 code", pattern="^[A-Z]{3}$")]
 _Bic = Annotated[str, _documented("ISO 9362, 8 or 11 characters", pattern=_BIC)]
 _Lei = Annotated[str, _documented("ISO 17442", pattern="^[A-Z0-9]{18}[0-9]{2}$")]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     """Strict types, no change after reading; unknown fields are ignored so that a source may send more than we know."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
 
-class OrderAddress(_Strict):
+class OrderAddress(Strict):
     """A postal address: town and country always, at most two free lines beside them."""
 
     country: Annotated[str, _documented("ISO 3166-1 alpha-2", pattern="^[A-Z]{2}$")] | None = None
-    town: Annotated[str, _text(lengths.TOWN, "Town")] | None = None
-    street: Annotated[str, _text(lengths.STREET, "Street")] | None = None
-    building: Annotated[str, _text(lengths.BUILDING, "Building number")] | None = None
-    post_code: Annotated[str, _text(lengths.POST_CODE, "Post code")] | None = None
-    lines: tuple[Annotated[str, _text(lengths.ADDRESS_LINE, "A free line")], ...] = Field(default=(), max_length=7)
+    town: Annotated[str, text(lengths.TOWN, "Town")] | None = None
+    street: Annotated[str, text(lengths.STREET, "Street")] | None = None
+    building: Annotated[str, text(lengths.BUILDING, "Building number")] | None = None
+    post_code: Annotated[str, text(lengths.POST_CODE, "Post code")] | None = None
+    lines: tuple[Annotated[str, text(lengths.ADDRESS_LINE, "A free line")], ...] = Field(default=(), max_length=7)
 
 
-class OrderParty(_Strict):
+class OrderParty(Strict):
     """Who pays or is paid. Without a BIC of its own a party has a name."""
 
-    name: Annotated[str, _text(lengths.NAME, "Official name")] | None = None
+    name: Annotated[str, text(lengths.NAME, "Official name")] | None = None
     address: OrderAddress | None = None
     any_bic: _Bic | None = None
     lei: _Lei | None = None
 
 
-class OrderAgent(_Strict):
+class OrderAgent(Strict):
     """A bank: by BIC, or by its clearing member id or LEI with name and address."""
 
     bic: _Bic | None = None
     clearing_system: Annotated[str, _documented("Clearing system code, e.g. KH")] | None = None
-    member_id: Annotated[str, _text(lengths.IDENTIFIER, "Member id in that clearing system")] | None = None
+    member_id: Annotated[str, text(lengths.IDENTIFIER, "Member id in that clearing system")] | None = None
     lei: _Lei | None = None
-    name: Annotated[str, _text(lengths.NAME, "Name of the bank")] | None = None
+    name: Annotated[str, text(lengths.NAME, "Name of the bank")] | None = None
     address: OrderAddress | None = None
 
 
-class OrderAccount(_Strict):
+class OrderAccount(Strict):
     """An account: its number as the bank writes it."""
 
-    number: Annotated[str, _text(lengths.ACCOUNT, "Account number")]
+    number: Annotated[str, text(lengths.ACCOUNT, "Account number")]
     scheme: Literal["BBAN", "IBAN"] = "BBAN"
-    currency: _Currency | None = None
+    currency: Currency | None = None
 
 
-class OrderRemittance(_Strict):
+class OrderRemittance(Strict):
     """What the payment is for: free lines, or a creditor reference."""
 
-    unstructured: tuple[Annotated[str, _text(lengths.REMITTANCE_LINE, "A line")], ...] = Field((), max_length=100)
-    creditor_reference: Annotated[str, _text(lengths.CREDITOR_REFERENCE, "ISO 11649 RF or the bank's")] | None = None
+    unstructured: tuple[Annotated[str, text(lengths.REMITTANCE_LINE, "A line")], ...] = Field((), max_length=100)
+    creditor_reference: Annotated[str, text(lengths.CREDITOR_REFERENCE, "ISO 11649 RF or the bank's")] | None = None
 
 
-class OrderCharge(_Strict):
+class OrderCharge(Strict):
     """A charge that is stated in the payment; zero is allowed."""
 
-    amount: _AmountText
-    currency: _Currency
+    amount: AmountText
+    currency: Currency
     agent_bic: _Bic
 
 
-class Order(_Strict):
+class Order(Strict):
     """One payment order."""
 
     order_id: Annotated[
-        str, _text(lengths.IDENTIFIER, "The source's own number of the order, unique in the source", _VISIBLE)
+        str, text(lengths.IDENTIFIER, "The source's own number of the order, unique in the source", VISIBLE)
     ]
-    maker: Annotated[str, _text(lengths.MAKER, "Who prepared the order; an approver is somebody else", _VISIBLE)]
-    amount: _AmountText
-    currency: _Currency
+    maker: Annotated[str, text(lengths.MAKER, "Who prepared the order; an approver is somebody else", VISIBLE)]
+    amount: AmountText
+    currency: Currency
     execution_date: Annotated[
         date,
-        _Written(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
+        Written(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
         Field(description="The day on which the source wants it executed", json_schema_extra={"format": "date"}),
     ]
     debtor: OrderParty
@@ -135,7 +136,7 @@ class Order(_Strict):
     creditor_account: OrderAccount
     creditor_agent: OrderAgent
     end_to_end_id: (
-        Annotated[str, _text(lengths.IDENTIFIER, "Unique per debtor account, or left out", _VISIBLE)] | None
+        Annotated[str, text(lengths.IDENTIFIER, "Unique per debtor account, or left out", VISIBLE)] | None
     ) = None
     uetr: Annotated[str, _documented("UUID version 4 in lower case; made by the gateway if left out")] | None = None
     charge_bearer: Annotated[str, _documented("DEBT, CRED, SHAR or SLEV", pattern="^(DEBT|CRED|SHAR|SLEV)$")] = "SLEV"
@@ -148,7 +149,7 @@ class Order(_Strict):
     charges: tuple[OrderCharge, ...] = Field(default=(), max_length=10)
 
 
-class BatchPart(_Strict):
+class BatchPart(Strict):
     """What each chunk says of its whole batch: a batch is released only when complete and equal to this."""
 
     batch_id: _Identifier
@@ -158,7 +159,7 @@ class BatchPart(_Strict):
     chunks: Annotated[int, Field(ge=1, le=BATCH_ORDERS_MAX, description="Number of chunks of the batch")]
 
 
-class Envelope(_Strict):
+class Envelope(Strict):
     """What every message of a source system begins with."""
 
     version: Annotated[str, Field(pattern=r"^[0-9]{1,3}\.[0-9]{1,3}$", description="major.minor")]
@@ -166,7 +167,7 @@ class Envelope(_Strict):
     source: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,35}$", description="The system that sends, e.g. fmis")]
     created: Annotated[
         AwareDatetime,
-        _Written(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T"),
+        Written(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T"),
         Field(description="With an offset from UTC", json_schema_extra={"format": "date-time"}),
     ]
 

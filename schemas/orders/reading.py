@@ -97,7 +97,7 @@ def read(body: bytes) -> Message:
         found = _MESSAGE.validate_json(body)
     except ValidationError:
         return _read_one_by_one(body)
-    _require_version(found.version)
+    require_version(found.version)
     _require_one_form({name for name in _FORMS if getattr(found, name) is not None})
     single = found.order is not None
     orders: Sequence[Order] = [found.order] if found.order is not None else found.orders or []
@@ -110,7 +110,7 @@ def _with_amount(order: Order, path: str) -> Order | BadOrder:
     try:
         Money.parse(order.amount, order.currency)
     except ValueError as error:
-        refusals = (_amount_refusal(error, path), *_charge_refusals(order, path))
+        refusals = (amount_refusal(error, path), *_charge_refusals(order, path))
         return BadOrder(order.order_id, order_json(order), refusals, None if refusals[1:] else order)
     if order.charges and (refused := _charge_refusals(order, path)):
         return BadOrder(order.order_id, order_json(order), tuple(refused))
@@ -123,14 +123,15 @@ def _charge_refusals(order: Order, path: str) -> list[Refusal]:
         try:
             Money.parse(charge.amount, charge.currency)
         except ValueError as error:
-            refusals.append(_amount_refusal(error, f"{path}.charges[{index}]"))
+            refusals.append(amount_refusal(error, f"{path}.charges[{index}]"))
     return refusals
 
 
-def _amount_refusal(error: ValueError, path: str) -> Refusal:
+def amount_refusal(error: ValueError, path: str) -> Refusal:
+    """Return what ``Money.parse`` said as a refusal of the amount or the currency that stands at a path."""
     code, _, message = str(error).partition(": ")
     field = "currency" if code == "AM11" else "amount"
-    return Refusal(_AMOUNT_RULES[code], code, f"{path}.{field}", message)
+    return Refusal(_AMOUNT_RULES[code], code, f"{path}.{field}" if path else field, message)
 
 
 def _batch(part: BatchPart | None, items: Sequence[Order | BadOrder]) -> Batch | None:
@@ -154,7 +155,12 @@ def _batch(part: BatchPart | None, items: Sequence[Order | BadOrder]) -> Batch |
     return Batch(part.batch_id, part.count, totals, part.chunk, part.chunks)
 
 
-def _require_version(version: object) -> None:
+def require_version(version: object) -> None:
+    """Check that a message is of the major version that this gateway reads.
+
+    Raises:
+        OrderMessageRefused: it is not (``FF01``).
+    """
     major = version.partition(".")[0] if isinstance(version, str) else ""
     if major != MAJOR_VERSION:
         text = f"version {str(version)[:20]!r} is not one that this gateway reads; it reads {MAJOR_VERSION}.x"
@@ -183,13 +189,13 @@ def _read_one_by_one(body: bytes) -> Message:
         raise OrderMessageRefused(f"the body is not JSON: {error}", code="FF02") from None
     if not isinstance(found, dict):
         raise OrderMessageRefused("the body is not a JSON object", code="FF02")
-    _require_version(found.get("version"))
-    envelope = _part(_ENVELOPE, found, "")
+    require_version(found.get("version"))
+    envelope = read_part(_ENVELOPE, found, "")
     _require_one_form({name for name in _FORMS if found.get(name) is not None})
     if found.get("batch") is None:
         items = [_one(found["order"], "order")]
         return Message(envelope.version, envelope.message_id, envelope.source, envelope.created, None, items)
-    part = _part(_BATCH, found["batch"], "batch")
+    part = read_part(_BATCH, found["batch"], "batch")
     orders = found["orders"]
     if not isinstance(orders, list) or len(orders) > CHUNK_ORDERS_MAX:
         raise OrderMessageRefused(f"orders is a list of at most {CHUNK_ORDERS_MAX}", code="FF01", path="orders")
@@ -198,8 +204,12 @@ def _read_one_by_one(body: bytes) -> Message:
     return Message(envelope.version, envelope.message_id, envelope.source, envelope.created, batch, items)
 
 
-def _part(adapter: TypeAdapter[_Part], value: object, path: str) -> _Part:
-    """Validate a part of the envelope; its first error refuses the message."""
+def read_part(adapter: TypeAdapter[_Part], value: object, path: str) -> _Part:
+    """Validate a part of the envelope; its first error refuses the message.
+
+    Raises:
+        OrderMessageRefused: with the code and path of that error.
+    """
     try:
         return adapter.validate_json(to_json(value))
     except ValidationError as error:
@@ -207,7 +217,7 @@ def _part(adapter: TypeAdapter[_Part], value: object, path: str) -> _Part:
 
 
 def _message_refused(error: ErrorDetails, path: str) -> OrderMessageRefused:
-    refusal = _shape_refusal(error, path)
+    refusal = shape_refusal(error, path)
     return OrderMessageRefused(refusal.message, code=refusal.code, path=refusal.path)
 
 
@@ -220,7 +230,7 @@ def _one(raw: object, path: str) -> Order | BadOrder:
         details = error.errors(include_url=False, include_input=False)
     order_id = raw.get("order_id") if isinstance(raw, dict) else None
     known = isinstance(order_id, str) and 0 < len(order_id) <= lengths.IDENTIFIER
-    return BadOrder(order_id if known else None, body, tuple(_shape_refusal(one, path) for one in details))
+    return BadOrder(order_id if known else None, body, tuple(shape_refusal(one, path) for one in details))
 
 
 _CODE_OF_ERROR = {"missing": "CH21", "date_from_datetime_parsing": "DT01", "date_parsing": "DT01", "date_type": "DT01"}
@@ -231,7 +241,7 @@ _CODE_OF_FIELD = {"amount": "AM12", "currency": "AM11", "uetr": "CH16", "charge_
 _NUMBER = re.compile(r"[0-9]{6,}")
 
 
-def _shape_refusal(error: ErrorDetails, path: str) -> Refusal:
+def shape_refusal(error: ErrorDetails, path: str) -> Refusal:
     """Say in our words and with an ISO code what pydantic found; nothing of the input is repeated."""
     where = path
     for step in error["loc"]:

@@ -15,6 +15,8 @@ from gateway.bus.base import (
     ORDERS_EXCHANGE,
     ORDERS_QUEUE,
     REASON_CHARACTERS_MAX,
+    RECEIPTS_EXCHANGE,
+    RECEIPTS_QUEUE,
     RETRY_LIMIT,
     TOO_LARGE,
     UNROUTABLE,
@@ -93,6 +95,13 @@ def test_a_message_arrives_as_it_was_published(declared: Bus) -> None:
     assert delivery.headers == {"jws": "eyJ..x", "source": "ខ្មែរ"}
     assert (delivery.message_id, delivery.routing_key, delivery.queue) == ("message-1", "orders.fmis", ORDERS_QUEUE)
     assert (delivery.attempts, delivery.redelivered) == (0, False)
+
+
+def test_bills_have_a_queue_of_their_own(declared: Bus) -> None:
+    """A year's bills do not stand before the day's payments."""
+    publish(declared, order(1), order(2, exchange=RECEIPTS_EXCHANGE, routing_key="receipts.ntr"))
+    assert [d.message_id for d in take(declared.consumer(RECEIPTS_QUEUE, 10), 1)] == ["message-2"]
+    assert [d.message_id for d in take(declared.consumer(ORDERS_QUEUE, 10), 1)] == ["message-1"]
 
 
 def test_an_empty_body_arrives(declared: Bus) -> None:

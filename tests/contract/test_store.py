@@ -30,9 +30,9 @@ AT_MS = 1_795_000_000_000
 TRAIL = Trail("test", "tester", AT_MS)
 APPEND_ONLY = (
     "transfer", "trail", "move", "archive", "archive_part", "approval", "refusal", "payment_order", "inbox",
-    "exception_note",
+    "receipt_booking", "exception_note",
 )  # fmt: skip
-NUMBERED = ("payment", "message", "outbox", "batch", "refusal", "statement", "entry", "exception", "trail")
+NUMBERED = ("payment", "message", "outbox", "batch", "refusal", "statement", "entry", "exception", "trail", "receipt")
 WORKERS = 4
 Told = TypeVar("Told")
 
@@ -483,11 +483,12 @@ ROWS = {
     "refusal": "INSERT INTO refusal VALUES (1, 'fmis', 'PO', NULL, 'm', 0, 'ab', '[]', 1)",
     "payment_order": "INSERT INTO payment_order VALUES (1, '')",
     "inbox": "INSERT INTO inbox VALUES ('fmis', 'm', 'ab', 1, 1)",
+    "receipt_booking": "INSERT INTO receipt_booking VALUES (1, 1, 100, 0, 'receipt_text', 1)",
     "exception_note": "INSERT INTO exception_note VALUES (1, 1, 1, 'a', 'comment', 'b', '{}', 1)",
 }
 FIRST_COLUMN = dict.fromkeys(APPEND_ONLY, "id") | {
     "transfer": "subject", "move": "payment", "archive": "sha256", "archive_part": "sha256", "approval": "payment",
-    "inbox": "source", "exception_note": "exception",
+    "inbox": "source", "receipt_booking": "receipt", "exception_note": "exception",
 }  # fmt: skip
 PAYMENT = "INSERT INTO payment VALUES (1, 1, 'READY', 'fmis', 'PO', 7, 'p', '1', 'E', 'u', 5, 'KHR', 'd', 'ab', 1, 1)"
 FIXED = (
@@ -547,7 +548,7 @@ def test_nothing_else_in_the_schema_only_grows(store: Store) -> None:
             rows = db.connection.execute(
                 "SELECT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
             ).fetchall()
-    assert {row[0] for row in rows} == {*APPEND_ONLY, "payment"}
+    assert {row[0] for row in rows} == {*APPEND_ONLY, "payment", "expected_receipt"}
 
 
 def test_of_a_payment_only_its_standing_changes(store: Store) -> None:

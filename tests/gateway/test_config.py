@@ -40,6 +40,14 @@ def test_the_default_configuration_is_right_and_complete(tmp_path: Path) -> None
     assert (settings.profile_folder / "central-bank.toml").is_file()
 
 
+def test_a_source_may_expect_money_and_order_none(path: Path) -> None:
+    """Who announces bills need not be able to pay from an account, nor the other way round."""
+    text = path.read_text(encoding="utf-8").replace('accounts = ["000100000001"]\n[', 'receipt_accounts = ["1"]\n[')
+    path.write_text(text, encoding="utf-8")
+    source = load(path).sources["fmis"]
+    assert (source.accounts, source.receipt_accounts) == ((), ("1",))
+
+
 def test_every_default_that_the_comments_show_is_the_default(tmp_path: Path) -> None:
     """A comment that says another figure than the code would be believed."""
     path = tmp_path / "gateway.toml"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from gateway.bus.base import EVENTS_EXCHANGE, ORDERS_EXCHANGE
+from gateway.bus.base import EVENTS_EXCHANGE, ORDERS_EXCHANGE, RECEIPTS_EXCHANGE
 from schemas import contracts
 
 
@@ -25,12 +25,12 @@ def test_the_exchanges_are_those_of_the_bus() -> None:
     """Schemas may not import the gateway, so the names stand twice and are compared here."""
     channels = contracts.contracts()["asyncapi.json"]["channels"]
     named = {name: channel["bindings"]["amqp"]["exchange"]["name"] for name, channel in channels.items()}
-    assert named == {"orders": ORDERS_EXCHANGE, "events": EVENTS_EXCHANGE}
+    assert named == {"orders": ORDERS_EXCHANGE, "receipts": RECEIPTS_EXCHANGE, "events": EVENTS_EXCHANGE}
 
 
 def test_references_between_the_contracts_lead_somewhere() -> None:
     """A reader of the AsyncAPI document finds the payload's schema beside it."""
     content = contracts.text(contracts.contracts()["asyncapi.json"])
-    for name in ("order-message.schema.json", "event.schema.json"):
+    for name in ("order-message.schema.json", "receipt-message.schema.json", "event.schema.json"):
         assert f"./{name}" in content
         assert name in contracts.contracts()

@@ -14,7 +14,9 @@ pytestmark = pytest.mark.servers
 
 PAYMENTS, PAGE = 40_000, 2_000
 ACCOUNT = "000100000001"
-BIG = frozenset({"payment", "payment_order", "entry", "message_payment", "ready", "waiting", "inbox"})
+BIG = frozenset(
+    {"payment", "payment_order", "entry", "message_payment", "ready", "waiting", "inbox", "expected_receipt"}
+)
 FILLED = f"""
 INSERT INTO payment (id, version, state, source, order_id, batch, profile, debtor_account, end_to_end_id, uetr,
                      amount_minor, currency, settlement_day, content_sha256, received_ms, changed_ms, message)
@@ -30,6 +32,10 @@ INSERT INTO message_payment SELECT n / 1000, n FROM generate_series(1, {PAYMENTS
 INSERT INTO entry (id, statement, page, position, account, currency, amount_minor, end_to_end_id, uetr, charges_minor,
                    details)
 SELECT n, 1, n / {PAGE}, n % {PAGE}, '{ACCOUNT}', 'KHR', -100, 'E' || n, 'U' || n, 0, 1
+FROM generate_series(1, {PAYMENTS}) AS n;
+INSERT INTO expected_receipt (id, source, bill_id, account, currency, amount_minor, reference, reference_key, cut_key,
+                              due_day, partial_allowed, content_sha256, received_minor, state, announced_ms, changed_ms)
+SELECT n, 'fmis', 'PO-' || n, 'fmis', 'KHR', 100, 'E' || n, 'E' || n, 'C' || n, '2026-11-30', 0, 'c', 0, 'OPEN', 1, 1
 FROM generate_series(1, {PAYMENTS}) AS n;
 """  # noqa: S608 - constants of this module
 PICKED = tuple((n, f"PO-{n}", f"E{n}") for n in range(1, PAGE + 1))
@@ -52,6 +58,11 @@ LOOKUPS: list[tuple[str, dict[str, Any]]] = [
     ("booked_on", {}),
     ("given_back", {}),
     ("apply_matches", {}),
+    ("lock_bills", {}),
+    ("lock_receipts", {}),
+    ("receipts_named", {"most": 20}),
+    ("book_receipts", {"now_ms": 2}),
+    ("withdraw_receipts", {"now_ms": 2}),
 ]
 
 

@@ -1,0 +1,147 @@
+"""``gateway receipts``: the bills that source systems expect to be paid."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.screen import Screen, plain
+from gateway.cli.shell import FOUND, Count, Json, User, shell_of
+from gateway.core.matchers.receipts import BillState
+from gateway.operations import receipts
+from gateway.operations.receipts import BillPage, Imported
+from schemas.model.identifiers import mask_account
+
+group = typer.Typer(no_args_is_help=True, help="Import expected receipts (bills), and look at them.")
+REPORTED_MAX = 100_000
+"""Refused bills that --json holds in memory."""
+
+Bill = Annotated[str, typer.Argument(metavar="BILL", help="Its number, its id, or source/id.", show_default=False)]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the root."""
+    app.add_typer(group, name="receipts")
+
+
+@group.command("import")
+def import_receipts(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, help="Bills: *.ndjson, *.json or *.csv.", show_default=False),
+    ],
+    source: Annotated[str, typer.Option(help="The source system whose bills these are.", show_default=False)],
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="ndjson, json or csv, where the name does not say.", show_default=False),
+    ] = None,
+    user: User = None,
+    as_json: Json = False,
+) -> None:
+    """Import a file of bills, and report every one that was refused.
+
+    The same file again changes nothing. Exit status 1 when a bill was refused.
+    """
+    shell = shell_of(context)
+    opened = receipts.open_file(file, form)
+    counts, refused = Counter[str](), list[Imported]()
+    with shell.gateway() as gateway, shell.screen.progress("bills", None) as step:
+        gateway.prepare()
+        for one in receipts.take(shell.operator(gateway, user), gateway.policy, source, opened):
+            counts[one.outcome] += 1
+            step()
+            if not one.is_refused:
+                continue
+            if not as_json:
+                _report(shell.screen, one)
+            elif len(refused) < REPORTED_MAX:
+                refused.append(one)
+    if as_json:
+        shell.screen.json({"file": file, "bills": counts.total(), "by_outcome": dict(counts), "refused": refused})
+    else:
+        said = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "no bills"
+        shell.screen.say(f"{file.name}: {counts.total()} bills: {said}", style="bold")
+    if counts["REFUSED"] or counts["UNREADABLE"]:
+        raise typer.Exit(FOUND)
+
+
+def _report(screen: Screen, one: Imported) -> None:
+    """Print a line for each reason of a refused bill: where it stands, which one, and what is wrong where."""
+    for code, path, words in one.reasons or (("", "", "refused"),):
+        where = f" {path}:" if path else ""
+        screen.say(f"line {one.line}  {plain(one.bill_id) or '(no bill id)'}  {code}{where} {plain(words)}")
+
+
+@group.command("list")
+def list_receipts(
+    context: typer.Context,
+    state: Annotated[BillState | None, typer.Option(case_sensitive=False, help="Only those in this state.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only those of this source.")] = None,
+    limit: Count = 50,
+    as_json: Json = False,
+) -> None:
+    """List bills, the newest first."""
+    shell = shell_of(context)
+    with shell.database() as db:
+        found = receipts.listed(db, state=state.value if state else None, source=source, count=limit)
+    if as_json:
+        shell.screen.json(found)
+        return
+    shell.screen.table(
+        ("number>", "state!", "source!", "bill", "amount>", "received>", "account!", "reference", "due!"),
+        ((b.id, b.state, b.source, b.bill_id, b.amount, b.received, mask_account(b.account), b.reference, b.due_day)
+         for b in found),
+        empty="no such bill",
+    )  # fmt: skip
+
+
+@group.command("show")
+def show_receipt(context: typer.Context, bill: Bill, as_json: Json = False) -> None:
+    """Show everything about one bill, and the entries of statements that paid it."""
+    shell = shell_of(context)
+    with shell.database() as db:
+        page = receipts.page(db, bill)
+    if as_json:
+        shell.screen.json(page)
+        return
+    _show(shell.screen, page)
+
+
+def _show(screen: Screen, page: BillPage) -> None:
+    bill = page.bill
+    screen.facts([
+        ("bill", f"{bill.source}/{bill.bill_id}"), ("number", bill.id), ("state", bill.state), ("amount", bill.amount),
+        ("received", bill.received), ("account", mask_account(bill.account)), ("reference", bill.reference),
+        ("due", bill.due_day), ("in parts", "allowed" if page.partial_allowed else ""), ("payer", page.payer),
+        ("payer's account", mask_account(page.payer_account) if page.payer_account else None),
+        ("announced", page.announced), ("changed", bill.changed), ("reason", page.reason), ("SHA-256", page.sha256),
+    ])  # fmt: skip
+    screen.say()
+    screen.table(
+        ("entry>", "statement>", "amount>", "beyond it>?", "booked!", "reference", "rule!", "when!"),
+        ((p.entry, p.statement, p.amount, p.surplus if p.surplus.amount_minor else None, p.booking_day,
+          p.servicer_reference, p.rule, p.at) for p in page.paid),
+        title="Received", empty="nothing yet",
+    )  # fmt: skip
+
+
+@group.command("withdraw")
+def withdraw_receipt(
+    context: typer.Context,
+    bill: Bill,
+    reason: Annotated[str, typer.Option(help="Why, for the source.", show_default=False)],
+    user: User = None,
+    as_json: Json = False,
+) -> None:
+    """Withdraw a bill that is still open: nothing is expected any more, and its source is told."""
+    shell = shell_of(context)
+    with shell.gateway() as gateway:
+        page = receipts.withdraw(shell.operator(gateway, user), gateway.policy, bill, reason)
+    if as_json:
+        shell.screen.json(page)
+    else:
+        shell.screen.say(f"bill {page.bill.source}/{page.bill.bill_id} ({page.bill.amount}) is {page.bill.state}")

@@ -1,0 +1,147 @@
+"""``gateway bench reconcile``: a day's statement of any length, imported, proved, matched and posted, beside its floor.
+
+The floor is measured in the same run on the same data: the file's parse events, the same rows copied into a table of
+the same width, and the join of the entries with their payments alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import structlog
+from lxml import etree
+
+from gateway.app import Gateway
+from gateway.clock import SystemClock, random_uetr
+from gateway.flow import matching, pages, reconcile, settling
+from gateway.operations import imports
+from gateway.store import archive, ledger
+from gateway.store.session import Session
+from simulators import bench_ledger
+from simulators.bench_ledger import Ground
+from simulators.bench_workers import peak_memory_mb
+from simulators.stage import PROFILE, Stage
+
+ACCOUNT = "000100000001"
+OPENING = 10**17
+HISTORY_DAY = date(2025, 6, 30)
+
+
+@dataclass
+class Result:
+    """What one run measured: seconds by stage, the exceptions by kind, the floor's parts."""
+
+    entries: int
+    seconds: float
+    stages: dict[str, float]
+    memory_mb: int
+    floor: dict[str, float]
+    exceptions: dict[str, int]
+    faults: list[str] = field(default_factory=list)
+
+
+def measure(made: Stage, folder: Path, entries: int, payments: int, history: int, *, verify: bool) -> Result:
+    """Lay the ground, import the statement, and measure what that took."""
+    clock = SystemClock()
+    gateway = made.gateway(clock, structlog.get_logger(), new_uetr=random_uetr)
+    gateway.prepare()
+    random = Random(entries)
+    at_ms = int(clock.now().timestamp() * 1_000)
+    ground = Ground(PROFILE, ACCOUNT, clock.now().date(), at_ms)
+    if history:
+        past = Ground(PROFILE, ACCOUNT, HISTORY_DAY, at_ms - 86_400_000 * 400)
+        for _ in bench_ledger.pay(gateway.store, past, history, Random(0), "SETTLED", bench_ledger.MESSAGE):
+            pass
+        _book_history(gateway)
+    file = folder / "statement.xml"
+    mix = bench_ledger.lay(gateway.store, ground, entries, payments, random)
+    count = bench_ledger.write(file, ground, mix, OPENING, random)
+    before_mb = peak_memory_mb()
+    del mix
+    stages: dict[str, float] = {}
+    started_s = time.perf_counter()
+    with _timed(stages):
+        (told,) = imports.take(gateway, [file])
+    seconds = time.perf_counter() - started_s
+    if told.outcome != "APPLIED":
+        raise RuntimeError(f"the statement was {told.outcome}: {told.reason}")
+    stages["other"] = seconds - sum(stages.values())
+    with gateway.store.transaction() as db:
+        found = {kind: n for kind, state, n in db.all("count_exceptions") if state != "resolved"}
+        faults = [v.text for v in ledger.verify(db)] if verify else []
+        floor = _floor(db, file)
+    gateway.close()
+    return Result(count, seconds, stages, max(peak_memory_mb(), before_mb), floor, found, faults)
+
+
+def _book_history(gateway: Gateway) -> None:
+    """Say that statements of the past show the settled payments."""
+    with gateway.store.transaction() as db:
+        db.connection.execute(
+            "INSERT INTO entry (id, statement, page, position, account, currency, amount_minor, booking_day, value_day,"
+            " uetr, charges_minor, details, matched, payment, rule) SELECT 1000000000 + id, 0, 1, id, debtor_account,"
+            " currency, -amount_minor, settlement_day, settlement_day, uetr, 0, 1, 'settle', id, 'uetr' FROM payment"
+        )
+
+
+@contextmanager
+def _timed(stages: dict[str, float]) -> Iterator[None]:
+    """Count the wall-clock time of the stages while the block runs."""
+    places: tuple[tuple[str, Any, str], ...] = (
+        ("archive", archive, "put"),
+        ("read and store", pages, "store"),
+        ("match exactly", settling, "settle"),
+        ("match the rest", matching.Matching, "_slice"),
+        ("prove", reconcile, "_miss"),
+    )
+    real = [getattr(place, name) for _, place, name in places]
+    for (stage, place, name), function in zip(places, real, strict=True):
+        setattr(place, name, _counting(stages, stage, function))
+    try:
+        yield
+    finally:
+        for (_, place, name), function in zip(places, real, strict=True):
+            setattr(place, name, function)
+
+
+def _counting(stages: dict[str, float], stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def counted(*arguments: Any, **named: Any) -> Any:
+        started_s = time.perf_counter()
+        try:
+            return function(*arguments, **named)
+        finally:
+            stages[stage] = stages.get(stage, 0.0) + time.perf_counter() - started_s
+
+    return counted
+
+
+def _floor(db: Session, file: Path) -> dict[str, float]:
+    """Return the seconds of what cannot be left out, done as plainly as possible on the same data."""
+    started_s = time.perf_counter()
+    for _, element in etree.iterparse(file, tag="{*}Ntry", no_network=True, resolve_entities=False):
+        element.clear()
+        while element.getprevious() is not None:
+            del element.getparent()[0]
+    parsed_s = time.perf_counter()
+    columns = ("id", "statement", "page", "position", "account", "currency", "amount_minor", "uetr")
+    db.connection.execute("CREATE TEMP TABLE floor_entry AS SELECT * FROM entry WHERE id < 0")
+    rows = db.connection.execute(
+        f"SELECT {', '.join(columns)} FROM entry WHERE statement > 0"  # noqa: S608 - our own constants
+    ).fetchall()
+    read_s = time.perf_counter()
+    db.bulk("floor_entry", columns, rows)
+    copied_s = time.perf_counter()
+    db.survey()
+    db.connection.execute(
+        "SELECT COUNT(*) FROM floor_entry JOIN payment ON payment.uetr = floor_entry.uetr"
+        " AND payment.amount_minor = -floor_entry.amount_minor"
+    ).fetchall()
+    joined_s = time.perf_counter()
+    return {"parse": parsed_s - started_s, "copy": copied_s - read_s, "join": joined_s - copied_s}

@@ -1,5 +1,5 @@
 # `make` alone says what there is. Everything lives in .venv; nothing is installed elsewhere but, by `make test` and
-# only where the caller is root, Debian's RabbitMQ, PostgreSQL and xmlsec1.
+# only where the caller is root, Debian's RabbitMQ, PostgreSQL, xmlsec1 and Pango.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -62,6 +62,9 @@ programs: $(DEV)
 	@command -v xmlsec1 >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 		&& $(call again,$(APT) update) && $(call again,$(APT) install --no-install-recommends xmlsec1); } \
 		|| { echo "xmlsec1 is absent: install Debian's package xmlsec1" >&2; $(absent); }
+	@$(BIN)/python -W error -c 'import weasyprint' 2>/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& $(call again,$(APT) update) && $(call again,$(APT) install --no-install-recommends $(PANGO)); } \
+		|| { echo "Pango is absent: install Debian's packages $(PANGO)" >&2; $(absent); }
 
 .PHONY: world
 world: $(RUNTIME) ## Simulate whole treasuries with faults, SEEDS=300 of them; a failing seed says how to replay it.
@@ -125,6 +128,7 @@ $(BIN)/uv: $(DEV)
 
 # What is absent fails where CI is set; elsewhere the tests that need it are skipped, each with its reason.
 absent = { [ -z "$${CI:-}" ] || exit 1; echo "the tests that need it will be skipped" >&2; }
+PANGO := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0
 APT := DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120
 
 # again(command): a network hiccup is no reason to fail; three attempts, with a pause between them.

@@ -189,7 +189,6 @@ def _taking_files(made: Stage) -> Stage:
     return replace(made, settings=made.settings.model_copy(update={"workers": workers}))
 
 
-
 @contextlib.contextmanager
 def _urls(embedded: bool, database_url: str, bus_url: str) -> Iterator[tuple[str | None, str]]:
     """Give the addresses of database and broker; private servers where none are named."""

@@ -1,4 +1,4 @@
-"""What a reconciliation benchmark stands on: payments at the bank, a settled history, and one long statement of them."""
+"""What a reconciliation benchmark stands on: payments at the bank, a settled history, one long statement of them."""
 
 from __future__ import annotations
 
@@ -97,9 +97,7 @@ def _pay(db: Session, ground: Ground, count: int, random: Random, state: str, si
          sum(p.minor for p in part), "KHR", day, at, at, None, 1)
         for n, part in ((n, found[i * size : (i + 1) * size]) for i, n in enumerate(messages))
     ))  # fmt: skip
-    db.bulk(
-        "message_payment", ("message", "payment"), ((messages[i // size], p.number) for i, p in enumerate(found))
-    )
+    db.bulk("message_payment", ("message", "payment"), ((messages[i // size], p.number) for i, p in enumerate(found)))
     recipes = (Posting.RESERVE,) if state == "SENT" else (Posting.RESERVE, Posting.SETTLE)
     db.bulk("transfer", _TRANSFER, (
         (t.subject, t.cause, t.leg, t.debit, t.credit, t.amount_minor, t.currency, at)
@@ -168,11 +166,10 @@ def write(path: Path, ground: Ground, mix: Mix, opening: int, random: Random) ->
 
 def _lines(mix: Mix, random: Random) -> list[tuple[int, str]]:
     found = [(-p.minor, _detail(p)) for p in mix.exact]
-    found += [(-p.minor, _TEXT.format(text=f"YOUR PAYMENT REF {p.end_to_end_id.lower()} THANK YOU")) for p in mix.in_text]
-    found += [
-        (-sum(p.minor for p in b), _BATCH.format(message=b[0].message, count=len(b), total=_text(sum(p.minor for p in b))))
-        for b in mix.batches
-    ]
+    found += [(-p.minor, _TEXT.format(text=f"YOUR REF {p.end_to_end_id.lower()} THANK YOU")) for p in mix.in_text]
+    for batch in mix.batches:
+        total = sum(p.minor for p in batch)
+        found.append((-total, _BATCH.format(message=batch[0].message, count=len(batch), total=_text(total))))
     for p in mix.returned:
         found.append((p.minor, _detail(p, "<RtrInf><Rsn><Cd>AC04</Cd></Rsn></RtrInf>")))
     found += [(-500, _CODE.format(code="CHRG"))] * mix.charges
@@ -201,9 +198,7 @@ _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 _ENTRY = """<Ntry><Amt Ccy="KHR">{amount}</Amt><CdtDbtInd>{sign}</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>\
 <BookgDt><Dt>{day}</Dt></BookgDt><ValDt><Dt>{day}</Dt></ValDt><AcctSvcrRef>NB{n:012d}</AcctSvcrRef>{rest}</Ntry>
 """
-_CODE = (
-    "<BkTxCd><Domn><Cd>ACMT</Cd><Fmly><Cd>MDOP</Cd><SubFmlyCd>{code}</SubFmlyCd></Fmly></Domn></BkTxCd>"
-)
+_CODE = "<BkTxCd><Domn><Cd>ACMT</Cd><Fmly><Cd>MDOP</Cd><SubFmlyCd>{code}</SubFmlyCd></Fmly></Domn></BkTxCd>"
 _TEXT = "<NtryDtls><TxDtls><RmtInf><Ustrd>{text}</Ustrd></RmtInf></TxDtls></NtryDtls>"
 _BATCH = (
     "<NtryDtls><Btch><MsgId>{message}</MsgId><NbOfTxs>{count}</NbOfTxs>"

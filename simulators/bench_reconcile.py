@@ -75,7 +75,7 @@ def measure(made: Stage, folder: Path, entries: int, payments: int, history: int
     stages["other"] = seconds - sum(stages.values())
     with gateway.store.transaction() as db:
         found = {kind: n for kind, state, n in db.all("count_exceptions") if state != "resolved"}
-        faults = [v.text for v in ledger.verify(db)] if verify else []
+        faults = list(ledger.verify(db)) if verify else []
         floor = _floor(db, file)
     gateway.close()
     return Result(count, seconds, stages, max(peak_memory_mb(), before_mb), floor, found, faults)

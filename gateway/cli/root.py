@@ -22,6 +22,7 @@ from gateway.cli import (
     profiles,
     proofs,
     receipts,
+    report,
     setup,
     statements,
 )
@@ -135,6 +136,7 @@ statements.add_to(app)
 receipts.add_to(app)
 exceptions.add_to(app)
 proofs.add_to(app)
+report.add_to(app)
 keys.add_to(app)
 profiles.add_to(app)
 dead_letters.add_to(app)

@@ -8,6 +8,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any
 
+from gateway.core.matchers.receipts import Bill
 from gateway.core.matching import Candidate, EntryFacts, Match, Tolerance
 
 
@@ -105,6 +106,7 @@ class Pool:
         bundles: batches.
         legs: other entries with the opposite amount.
         pieces: entries that name a payment and were not matched to it, by the payment.
+        billed: bills that the references of a credit may name, by their numbers; ``bills`` has them as they are now.
         taken: entries that are explained by now.
         doubts: why an entry that names something was not matched to it.
         proposals: what a person may choose from.
@@ -120,6 +122,8 @@ class Pool:
     legs: dict[int, list[Leg]] = field(default_factory=dict)
     pieces: dict[int, list[Leg]] = field(default_factory=dict)
     own_accounts: frozenset[str] = frozenset()
+    billed: dict[int, list[int]] = field(default_factory=dict)
+    bills: dict[int, Bill] = field(default_factory=dict)
     taken: set[int] = field(default_factory=set)
     doubts: dict[int, Match] = field(default_factory=dict)
     proposals: dict[int, list[Proposal]] = field(default_factory=dict)

@@ -9,10 +9,12 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from gateway.core.matchers.bills import credit
+from gateway.core.matchers.receipts import keys
 from gateway.core.matching import Candidate, EntryFacts
 from gateway.core.pool import Bundle, Leg, MatchingRules, Named, Part, Pool
-from gateway.core.references import normal, words
-from gateway.store import payments
+from gateway.core.references import BANK_PREFIXES, normal, words
+from gateway.store import payments, receipts
 from gateway.store.payments import Standing
 from gateway.store.session import Session
 from schemas.model.identifiers import payment_number
@@ -82,6 +84,7 @@ class Finder:
         self._know(pool, _numbers(pool))
         self._find_legs(given, pool)
         self._find_pieces(pool)
+        self._find_bills(given, pool)
         return pool
 
     def widen(self, entries: Sequence[EntryFacts], pool: Pool) -> None:
@@ -161,6 +164,14 @@ class Finder:
             self._db.pick((n,) for n in named)
             for row in self._db.all("pieces_of"):
                 pool.pieces.setdefault(row[6], []).append(_leg(row))
+
+    def _find_bills(self, given: Slice, pool: Pool) -> None:
+        prefixes = (*BANK_PREFIXES, *self._rules.prefixes)
+        brought = [e for e in given.entries if e.amount_minor > 0 and e.id not in pool.named]
+        wanted = [(e.id, e.account, e.currency, key) for e in brought for key in keys(credit(e), prefixes)]
+        for entry, found in receipts.candidates(self._db, wanted).items():
+            pool.billed[entry] = [bill.id for bill in found]
+            pool.bills |= {bill.id: bill for bill in found if bill.id not in pool.bills}
 
     # -------------------------------------------------------------------------------------- what is only probable
 

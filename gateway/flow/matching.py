@@ -13,14 +13,15 @@ from typing import Any
 from adapters.profile import Profile
 from gateway.core.ledger import Transfer, cash
 from gateway.core.lifecycle import Event, Move, advance
-from gateway.core.matchers import MATCHERS
 from gateway.core.matching import EntryFacts, Explanation, Match, Share, Tolerance, explain, explain_alone
+from gateway.core.pipeline import MATCHERS
 from gateway.core.pool import MatchingRules, Pool, Proposal
-from gateway.flow import outcomes, settling
+from gateway.flow import outcomes, receipts, settling
 from gateway.flow.candidates import Finder, Slice, read
 from gateway.store import findings, ledger, payments
 from gateway.store.findings import Finding
 from gateway.store.payments import PaymentMove
+from gateway.store.receipts import Booking
 from gateway.store.session import Session, compact
 from gateway.store.times import from_ms
 from gateway.store.trail import Trail
@@ -46,6 +47,7 @@ class _Posted:
     found: list[Finding] = field(default_factory=list)
     again: list[tuple[int, str, str, int | None, int, int]] = field(default_factory=list)
     """Entries that had waited: number, matched, rule, counterpart, what stays in suspense, and who explains them."""
+    bookings: list[Booking] = field(default_factory=list)
     back: list[int] = field(default_factory=list)
     """Entries whose suspension is reversed."""
 
@@ -142,6 +144,10 @@ class Matching:
         rule = match.rule if match.rule and said.matched != "suspense" else None
         if said.payment is not None:
             self._book(entry, said.payment, said, pool, posted)
+        if said.receipt is not None:
+            day = entry.day.isoformat() if entry.day else None
+            paid = Booking(said.receipt, entry.id, said.charge_minor, said.suspended_minor, match.rule, day)
+            posted.bookings.append(paid)
         self._share(said, pool, posted)
         self._join(entry, match, given, pool, posted)
         if said.matched != "suspense":
@@ -170,6 +176,8 @@ class Matching:
         if said.charge_minor:
             if said.matched == "sweep":
                 cause, against = "sweep", f"own_transfers:{entry.currency}"
+            elif said.matched == "receipt":
+                cause, against = "receipt", f"receipts:{said.against}"
             else:
                 cause, against = "charge", f"{said.against}:{entry.account}"
             made.append(cash(cause, entry.id, 0, entry.account, against, said.charge_minor, entry.currency))
@@ -252,6 +260,8 @@ class Matching:
             db.pick((s.payment, str(s.entry), s.matched, str(s.minor)) for s in posted.shares)
             db.run("add_shares")
         ledger.post(db, list(self._reversals(posted.back)), trail.at_ms)
+        if posted.bookings:
+            receipts.book(db, posted.bookings, trail)
         findings.open_all(db, posted.found, trail.at_ms)
         self._explain_again(posted.again)
         outcomes.send(db, [outcomes.moved(m) for m in moves], from_ms(trail.at_ms))

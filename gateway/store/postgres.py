@@ -76,6 +76,10 @@ class PostgresSession(Session):
         """Let the planner join whole tables, until the transaction ends or the survey does."""
         self.connection.execute(_SURVEY if begin else _SURVEY.replace("= on", "= off"))
 
+    def snapshot(self) -> None:
+        """See what is committed now, and nothing that others commit while the transaction lasts."""
+        self.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
     def bulk(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Insert with COPY."""
         statement = f"COPY {table} ({','.join(columns)}) FROM STDIN"

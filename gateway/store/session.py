@@ -75,6 +75,9 @@ class Session(ABC):
         It holds until the transaction ends, or until ``survey(begin=False)``.
         """
 
+    def snapshot(self) -> None:  # noqa: B027 - an engine in which others commit meanwhile overrides it
+        """Say, before anything else, that the whole transaction has to see the database as it is at one moment."""
+
     @abstractmethod
     def bulk(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Insert many rows the fastest way the engine has (COPY, executemany)."""

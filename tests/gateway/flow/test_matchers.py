@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -9,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from gateway.flow import statements
+from gateway.flow import receipts, statements
 from gateway.store.trail import Trail
+from schemas import receipts as bills
 from schemas.model.money import Money
 from schemas.model.statement import Detail, Entry, Statement
 from simulators.stage import PROFILE
@@ -312,3 +314,50 @@ def test_a_notice_names_the_payment_of_an_entry_without_a_reference(stand: Stand
     show(stand, line(-100_000, reference="NB7"))
     assert stand.sql("SELECT matched, rule FROM entry ORDER BY id") == [("told", None), ("settle", "uetr")]
     assert stand.open() == {}
+
+
+# ---------------------------------------------------------------------------------------------------------- bills
+
+
+def announced(stand: Stand, amount: str = "1000", reference: str = "RF18539007547034", **bill: Any) -> None:
+    """Take in a bill that a source has announced."""
+    made = {
+        "bill_id": "B-1", "account": RIEL, "currency": "KHR", "amount": amount, "reference": reference,
+        "due_date": "2026-12-31",
+    } | bill  # fmt: skip
+    body = json.dumps({"version": "1.0", "message_id": f"R-{made['bill_id']}", "source": "fmis",
+                       "created": START.isoformat(), "receipts": [made]}).encode()  # fmt: skip
+    read = bills.read(body)
+    with stand.gateway.store.transaction() as db:
+        known = stand.gateway.policy.sources
+        sources = {name: replace(terms, receipt_accounts=frozenset({RIEL})) for name, terms in known.items()}
+        policy = replace(stand.gateway.policy, sources=sources)
+        taken = receipts.take(db, policy, "fmis", read.items, 1)
+    assert [one.refusals for one in taken] == [()], taken
+
+
+def received(stand: Stand) -> list[tuple[str, int]]:
+    """Return state and received amount of each bill."""
+    return [tuple(row) for row in stand.sql("SELECT state, received_minor FROM expected_receipt ORDER BY id")]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "state", "exceptions"),
+    [
+        ([100_000], [("PAID", 100_000)], {}),
+        ([60_000, 40_000], [("PAID", 100_000)], {}),
+        ([130_000], [("OVERPAID", 100_000)], {"amount_differs": 1}),
+        ([100_000, 100_000], [("PAID", 100_000)], {"duplicate_payment": 1}),
+    ],
+)
+def test_a_credit_pays_the_bill_that_it_names(
+    stand: Stand, amounts: list[int], state: list[tuple[str, int]], exceptions: dict[str, int]
+) -> None:
+    """In full, in parts, more than was billed, twice: the ledger has what was billed, suspense the rest."""
+    announced(stand, partial_allowed=True)
+    show(stand, *(line(minor, f"RF18 5390 0754 7034 no {n}", f"NB{n}") for n, minor in enumerate(amounts)))
+    assert received(stand) == state
+    assert stand.open() == exceptions
+    assert stand.balances()["receipts:fmis"] == -100_000
+    assert stand.balances().get(SUSPENSE, 0) == 100_000 - sum(amounts)
+    assert stand.faults() == []

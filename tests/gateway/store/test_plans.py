@@ -119,3 +119,21 @@ def test_a_lookup_of_each_key_joins_without_hashing_a_table(grown: PostgresStore
         assert db.connection.execute(settings).fetchone() == ("on", "on")
     with grown.transaction() as db:
         assert db.connection.execute(settings).fetchone() == ("off", "off")
+
+
+def test_a_snapshot_sees_nothing_that_others_commit_meanwhile(postgres: Any) -> None:
+    """A report asks twenty questions while the workers post: between two of them a payment must not move."""
+    url = postgres.fresh_database()
+    store, other = PostgresStore(url), PostgresStore(url)
+    store.migrate()
+    with store.transaction() as db:
+        db.snapshot()
+        before = db.all("list_accounts")
+        with other.transaction() as meanwhile:
+            meanwhile.run("add_account", number=ACCOUNT, currency="KHR", profile="bank")
+        assert db.all("list_accounts") == before == []
+    with store.transaction() as db:
+        assert len(db.all("list_accounts")) == 1
+    store.close()
+    other.close()
+    postgres.drop_database(url)

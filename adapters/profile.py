@@ -160,6 +160,7 @@ class Profile(Table):
         accounts: our accounts at this bank.
         account_patterns: regular expression of a valid account number by BIC, and ``default`` for all others (rule 37).
         in_doubt_after_s: seconds without an answer after which a sent payment is in doubt.
+        late_after_days: calendar days after its settlement day from which a payment that is not booked is late.
         resends_max: how often the same bytes are sent again before a person decides.
         days_ahead_max: how far ahead an execution date may lie (rule 27).
     """
@@ -178,6 +179,7 @@ class Profile(Table):
     statements: StatementSettings = StatementSettings()
     matching: MatchingSettings = MatchingSettings()
     in_doubt_after_s: int = Field(default=900, ge=1)
+    late_after_days: int = Field(default=2, ge=0, le=60)
     resends_max: int = Field(default=3, ge=0, le=20)
     days_ahead_max: int = Field(default=30, ge=0, le=366)
     transport: TransportSettings = TransportSettings()

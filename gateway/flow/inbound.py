@@ -7,18 +7,23 @@ the archive and becomes an exception; the same bytes again change nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import zip_longest
 
 from adapters.profile import Profile
 from adapters.rails import Received, rail
 from gateway.bus.base import Consumer, Delivery
 from gateway.flow import outcomes, statements, statuses
+from gateway.flow.ahead import Ahead
 from gateway.flow.desk import CONFLICTS_MAX, Desk
+from gateway.flow.hands import Hands, Job, Kit
 from gateway.store import archive, findings
 from gateway.store.findings import Finding
 from gateway.store.session import Session
 from gateway.store.trail import Trail, append
 from schemas.errors import ArchiveDamaged, Conflict, DocumentRefused, Unavailable
+from schemas.model.statement import Entry, Statement
 from security.trust import TrustStore
 
 LEFT_OVER_DOCUMENTS = 5
@@ -27,14 +32,20 @@ LEFT_OVER_MS = 300_000
 """Age from which a document that was kept and not applied is nobody's; and how often that is looked for."""
 TRANSACTIONS_PER_COMMIT = 5_000
 """Statuses that are applied in one transaction, however many documents they come in."""
+READ_AHEAD_BYTES_MAX = 4 * 1024 * 1024
+"""A larger document is read when its turn has come, a piece at a time, so that all of it is never in memory twice."""
+
+Whole = tuple[Received, tuple[Statement | Entry, ...] | None]
+"""A document that was read ahead: without its statements, and these as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document as it came: its bytes and their SHA-256."""
+    """A document as it came: its bytes and their SHA-256, and who reads it meanwhile."""
 
     content: bytes
     sha256: str
+    job: Job[Whole] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,19 @@ class _Read:
     refused: DocumentRefused | None = None
 
 
+def read_whole(kit: Kit, profile: str, content: bytes, at: datetime) -> Whole:
+    """Verify and read a document, its statements to their end.
+
+    Raises:
+        DocumentRefused, SignatureRefused: nothing of it may be used.
+    """
+    settings = kit.profiles[profile]
+    received = rail(settings.rail).read(settings, content, kit.trust(profile), at)
+    if received.statements is None:
+        return received, None
+    return replace(received, statements=None), tuple(received.statements)
+
+
 class Inbound:
     """The inbound worker of one bank relationship.
 
@@ -55,6 +79,7 @@ class Inbound:
         profile: the relationship.
         trust: gives whose signatures are taken, as of now.
         channel: how the documents come, for the record.
+        hands: who reads documents while others are applied.
     """
 
     def __init__(
@@ -64,6 +89,8 @@ class Inbound:
         profile: Profile,
         trust: Callable[[], TrustStore],
         channel: str = "bus",
+        *,
+        hands: Hands,
     ) -> None:
         self._desk = desk
         self._consumer = consumer
@@ -71,6 +98,11 @@ class Inbound:
         self._trust = trust
         self._channel = channel
         self._rail = rail(profile.rail)
+        self._hands = hands
+        self._ahead: Ahead[Whole] | None = None
+        if consumer is not None and hands.ahead:
+            self._ahead = Ahead(consumer, desk.limits.inbound_batch, self._submit)
+        self._jobs: dict[int, Job[Whole]] = {}
         self._unsettled: list[Delivery] = []
         self._conflicts = 0
         self._look_again_ms = 0
@@ -81,7 +113,7 @@ class Inbound:
         if self._consumer is None:
             return 0
         if not self._unsettled:
-            self._unsettled = self._consumer.receive(self._desk.limits.inbound_batch, wait_s)
+            self._unsettled = self._receive(self._consumer, wait_s)
         deliveries = self._unsettled
         if not deliveries:
             return self.finish_left_over()
@@ -89,10 +121,24 @@ class Inbound:
         self._desk.reach("inbound.acknowledged")
         return len(deliveries)
 
+    def _receive(self, consumer: Consumer, wait_s: float) -> list[Delivery]:
+        """Return what waits in the queue; where somebody reads ahead, what was read by now."""
+        if self._ahead is None:
+            return consumer.receive(self._desk.limits.inbound_batch, wait_s)
+        ready = self._ahead.take(wait_s)
+        self._jobs = {id(early.delivery): early.job for early in ready if early.job is not None}
+        return [early.delivery for early in ready]
+
+    def _submit(self, delivery: Delivery) -> Job[Whole] | None:
+        """Hand a document over, unless it is large."""
+        if len(delivery.body) > READ_AHEAD_BYTES_MAX:
+            return None
+        return self._hands.submit(read_whole, self._profile.name, delivery.body, self._desk.now())
+
     def _take_or_isolate(self, consumer: Consumer, deliveries: Sequence[Delivery]) -> None:
         """Take documents; when something unforeseen breaks them, find the one that does and retry that one."""
         try:
-            self.take([d.body for d in deliveries])
+            self.take([d.body for d in deliveries], [self._jobs.get(id(d)) for d in deliveries])
             self._conflicts = 0
         except Unavailable:
             raise
@@ -170,13 +216,13 @@ class Inbound:
         except ArchiveDamaged:
             return None
 
-    def take(self, contents: Sequence[bytes]) -> list[tuple[str, str]]:
+    def take(self, contents: Sequence[bytes], jobs: Sequence[Job[Whole] | None] = ()) -> list[tuple[str, str]]:
         """Keep and apply documents; return for each its SHA-256 and what became of it.
 
         What became of it: ``APPLIED``, ``PARTLY`` (an account in it is not ours), ``REFUSED``, or ``KNOWN`` for bytes
         that were applied before.
         """
-        documents = [Document(c, archive.sha256(c)) for c in contents]
+        documents = [Document(c, archive.sha256(c), job) for c, job in zip_longest(contents, jobs)]
         waiting = self._keep(documents)
         self._desk.reach("inbound.archived")
         states: dict[str, str] = {}
@@ -228,6 +274,9 @@ class Inbound:
         if size > limit:
             return _Read(document, None, DocumentRefused(f"{size} bytes, more than {limit}", code="FF01"))
         try:
+            if document.job is not None:
+                received, items = document.job.result()
+                return _Read(document, received if items is None else replace(received, statements=iter(items)))
             return _Read(document, self._rail.read(self._profile, document.content, self._trust(), self._desk.now()))
         except DocumentRefused as refused:
             return _Read(document, None, refused)

@@ -129,12 +129,13 @@ _OF_STATEMENTS = (
          holds_money=True),
     Kind("answered_not_booked", "The bank answered payments as settled or returned, and no statement shows them.",
          ("statement_id", "payments", "first_payment", "why"), OF_FACTS, 24, 4),
-    Kind("notified_not_booked", "The bank notified an entry, and no statement shows it.",
-         _ENTRY, OF_FACTS, 24, 4),
-    Kind("late_settlement", "A payment settled after its settlement day.",
-         ("end_to_end_id", "settlement_day", "booking_day", "why"), OF_FACTS, 48, 24),
-    Kind("statement_differs", "A page that is known came again with other content; it was not posted again.",
-         ("statement_id", "page", "entries", "net_minor", "document", "why"), OF_FACTS, 8, 8),
+    Kind("notified_not_booked", "The bank notified entries, and no statement of their days shows them.",
+         ("entries", "first_entry", "until", "why"), OF_FACTS, 24, 4),
+    Kind("late_settlement", "Payments were to settle some days ago, and the bank has neither booked nor refused them.",
+         ("statement_id", "payments", "first_payment", "oldest_day", "why"), OF_FACTS, 24, 4),
+    Kind("statement_differs", "The bank issued a page or a statement again with other content.",
+         ("statement_id", "closing_before", "closing", "entries_kept", "entries_withdrawn", "entries_new",
+          "payments_without_entry", "page", "entries", "net_minor", "document", "why"), OF_FACTS, 8, 8),
 )  # fmt: skip
 
 _OF_ENTRIES = (

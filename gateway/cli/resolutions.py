@@ -23,7 +23,7 @@ _As = Annotated[Way, typer.Option("--as", case_sensitive=False, help="How; excep
 _Reason = Annotated[str, typer.Option(help="Why, for those who look at the ledger later.", show_default=False)]
 _Payments = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[PAYMENT]...", help="match: the payment, or all that one entry books.", show_default=False),
+    typer.Argument(metavar="PAYMENT", help="match: the payment, or all that one entry books.", show_default=False),
 ]
 _Source = Annotated[str | None, typer.Option(help="receipt: the source that expected the money.", show_default=False)]
 _Charges = Annotated[str | None, typer.Option(help="match: charges inside the entry, as 12.50.", show_default=False)]

@@ -42,12 +42,13 @@ CELL_CHARACTERS_MAX: Final = 400
 FOLDED_WIDTH_MIN: Final = 16
 """Columns that a value which may be wrapped gets at least; a narrower terminal wraps the whole line."""
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
-_MASKED_KINDS: Final = frozenset({"bank", "transit", "suspense", "returned", "charges", "opening"})
+_MASKED_KINDS: Final = frozenset({"bank", "transit", "suspense", "returned", "charges", "opening", "written_off"})
 _COLOURS: Final = {
     "SETTLED": "green", "RELEASED": "green", "BOOKED": "green", "APPLIED": "green", "signs": "green", "made": "green",
     "REFUSED": "red", "REJECTED": "red", "BROKEN": "red", "DEAD": "red", "UNREADABLE": "red", "expired": "red",
     "HELD": "yellow", "IN_DOUBT": "yellow", "INCOMPLETE": "yellow", "COLLECTING": "yellow", "open": "yellow",
-    "later": "yellow", "UNKNOWN": "yellow", "suspense": "yellow",
+    "later": "yellow", "UNKNOWN": "yellow", "suspense": "yellow", "investigating": "yellow", "proposed": "yellow",
+    "reopened": "yellow", "overdue": "red",
 }  # fmt: skip
 
 

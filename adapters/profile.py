@@ -30,6 +30,7 @@ from adapters.fields import (
     mistakes,
 )
 from adapters.matching import MatchingSettings
+from adapters.table_settings import TableSettings
 from adapters.toml import Location, read
 from schemas.codes import currency_exponent
 from schemas.errors import ConfigurationError
@@ -134,10 +135,22 @@ class StatementSettings(Table):
     """How the bank reports.
 
     Attributes:
-        signed: False takes a bare camt Document or a file of MT messages; status reports are signed in any case.
+        signed: False takes a bare camt Document, a file of MT messages, or a table; status reports are signed in any
+            case.
+        expected_by: time on the next business day by which the statement of a day is here; None: not watched.
+        table: how this bank writes statements as CSV or XLSX, which carry no signature.
     """
 
     signed: bool = True
+    expected_by: ClockTime | None = None
+    table: TableSettings | None = None
+
+    @model_validator(mode="after")
+    def a_table_is_not_signed(self) -> Self:
+        """A table has no place for a signature: that the bank sends one has to be agreed."""
+        if self.signed and self.table is not None:
+            raise MistakeAt(("statements", "table"), "a table carries no signature; say signed = false above it")
+        return self
 
 
 class TransportSettings(Table):
@@ -230,6 +243,13 @@ class Profile(Table):
             if (account.number, account.currency) in numbers:
                 raise MistakeAt(("accounts", index, "number"), "this account stands in the profile twice")
             numbers.add((account.number, account.currency))
+        table = self.statements.table
+        if table is not None and table.account_number is not None and self.account(table.account_number) is None:
+            said = "no account of this profile has this number"
+            raise MistakeAt(("statements", "table", "account_number"), said)
+        if table is not None and not table.says_the_account and len({account.number for account in self.accounts}) > 1:
+            said = "nothing says which account: columns.account, account, or account_number"
+            raise MistakeAt(("statements", "table"), said)
         return self
 
     @model_validator(mode="after")

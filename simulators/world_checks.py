@@ -38,8 +38,9 @@ _FINAL_EVENTS = {
     "SETTLED": {"SETTLED"}, "RETURNED": {"RETURNED"}, "REJECTED": {"REJECTED"}, "CANCELLED": {"CANCELLED"},
     "IN_DOUBT": {"IN_DOUBT"},
 }  # fmt: skip
-_OPEN = (
-    "SELECT {columns} FROM exception WHERE state = 'open' AND COALESCE(profile, '{profile}') = '{profile}' ORDER BY id"
+_UNRESOLVED = (
+    "SELECT kind, identity, evidence FROM exception"
+    " WHERE state <> 'resolved' AND COALESCE(profile, '{profile}') = '{profile}' ORDER BY id"
 )
 _STILL_OPEN = ("RECEIVED", "HELD", "READY", *(state.value for state in OUT))
 
@@ -138,8 +139,7 @@ def nothing_is_left_lying(books: Books) -> Iterator[str]:
 
 def only_a_person_has_work_left(books: Books) -> Iterator[str]:
     """Open exceptions are of the kinds that no machine can decide, and none contradicts the bank."""
-    columns = "kind, identity, evidence"
-    for kind, identity, evidence in books.rows(_OPEN.format(columns=columns, profile=books.profile.name)):
+    for kind, identity, evidence in books.rows(_UNRESOLVED.format(profile=books.profile.name)):
         if json.loads(evidence).get("rule") == "sweep":
             continue  # world_commerce_checks.py knows which of them may wait
         silent = kind == "silent_bank" and any(p.state in OUT and p.message == int(identity) for p in books.payments)
@@ -273,7 +273,9 @@ def what_is_open_is_beyond_a_machine(books: Books) -> Iterator[str]:
 
 def _lost_messages(books: Books) -> set[int]:
     """Return the messages that were sent as often as is allowed, of which a person was told that the bank is silent."""
-    told = books.rows("SELECT CAST(identity AS BIGINT) FROM exception WHERE kind = 'silent_bank' AND state = 'open'")
+    told = books.rows(
+        "SELECT CAST(identity AS BIGINT) FROM exception WHERE kind = 'silent_bank' AND state <> 'resolved'"
+    )
     often = books.rows(f"SELECT id FROM message WHERE sendings > {books.profile.resends_max}")  # noqa: S608 - a number
     return {row[0] for row in told} & {row[0] for row in often}
 

@@ -14,7 +14,7 @@ from gateway.clock import ManualClock
 from gateway.operations.approvals import Choice, decide, proposal
 from gateway.operations.operator import Operator
 from gateway.operations.resolutions import Order as Resolve
-from gateway.operations.resolutions import Way, resolve
+from gateway.operations.resolutions import Rules, Way, resolve
 from gateway.store.session import Store
 from schemas import orders
 from schemas.errors import OperationRefused
@@ -240,15 +240,14 @@ class Officer:
         """Look into the unexplained credits; return how many were resolved."""
         del wait_s
         with self._store.transaction() as db:
-            found = db.all("list_exceptions", state="open", kind="unmatched_credit", count=APPROVALS_MAX)
+            found = db.all("list_exceptions", state="unresolved", kind="unmatched_credit", count=APPROVALS_MAX)
         # A transfer of our own whose other leg has not come holds nothing in suspense: there is nothing to find out.
         waiting = [row[0] for row in found if json.loads(row[8]).get("rule") != "sweep"]
         known = [number for number in waiting if self._random.random() < RECOGNISED]
+        order = Resolve(Way.RECEIPT, "a tax receipt, says the tax office", source="fmis")
         for number in known:
             try:
-                resolve(
-                    self._operator, number, Resolve(Way.RECEIPT, "a tax receipt, says the tax office", source="fmis")
-                )
+                resolve(self._operator, number, order, Rules())
             except OperationRefused:  # a document that came in the meantime has explained it
                 continue
         return len(known)

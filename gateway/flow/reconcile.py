@@ -16,7 +16,7 @@ from typing import Any
 
 from adapters.profile import Profile
 from gateway.core.ledger import Transfer, cash
-from gateway.flow import notices
+from gateway.flow import expecting, notices
 from gateway.flow.matching import Matching
 from gateway.store import findings, ledger
 from gateway.store.findings import Finding
@@ -64,6 +64,7 @@ def book(db: Session, profile: Profile, whole: Whole, batch: int, trail: Trail) 
     Matching(db, profile, whole.number, whole.statement_id, whole.account, whole.currency, trail).run(batch)
     _miss(db, profile, whole, trail)
     if whole.closing_day is not None:
+        expecting.close(db, whole.account, whole.currency, whole.closing_day, whole.number, trail)
         notices.look(db, profile.name, whole.account, whole.currency, whole.closing_day, trail)
     facts = {
         "statement": whole.number, "statement_id": whole.statement_id, "account": mask_account(whole.account),

@@ -24,6 +24,7 @@ from security.trust import TrustStore
 from simulators import bank_books, central_bank, commercial_bank, world, world_weather
 from simulators.behaviour import Behaviour
 from simulators.world import WorldBroken, run
+from simulators.world_commerce_checks import commercial_troubles
 from simulators.world_ground import ground
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,12 +74,11 @@ def test_the_worlds_are_stormy_enough() -> None:
 def test_the_commercial_bank_writes_in_every_form(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forms that no world ever has prove nothing: each of them, and each thing that may happen, is in a few worlds."""
     forms, kinds = Counter[str](), Counter[str]()
-    real = world.commercial_troubles
 
     def troubles(books: Any, commerce: Any) -> list[str]:
         forms.update(commerce.post.forms)
         kinds.update(movement.kind for movement in commerce.bank.booked())
-        return real(books, commerce)
+        return commercial_troubles(books, commerce)
 
     monkeypatch.setattr(world, "commercial_troubles", troubles)
     _run_all(range(1, 13))

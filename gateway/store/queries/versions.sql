@@ -230,3 +230,8 @@ UPDATE message SET booked = 0 WHERE booked = 1 AND id IN (
     SELECT payment.message FROM pick JOIN entry ON entry.id = pick.id JOIN payment ON payment.id = entry.payment
     UNION SELECT payment.message FROM pick JOIN allocation ON allocation.entry = pick.id
     JOIN payment ON payment.id = allocation.payment);
+
+-- name: missing_statements
+-- The open exceptions of statements of an account that have not come, up to a day.
+SELECT identity FROM exception WHERE kind = 'missing_statement' AND account = :account AND currency = :currency
+  AND identity <= :last AND state <> 'resolved';

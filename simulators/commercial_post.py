@@ -15,7 +15,7 @@ from random import Random
 
 from schemas.model.money import Money
 from simulators.commercial_bank import Day
-from simulators.commercial_statements import Dialect, Movement, Sheet, Writer, camt, mt940, mt942
+from simulators.commercial_statements import Dialect, Movement, Sheet, Writer, camt, csv, mt940, mt942
 
 DIALECTS: tuple[Dialect, ...] = ("free", "structured", "slashed")
 PAGE_ENTRIES = 2
@@ -114,6 +114,7 @@ class Post:
             _Form("camt.053.001.02", camt("053", "02")),
             _Form("camt.053.001.08", camt("053", "08")),
             _Form("camt.053.001.08 paged", camt("053", "08"), paged=True),
+            _Form("CSV", csv, dated=False),
             _Form(f"MT940 {dialect}", mt940(dialect, blocks=blocks), dated=False),
             _Form(f"MT940 {dialect} paged", mt940(dialect, blocks=blocks), paged=fewest > PAGE_ENTRIES, dated=False),
         ))  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the commercial bank writes: bare camt.052, 053 and 054 of two generations, MT940 and MT942, none of it signed.
+"""What the commercial bank writes: bare camt of two generations, MT940, MT942 and CSV, none of it signed.
 
 Written here by what the standards say and without the gateway's own writers and readers, so that a mistake of theirs
 is not mirrored. ``Sheet`` is one page of a statement; each writer turns it into the bytes of a file.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 from xml.sax.saxutils import escape
 
 from schemas.model.money import Money
@@ -169,6 +169,44 @@ def _el(tag: str, inside: str) -> str:
 
 def _leaf(tag: str, text: str) -> str:
     return f"<{tag}>{escape(text)}</{tag}>"
+
+
+# --------------------------------------------------------------------------------------------------------------- table
+
+TABLE: dict[str, Any] = {
+    "delimiter": ";", "account": {"label": "Account number"}, "currency": {"label": "Currency"},
+    "opening": {"label": "Opening balance"}, "closing": {"label": "Closing balance"},
+    "closing_date": {"label": "Closing date"}, "entry_count": {"label": "Entries"},
+    "columns": {
+        "booking_date": "Date", "amount": "Amount", "bank_reference": "Bank reference", "end_to_end_id": "Reference",
+        "description": "Details", "counterparty_name": "Name", "counterparty_account": "Other account",
+        "transaction_code": "Type",
+    },
+}  # fmt: skip
+"""How a profile describes what ``csv`` writes (docs/statement-files.md)."""
+
+
+def csv(sheet: Sheet) -> bytes:
+    """Write a statement as a table: the account and both balances around it, one signed amount a row."""
+    currency = sheet.opening.currency
+    rows = [
+        ("Account number", sheet.account), ("Currency", currency), ("Opening balance", _signed(sheet.opening)),
+        tuple(TABLE["columns"].values()),
+    ]  # fmt: skip
+    for one in sheet.movements:
+        told = (one.end_to_end_id or "", one.text, one.party or "", one.party_account or "")
+        code = CODES[one.kind].rpartition("/")[2]
+        rows.append((one.day.isoformat(), _signed(Money(one.amount_minor, currency)), one.reference, *told, code))
+    rows += [
+        ("Closing balance", _signed(sheet.closing)), ("Closing date", sheet.day.isoformat()),
+        ("Entries", str(len(sheet.movements))),
+    ]  # fmt: skip
+    return "".join(";".join(row) + "\r\n" for row in rows).encode("ascii")
+
+
+def _signed(money: Money) -> str:
+    sign = "-" if money.amount_minor < 0 else ""
+    return sign + Money(abs(money.amount_minor), money.currency).text()
 
 
 # ------------------------------------------------------------------------------------------------------------------ MT

@@ -13,6 +13,7 @@ from random import Random
 
 from adapters.matching import MatchingSettings
 from adapters.profile import AccountSettings, Profile, StatementSettings
+from adapters.table_settings import TableSettings
 from gateway.clock import ManualClock
 from gateway.flow import receipts
 from gateway.flow.inbound import Inbound
@@ -24,7 +25,7 @@ from schemas.model.money import Money
 from schemas.receipts import read_receipt
 from simulators.commercial_bank import OPENINGS, Bill, CommercialBank, Elsewhere
 from simulators.commercial_post import Post, draw_post
-from simulators.commercial_statements import BIC
+from simulators.commercial_statements import BIC, TABLE
 from simulators.defects import creditor_reference
 from simulators.stage import OPENINGS as TREASURY
 from simulators.stage import SOURCES
@@ -45,9 +46,9 @@ def profile(central: Profile) -> Profile:
     """Return the relationship with the commercial bank: the central bank's rail, statements of its own dialects."""
     accounts = tuple(AccountSettings(number=n, currency=m.currency, name="Treasury") for n, m in OPENINGS.items())
     matching = MatchingSettings(sweeps=("SWEP", "NSWP"), charges={"INTR": "interest", "NINT": "interest"})
+    statements = StatementSettings(signed=False, table=TableSettings.model_validate(TABLE))
     return central.model_copy(update={
-        "name": PROFILE, "bank_bic": BIC, "accounts": accounts, "statements": StatementSettings(signed=False),
-        "matching": matching,
+        "name": PROFILE, "bank_bic": BIC, "accounts": accounts, "statements": statements, "matching": matching,
     })  # fmt: skip
 
 

@@ -82,7 +82,7 @@ def test_the_commercial_bank_writes_in_every_form(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(world, "commercial_troubles", troubles)
     _run_all(range(1, 13))
-    for form in ("camt.052", "camt.053.001.02", "camt.053.001.08 paged", "camt.054", "MT940", "MT942"):
+    for form in ("camt.052", "camt.053.001.02", "camt.053.001.08 paged", "camt.054", "CSV", "MT940", "MT942"):
         assert any(name.startswith(form) for name in forms), form
     assert set(kinds) == {"sweep", "charge", "interest", "bill", "credit", "debit", "reversal"}
 

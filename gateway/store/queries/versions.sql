@@ -109,15 +109,6 @@ ORDER BY transfer.subject, transfer.leg;
 UPDATE entry SET matched = 'withdrawn', payment = NULL, about = NULL, counterpart = NULL, suspended_minor = 0
 WHERE id IN (SELECT id FROM pick);
 
--- name: siblings_of_picked
--- The other parts of the payments that the picked parts booked.
-SELECT DISTINCT entry.id, entry.account, entry.currency, entry.amount_minor, other.payment
-FROM pick JOIN allocation AS own ON own.entry = pick.id
-JOIN entry AS part ON part.id = pick.id AND part.matched = 'part'
-JOIN allocation AS other ON other.payment = own.payment AND other.entry <> pick.id
-JOIN entry ON entry.id = other.entry AND entry.matched = 'part'
-ORDER BY entry.id;
-
 -- name: forget_shares!
 -- Forget the shares of the picked entries.
 DELETE FROM allocation WHERE entry IN (SELECT id FROM pick);

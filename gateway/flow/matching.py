@@ -101,6 +101,8 @@ class Matching:
             for name in self._rules.order:
                 if name in SEARCHING:
                     left = self._ask(name, left, given, pool, posted)
+        if left and "reversal" in self._rules.order:
+            self._finder.look_back(left, pool)
         for name in WAITING:  # entries of this slice that have been waiting for each other
             left = self._ask(name, left, given, pool, posted) if name in self._rules.order else left
         for entry in left:
@@ -233,7 +235,9 @@ class Matching:
                 pool.payments[said.about] = replace(candidate, open_minor=left)
                 posted.again += [(-said.about, "", "", None, 0, entry.id)] if left == 0 else []
         elif said.counterpart is not None:
-            near = (*pool.legs.get(entry.id, ()), *(leg for found in pool.pieces.values() for leg in found))
+            beside = (pool.left or {}).get(-entry.amount_minor, ())
+            named = (leg for found in pool.pieces.values() for leg in found)
+            near = (*pool.legs.get(entry.id, ()), *beside, *named)
             other = next(leg for leg in near if leg.entry == said.counterpart)
             pool.taken.add(other.entry)
             stays = other.minor if said.matched == "reversal" else 0

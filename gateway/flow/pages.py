@@ -95,6 +95,15 @@ def require_one_currency(head: Statement, items: Iterable[Entry | Money]) -> Non
             raise DocumentRefused(text, code="AC09", path=path)
 
 
+def in_utc(created: str) -> str:
+    """Return a creation time in UTC, so that times sort as text; one without an offset stays as the bank wrote it."""
+    try:
+        moment = datetime.fromisoformat(created)
+    except ValueError:
+        return created
+    return moment.astimezone(UTC).isoformat() if moment.tzinfo is not None else created
+
+
 def _update(db: Session, number: int, page: Page) -> None:
     """Write what the page adds to its statement: balances where it has them, entries, and whether it is the last."""
     head = page.head
@@ -107,7 +116,7 @@ def _update(db: Session, number: int, page: Page) -> None:
     if head.closing is not None and (closing is None or head.last_page):
         closing, closing_day = head.closing.amount_minor, _iso(head.closing_date)
     day = closing_day or opening_day or head.created[:10]
-    position = f"{day}|{head.sequence or 0:010d}|{_utc(head.created)}|{number:012d}"
+    position = f"{day}|{head.sequence or 0:010d}|{in_utc(head.created)}|{number:012d}"
     db.run(
         "update_statement", id=number, opening_minor=opening, opening_day=opening_day, closing_minor=closing,
         closing_day=closing_day, entries=page.entries, net_minor=page.net_minor,
@@ -165,15 +174,6 @@ def _details(number: int, entry: Entry) -> Iterator[tuple[Any, ...]]:
             number, position, d.amount_minor, d.uetr, payment_number(d.instruction_id), d.end_to_end_id,
             d.servicer_reference, d.return_reason,
         )  # fmt: skip
-
-
-def _utc(created: str) -> str:
-    """Return a creation time in UTC, so that times sort as text; one without an offset stays as the bank wrote it."""
-    try:
-        moment = datetime.fromisoformat(created)
-    except ValueError:
-        return created
-    return moment.astimezone(UTC).isoformat() if moment.tzinfo is not None else created
 
 
 def _iso(day: Any) -> str | None:

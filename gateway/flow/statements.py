@@ -135,15 +135,21 @@ def _open(db: Session, profile: Profile, head: Statement, version: int, trail: T
 def _counts(
     db: Session, profile: Profile, sha256: str, page: Page, content: str, row: tuple[object, ...], trail: Trail
 ) -> bool:
-    """Tell whether a page that came before says something new: other content, and not older than what is booked."""
-    head = page.head
-    if db.value("page_is_known", content=content, page=page.number, **_names(head)):
+    """Tell whether a page that came before says something new: other content, and not older than what is booked.
+
+    What an earlier version said counts again only in a version that the bank has made after the one that is booked.
+    """
+    head, booked = page.head, str(row[11])
+    if db.value("page_content", statement=row[0], page=page.number) == content:
         return False
-    if not (head.created and str(row[11]) > head.created):
+    made, before = pages.in_utc(head.created), pages.in_utc(booked)
+    if made <= before and db.value("page_is_known", content=content, page=page.number, **_names(head)):
+        return False
+    if not (head.created and before > made):
         return True
     evidence = {
         "document": sha256, "statement_id": head.statement_id, "page": page.number, "entries": page.entries,
-        "net_minor": page.net_minor, "created": head.created, "booked_version_created": row[11],
+        "net_minor": page.net_minor, "created": head.created, "booked_version_created": booked,
         "why": "an older version of a statement that is booked already; it was kept and not posted",
     }  # fmt: skip
     identity = f"{head.statement_id}:{page.number}:{sha256}"

@@ -8,11 +8,12 @@ and an exception name both versions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from adapters.profile import Profile
 from gateway.core.ledger import Transfer, cash
-from gateway.flow import reconcile
+from gateway.flow import receipts, reconcile
 from gateway.flow.reconcile import Whole
 from gateway.store import findings, ledger
 from gateway.store.findings import Finding
@@ -36,7 +37,10 @@ def forget(db: Session, number: int) -> None:
 
 def inherit(db: Session, old: int, new: Whole) -> Whole:
     """Let a version that brought some pages only have the others from the version before, if it adds up with them."""
+    db.run("inherit_opening", old=old, new=new.number)
     row = db.one("find_statement", id=new.number)
+    if row is not None:
+        new = replace(new, opening=row[8], opening_day=row[6])
     last = db.value("last_page_of", id=new.number)
     if row is None or last is None or new.opening is None or new.closing is None:
         return new
@@ -116,11 +120,13 @@ def _withdraw(db: Session, profile: Profile, rows: Sequence[Sequence[Any]], trai
     findings_of = db.all("entry_findings")
     db.run("forget_shares")
     db.run("withdraw_entries")
+    db.run("untell_picked")
     if siblings:
         db.pick((row[0],) for row in siblings)
         db.run("forget_shares")
     transfers = [*_undo(posted), *(_again(db, row) for row in siblings)]
     ledger.post(db, transfers, trail.at_ms)
+    receipts.unbook(db, sorted(gone), trail)
     _let_wait(db, profile, siblings, others, trail)
     for kind, identity in findings_of:
         by = "the bank issued the statement again without this entry"

@@ -58,7 +58,8 @@ FROM pick;
 -- name: pieces_of
 -- The entries in suspense that name the picked payments.
 SELECT entry.id, entry.account, entry.currency, entry.amount_minor, COALESCE(entry.booking_day, entry.value_day),
-       entry.matched, entry.about, entry.servicer_reference, entry.end_to_end_id, entry.uetr, entry.reference
+       entry.matched, entry.about, entry.servicer_reference, entry.end_to_end_id, entry.uetr, entry.reference,
+       entry.reversal
 FROM pick JOIN entry ON entry.about = pick.id AND entry.matched = 'suspense' ORDER BY entry.id;
 
 -- name: details_of

@@ -32,6 +32,13 @@ SELECT CAST(:new AS BIGINT), old.page, old.sha256, old.entries, old.net_minor, o
 FROM statement_page AS old WHERE old.statement = :old AND old.page <= :last AND NOT EXISTS (
     SELECT 1 FROM statement_page AS new WHERE new.statement = :new AND new.page = old.page);
 
+-- name: inherit_opening!
+-- Give a later version that did not bring its first page the opening balance of the version before: what the balances
+-- of other pages say is where those pages begin.
+UPDATE statement SET opening_minor = old.opening_minor, opening_day = old.opening_day
+FROM statement AS old WHERE statement.id = :new AND old.id = :old AND NOT EXISTS (
+    SELECT 1 FROM statement_page WHERE statement_page.statement = :new AND statement_page.page = 1);
+
 -- name: add_inherited!
 -- Count what was inherited.
 UPDATE statement SET entries = entries + :entries, net_minor = net_minor + :net_minor WHERE id = :id;
@@ -118,6 +125,10 @@ DELETE FROM allocation WHERE entry IN (SELECT id FROM pick);
 -- The entries whose other side the picked entries are.
 SELECT entry.id, entry.account, entry.currency, entry.amount_minor, entry.matched
 FROM pick JOIN entry ON entry.counterpart = pick.id ORDER BY entry.id;
+
+-- name: untell_picked!
+-- Let the notices of the picked entries, which the bank has taken back, be looked for again.
+UPDATE entry SET matched = 'notice', fact = NULL WHERE fact IN (SELECT id FROM pick) AND matched = 'told';
 
 -- name: suspend_again!
 -- Put the picked entries (one: matched, two: amount in suspense, three: payment they name) back to where they wait.

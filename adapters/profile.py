@@ -30,6 +30,7 @@ from adapters.fields import (
     mistakes,
 )
 from adapters.matching import MatchingSettings
+from adapters.table_settings import TableSettings
 from adapters.toml import Location, read
 from schemas.codes import currency_exponent
 from schemas.errors import ConfigurationError
@@ -134,10 +135,20 @@ class StatementSettings(Table):
     """How the bank reports.
 
     Attributes:
-        signed: False takes a bare camt Document or a file of MT messages; status reports are signed in any case.
+        signed: False takes a bare camt Document, a file of MT messages, or a table; status reports are signed in any
+            case.
+        table: how this bank writes statements as CSV or XLSX, which carry no signature.
     """
 
     signed: bool = True
+    table: TableSettings | None = None
+
+    @model_validator(mode="after")
+    def a_table_is_not_signed(self) -> Self:
+        """A table has no place for a signature: that the bank sends one has to be agreed."""
+        if self.signed and self.table is not None:
+            raise MistakeAt(("statements", "table"), "a table carries no signature; say signed = false above it")
+        return self
 
 
 class TransportSettings(Table):
@@ -160,6 +171,7 @@ class Profile(Table):
         accounts: our accounts at this bank.
         account_patterns: regular expression of a valid account number by BIC, and ``default`` for all others (rule 37).
         in_doubt_after_s: seconds without an answer after which a sent payment is in doubt.
+        late_after_days: calendar days after its settlement day from which a payment that is not booked is late.
         resends_max: how often the same bytes are sent again before a person decides.
         days_ahead_max: how far ahead an execution date may lie (rule 27).
     """
@@ -178,6 +190,7 @@ class Profile(Table):
     statements: StatementSettings = StatementSettings()
     matching: MatchingSettings = MatchingSettings()
     in_doubt_after_s: int = Field(default=900, ge=1)
+    late_after_days: int = Field(default=2, ge=0, le=60)
     resends_max: int = Field(default=3, ge=0, le=20)
     days_ahead_max: int = Field(default=30, ge=0, le=366)
     transport: TransportSettings = TransportSettings()
@@ -228,6 +241,13 @@ class Profile(Table):
             if (account.number, account.currency) in numbers:
                 raise MistakeAt(("accounts", index, "number"), "this account stands in the profile twice")
             numbers.add((account.number, account.currency))
+        table = self.statements.table
+        if table is not None and table.account_number is not None and self.account(table.account_number) is None:
+            said = "no account of this profile has this number"
+            raise MistakeAt(("statements", "table", "account_number"), said)
+        if table is not None and not table.says_the_account and len({account.number for account in self.accounts}) > 1:
+            said = "nothing says which account: columns.account, account, or account_number"
+            raise MistakeAt(("statements", "table"), said)
         return self
 
     @model_validator(mode="after")

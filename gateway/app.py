@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol
 from weakref import WeakSet
@@ -21,6 +21,7 @@ from gateway.core.calendar import BusinessCalendar
 from gateway.core.checks import CurrencyRules, RailRules, SourceRules
 from gateway.flow.desk import Desk, nowhere
 from gateway.flow.dispatch import Dispatch
+from gateway.flow.hands import Hands, Kit, OwnHands, SecondProcess
 from gateway.flow.inbound import Inbound
 from gateway.flow.intake import Intake
 from gateway.flow.policy import Policy, Relationship, Terms
@@ -63,6 +64,8 @@ class Gateway:
         settings: the configuration.
         clock, new_uetr, reach: time, randomness and crash points; given, so that a simulation can replay a seed.
         log: a structlog logger.
+        second_process: let another process read and write documents (``gateway.flow.hands``), where the workers share
+            this one.
     """
 
     settings: Settings
@@ -72,6 +75,7 @@ class Gateway:
     reach: Callable[[str], None] = nowhere
     metrics: Metrics = field(default_factory=Metrics)
     durable: bool = True
+    second_process: bool = False
     _siblings: WeakSet[Store] = field(default_factory=WeakSet, init=False, repr=False)
 
     # --------------------------------------------------------------------------------------------------- resources
@@ -183,6 +187,19 @@ class Gateway:
 
         return current
 
+    def kit(self) -> Kit:
+        """Return what the work needs that needs no database."""
+        trust = cache(lambda name: self.trust(self.profiles[name]))
+        signer = cache(lambda name: self.signer(self.profiles[name]))
+        return Kit(self.policy, self.order_keys, self.profiles, lambda name: trust(name)(), lambda name: signer(name)())
+
+    @cached_property
+    def hands(self) -> Hands:
+        """Who does the work that needs no database; a second process has the same configuration as this one."""
+        if self.second_process and self.is_embedded:
+            return SecondProcess(self.kit(), self.settings, self.log)
+        return OwnHands(self.kit())
+
     def prepare(self) -> None:
         """Bring the database and the broker's topology up to date, and make our accounts known."""
         self.store.migrate()
@@ -239,9 +256,9 @@ class Gateway:
         """Return the worker that takes orders, and where a source may announce bills the one that takes them."""
         name, bills = f"intake.{instance}", f"intake.receipts.{instance}"
         prefetch = self.settings.workers.intake_batch
-        consumer = bus.consumer(ORDERS_QUEUE, prefetch)
+        consumer = bus.consumer(ORDERS_QUEUE, self._prefetch(prefetch))
         found: list[tuple[str, Step]] = [
-            (name, Intake(self.desk(name), consumer, self.order_keys, self.policy, self.new_uetr))
+            (name, Intake(self.desk(name), consumer, self.hands, self.policy, self.new_uetr))
         ]
         if any(source.receipt_accounts for source in self.settings.sources.values()):
             consumer = bus.consumer(RECEIPTS_QUEUE, prefetch)
@@ -250,15 +267,19 @@ class Gateway:
 
     def _of_profile(self, role: str, name: str, profile: Profile, bus: Bus) -> Step:
         if role == "dispatch":
-            return Dispatch(self.desk(name), profile, self.policy, self.signer(profile))
+            return Dispatch(self.desk(name), profile, self.policy, self.signer(profile), self.hands)
         if role == "inbound":
             _, queue = bank_queues(profile.name)
-            return self.inbound(name, profile, bus.consumer(queue, self.settings.workers.inbound_batch))
+            return self.inbound(name, profile, bus.consumer(queue, self._prefetch(self.settings.workers.inbound_batch)))
         raise ConfigurationError(f"there is no worker called {role}; there are {', '.join(ROLES)}")
 
     def inbound(self, name: str, profile: Profile, consumer: Consumer | None, channel: str = "bus") -> Inbound:
         """Return the inbound worker of a relationship; without a consumer, one that documents are handed to."""
-        return Inbound(self.desk(name), consumer, profile, self.trust(profile), channel)
+        return Inbound(self.desk(name), consumer, profile, self.trust(profile), channel, hands=self.hands)
+
+    def _prefetch(self, batch: int) -> int:
+        """Return how many unsettled deliveries a consumer may have: one batch in hand, and one that is read ahead."""
+        return 2 * batch if self.hands.ahead else batch
 
     def publisher(self) -> Publisher:
         """Open a publisher, for those who send orders."""
@@ -266,6 +287,8 @@ class Gateway:
 
     def close(self) -> None:
         """Close what this process has opened itself."""
+        if "hands" in self.__dict__:
+            self.hands.close()
         if "bus" in self.__dict__:
             self.bus.close()
         for store in self._siblings:

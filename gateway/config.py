@@ -83,6 +83,7 @@ class WorkerSettings(_Table):
         retries_max: attempts after which a message goes to the dead letters.
         message_bytes_max: an order message above this is refused unread.
         document_bytes_max: a bank document above this is refused unread.
+        statement_bytes_max: the same for an unsigned statement, which is read piece by piece and never whole.
     """
 
     intake_batch: int = Field(default=60, ge=1, le=5_000)
@@ -97,6 +98,7 @@ class WorkerSettings(_Table):
     retries_max: int = Field(default=5, ge=0, le=100)
     message_bytes_max: int = Field(default=4_000_000, ge=1_000)
     document_bytes_max: int = Field(default=200_000_000, ge=1_000)
+    statement_bytes_max: int = Field(default=4 * 1024**3, ge=1_000)
 
 
 class LogSettings(_Table):
@@ -111,6 +113,29 @@ class MetricsSettings(_Table):
 
     host: str = "127.0.0.1"
     port: int = Field(default=9464, ge=0, le=65_535)
+
+
+class ExceptionSettings(_Table):
+    """What one person alone may do about an exception. Amounts are plain decimals by currency.
+
+    Attributes:
+        two_people_above: largest amount that one person may resolve; above it one proposes and another confirms. None
+            is named: one person may resolve everything; one is: every amount of a currency that is not takes two.
+        write_off_limits: largest amount that may be written off; of a currency that is not here, nothing may.
+    """
+
+    two_people_above: Mapping[Currency, str] = Field(default_factory=dict)
+    write_off_limits: Mapping[Currency, str] = Field(default_factory=dict)
+
+    def two_people_limit(self, currency: str) -> Money | None:
+        """Return the largest amount that one person may resolve, or None where every amount takes two."""
+        text = self.two_people_above.get(currency)
+        return None if text is None else Money.parse(text, currency)
+
+    def write_off_limit(self, currency: str) -> Money | None:
+        """Return the largest amount that may be written off, or None where nothing may."""
+        text = self.write_off_limits.get(currency)
+        return None if text is None else Money.parse(text, currency)
 
 
 class CalendarSettings(_Table):
@@ -166,6 +191,7 @@ class Settings(BaseSettings):
     logs: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
     calendar: CalendarSettings = CalendarSettings()
+    exceptions: ExceptionSettings = ExceptionSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -198,14 +224,19 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def approval_limits_are_amounts(self) -> Self:
-        """An approval limit is a plain decimal of its currency."""
-        for name, source in self.sources.items():
-            for currency in source.approval_limits:
+    def limits_are_amounts(self) -> Self:
+        """A limit is a plain decimal of its currency."""
+        found: list[tuple[tuple[str, ...], Mapping[str, str]]] = [
+            (("sources", name, "approval_limits"), source.approval_limits) for name, source in self.sources.items()
+        ]
+        found.append((("exceptions", "two_people_above"), self.exceptions.two_people_above))
+        found.append((("exceptions", "write_off_limits"), self.exceptions.write_off_limits))
+        for place, limits in found:
+            for currency, text in limits.items():
                 try:
-                    source.approval_limit(currency)
+                    Money.parse(text, currency)
                 except ValueError as error:
-                    raise MistakeAt(("sources", name, "approval_limits", currency), str(error)) from error
+                    raise MistakeAt((*place, currency), str(error)) from error
         return self
 
     @property

@@ -36,7 +36,7 @@ from gateway.clock import SystemClock
 from gateway.config import DEFAULT_NAME, load
 from gateway.crash import crash_points
 from gateway.metrics import MetricsServer
-from gateway.service import Service, Turns
+from gateway.service import REST_S, Service, Turns
 from schemas.errors import ConfigurationError, Conflict, GatewayError, KeyUnavailable, Unavailable
 
 POLLING = frozenset({"dispatch", "relay"})
@@ -136,7 +136,9 @@ def serve(
             (name, step, role in POLLING) for role in roles for name, step in gateway.workers(role, here.instance)
         ]
         if gateway.is_embedded:
-            workers = [(f"embedded.{here.instance}", Turns([step for _, step, _ in workers]), True)]
+            gateway.hands.start()
+            turns = Turns([step for _, step, _ in workers], lambda: gateway.hands.wait(REST_S))
+            workers = [(f"embedded.{here.instance}", turns, True)]
         service = Service(workers, gateway.log, stop, gateway.settings.workers.wait_s)
         if "dispatch" in roles:
             warn_of_missing_keys(gateway)
@@ -299,6 +301,11 @@ def _repeat(action: Callable[[], None], every_s: float, stop: threading.Event, l
             return
 
 
+def has_second_core() -> bool:
+    """Tell whether another process can work while this one does."""
+    return len(os.sched_getaffinity(0)) > 1
+
+
 def route_library_logs(log: Any) -> None:
     """Send what modules without a logger of their own write (the bus, libraries) to this one, as masked events."""
 
@@ -324,7 +331,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         clock = SystemClock()
         log = logs.create(clock, form=settings.logs.format, level=settings.logs.level)
         route_library_logs(log)
-        gateway = Gateway(settings, log, clock, reach=crash_points(os.environ))
+        gateway = Gateway(settings, log, clock, reach=crash_points(os.environ), second_process=has_second_core())
         return serve(gateway, given.roles, instance=given.instance)
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")

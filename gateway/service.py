@@ -7,7 +7,7 @@ once. Asked to stop, each worker finishes the batch in hand.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from schemas.errors import Conflict, Unavailable
 
 IDLE_S = 0.02
 """Pause of a worker that polls the database and found nothing: what latency costs at no load."""
+REST_S = 0.02
+"""Longest wait for a second process before the workers look again for what else there is to do."""
 AWAY_S_MAX = 10.0
 """Longest pause between two attempts to reach a server that is away."""
 BUSY_S_MAX = 1.0
@@ -103,10 +105,16 @@ class Turns:
 
     SQLite has one writer at a time and the in-process bus one interpreter, so threads would only take them from each
     other, and hold their memory all at once. A worker that has to wait does not keep the others from their turn.
+
+    Args:
+        steps: the workers.
+        rest: called when none of them has anything to do; waits for what a second process has in hand, and tells
+            whether something of it is ready.
     """
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[Step], rest: Callable[[], bool] = bool) -> None:
         self._steps = steps
+        self._rest = rest
 
     def step(self, wait_s: float) -> int:
         """Let each worker do one piece of work; return how much was done.
@@ -123,7 +131,7 @@ class Turns:
                 trouble = trouble or error
         if trouble is not None and not done:
             raise trouble
-        return done
+        return done or int(self._rest())
 
 
 class Service:

@@ -2,9 +2,9 @@
 
 Nothing is spared: every commit is durable, every publication is confirmed, the bank really verifies and answers. The
 CPU time of the simulated bank and of the sender is reported apart. Embedded, they share one interpreter with the
-gateway, which works only while they do not: there, and only there, their time is not counted in payments_per_s;
-``seconds`` is the wall clock in both cases. Figures with the machine they were measured
-on stand in docs/benchmarks.md; nothing in the test suite depends on a time.
+gateway, which works only while they do not, and its second process stands still while they have their turn: there, and
+only there, their time is not counted in payments_per_s; ``seconds`` is the wall clock in both cases. Figures with the
+machine they were measured on stand in docs/benchmarks.md; nothing in the test suite depends on a time.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Annotated, Any
@@ -32,7 +34,7 @@ from adapters.profile import SHIPPED
 from gateway.app import Gateway
 from gateway.bus.base import ORDERS_QUEUE, Outgoing, Publisher
 from gateway.clock import SystemClock, random_uetr
-from simulators import bench_floor, bench_reconcile, stage
+from simulators import bench_floor, bench_latency, bench_reconcile, stage
 from simulators.bank_service import BankService
 from simulators.bench_watch import BenchFailed, Watch
 from simulators.bench_workers import Embedded, Processes, peak_memory_mb
@@ -46,6 +48,10 @@ BATCH_LINES = 10_000
 """Lines of one payroll batch in the benchmark; a larger N is more batches."""
 QUEUE_ORDERS_MAX = 20_000
 """Orders that may wait in the queue: the sender holds back, so that the broker's memory is not what is measured."""
+BANK_WAITS_S = 0.01
+"""Pause of the simulated bank when there is nothing to answer."""
+World = Callable[[], AbstractContextManager[None]]
+"""Gives the simulated world its turn; see ``Embedded``."""
 PAGE_ENTRIES = 2_000
 """Entries on one page of the simulated bank's statement; a page is about a megabyte."""
 
@@ -122,7 +128,7 @@ def latency(
 ) -> None:
     """From an order's publication to its message at the bank, for single orders at a steady rate."""
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder, _urls(embedded, database_url, bus_url) as urls:
-        times_ms = sorted(_latency(_stage(Path(folder), *urls), rate, seconds, embedded=embedded))
+        times_ms = sorted(bench_latency.measure(_stage(Path(folder), *urls), rate, seconds, embedded=embedded))
     result = {
         "orders": len(times_ms),
         "rate": rate,
@@ -232,7 +238,7 @@ def _pipeline(made: Stage, payments: int, chunk: int, *, embedded: bool) -> Run:
     """Run everything from the first order to the booked statement and the last event."""
     log = structlog.get_logger()
     clock = SystemClock()
-    gateway = made.gateway(clock, log, new_uetr=random_uetr)
+    gateway = made.gateway(clock, log, new_uetr=random_uetr, second_process=embedded)
     gateway.prepare()
     gateway.bus.bind_events("bench.events", "treasury.#")
     events = gateway.bus.consumer("bench.events", 500)
@@ -242,9 +248,10 @@ def _pipeline(made: Stage, payments: int, chunk: int, *, embedded: bool) -> Run:
     stop = threading.Event()
     watch = Watch(gateway, payments)
     workers = Embedded(gateway) if embedded else Processes(made)
+    world = workers.world
     helpers = [
-        threading.Thread(target=_send, args=(gateway, made, payments, chunk, run), daemon=True),
-        threading.Thread(target=_bank, args=(service, stop, watch, clock), daemon=True),
+        threading.Thread(target=_send, args=(gateway, made, payments, chunk, run, world), daemon=True),
+        threading.Thread(target=_bank, args=(service, stop, watch, clock, world), daemon=True),
         threading.Thread(target=_listen, args=(events, stop, watch), daemon=True),
     ]
     workers.start()
@@ -269,19 +276,19 @@ def _pipeline(made: Stage, payments: int, chunk: int, *, embedded: bool) -> Run:
     return run
 
 
-def _send(gateway: Gateway, made: Stage, payments: int, chunk: int, run: Run) -> None:
+def _send(gateway: Gateway, made: Stage, payments: int, chunk: int, run: Run, world: World) -> None:
     """Publish the orders, never more ahead than the queue may hold."""
     government = Government(Random(1), SystemClock().now().date())
     publisher = gateway.bus.publisher()
-    window: list[Outgoing] = []
+    submissions = _submissions(government, payments, chunk)
     size = max(1, min(200, 5_000 // chunk))
     started_s = time.thread_time()
-    for submission in _submissions(government, payments, chunk):
-        window.append(sign(submission, made.source_keys[submission.source]))
-        if len(window) >= size:
-            _publish(gateway, publisher, window, chunk)
-            window = []
-    _publish(gateway, publisher, window, chunk)
+    while True:
+        with world():
+            window = [sign(one, made.source_keys[one.source]) for one in islice(submissions, size)]
+        if not window:
+            break
+        _publish(gateway, publisher, window, chunk)
     run.sender_cpu_s = time.thread_time() - started_s
 
 
@@ -301,14 +308,17 @@ def _publish(gateway: Gateway, publisher: Publisher, window: list[Outgoing], chu
         window = [window[failed.index] for failed in publisher.publish(window)]
 
 
-def _bank(service: BankService, stop: threading.Event, watch: Watch, clock: SystemClock) -> None:
+def _bank(service: BankService, stop: threading.Event, watch: Watch, clock: SystemClock, world: World) -> None:
     """Answer until all is settled, then issue the day's statement."""
     closed = False
     while not stop.is_set():
-        service.step(0.05)
-        if not closed and watch.settled.is_set():
-            closed = True
-            service.end_of_day(clock.now().date())
+        with world():
+            moved = service.step()
+            if not closed and watch.settled.is_set():
+                closed = True
+                service.end_of_day(clock.now().date())
+        if not moved:
+            time.sleep(BANK_WAITS_S)
 
 
 def _listen(events: Any, stop: threading.Event, watch: Watch) -> None:
@@ -317,54 +327,6 @@ def _listen(events: Any, stop: threading.Event, watch: Watch) -> None:
         deliveries = events.receive(500, 0.2)
         watch.hear(deliveries)
         events.acknowledge(deliveries)
-
-
-def _answer(service: BankService, stop: threading.Event) -> None:
-    """Answer until stopped."""
-    while not stop.is_set():
-        service.step(0.01)
-
-
-def _latency(made: Stage, rate: int, seconds: int, *, embedded: bool) -> list[float]:
-    """Send single orders at a steady rate, and note when each is at the bank."""
-    clock = SystemClock()
-    gateway = made.gateway(clock, structlog.get_logger(), new_uetr=random_uetr)
-    gateway.prepare()
-    bank = made.bank(gateway, clock.now, Random(1), page_size=PAGE_ENTRIES)
-    arrived: dict[bytes, float] = {}
-    service = BankService(gateway.bus, PROFILE, bank, clock.now)
-    receive = bank.receive
-
-    def noting(document: bytes) -> list[bytes]:
-        now_s = time.perf_counter()
-        for part in document.split(b"<EndToEndId>")[1:]:
-            arrived[part.partition(b"<")[0]] = now_s
-        return receive(document)
-
-    bank.receive = noting  # type: ignore[method-assign]  # the one place that wants to know when, not what
-    workers = Embedded(gateway) if embedded else Processes(made)
-    stop = threading.Event()
-    helper = threading.Thread(target=_answer, args=(service, stop), daemon=True)
-    workers.start()
-    helper.start()
-    time.sleep(2)
-    sent: dict[bytes, float] = {}
-    government = Government(Random(1), SystemClock().now().date())
-    publisher = gateway.bus.publisher()
-    begin_s = time.perf_counter()
-    for number, submission in enumerate(government.singles(government.suppliers(rate * seconds))):
-        while time.perf_counter() < begin_s + number / rate:
-            time.sleep(0.0005)
-        order = json.loads(submission.body)["order"]
-        sent[order["end_to_end_id"].encode()] = time.perf_counter()
-        publisher.publish([sign(submission, made.source_keys[submission.source])])
-    deadline_s = time.perf_counter() + 20
-    while len(arrived) < len(sent) and time.perf_counter() < deadline_s:
-        time.sleep(0.05)
-    stop.set()
-    workers.stop()
-    helper.join(5)
-    return [(arrived[key] - at) * 1_000 for key, at in sent.items() if key in arrived]
 
 
 # ------------------------------------------------------------------------------------------------------------ output

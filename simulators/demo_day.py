@@ -18,7 +18,7 @@ from gateway.core.lifecycle import State
 from gateway.operations.approvals import Choice, decide, proposal
 from gateway.operations.operator import Operator
 from gateway.operations.resolutions import Order as Resolve
-from gateway.operations.resolutions import Way, resolve
+from gateway.operations.resolutions import Rules, Way, resolve
 from schemas.model.money import Money
 from simulators import demo_report
 from simulators.bank_service import BankService
@@ -202,12 +202,12 @@ class Day:
     def _someone_recognises(self) -> None:
         """Let an officer find out what most of the unexplained credits are; the last are left."""
         with self._gateway.store.transaction() as db:
-            found = db.all("list_exceptions", state="open", kind="unmatched_credit", count=demo_report.EVERYTHING)
+            found = db.all("list_exceptions", state="unresolved", kind="unmatched_credit", count=demo_report.EVERYTHING)
         known = found[: max(0, len(found) - LEFT)]
         operator = Operator(self._gateway.store, self._clock, OFFICER)
         order = Resolve(Way.RECEIPT, "a tax receipt, says the tax office", source="fmis")
         for row in known:
-            resolve(operator, row[0], order)
+            resolve(operator, row[0], order, Rules())
         if found:
             left = len(found) - len(known)
             self._say(f"an officer recognises {_many(len(known), 'tax receipt')}, leaves {left} to you")

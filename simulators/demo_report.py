@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,13 +175,21 @@ def read(db: Session, *, seed: int, sent: int) -> Report:
         returned=_reasons(db, State.RETURNED),
         repeated=sent - orders.total(),
         cash=_cash(db),
-        exceptions={kind: count for kind, state, count in found if state == "open"},
-        resolved=sum(count for _, state, count in found if state != "open"),
+        exceptions=_unresolved(found),
+        resolved=sum(count for _, state, count in found if state == "resolved"),
         statements=len(db.all("list_statements", account=None, count=EVERYTHING)),
         ledger_faults=list(ledger.verify(db)),
         audit_faults=list(trail.verify(db)),
         examples=_examples(db),
     )
+
+
+def _unresolved(found: Iterable[tuple[Any, ...]]) -> dict[str, int]:
+    """Return how many exceptions of each kind a person has to look at: (kind, state, count) of all."""
+    counts: Counter[str] = Counter()
+    for kind, state, count in found:
+        counts[kind] += count if state != "resolved" else 0
+    return {kind: count for kind, count in counts.items() if count}
 
 
 def _by_count(counts: Counter[str]) -> dict[str, int]:
@@ -217,6 +225,6 @@ def _examples(db: Session) -> dict[str, str]:
     for state in (State.HELD, State.RETURNED, State.REJECTED, State.IN_DOUBT, State.SETTLED):
         for row in payments(db, state, 1):
             found[state.value] = str(row[3])
-    for row in db.all("list_exceptions", state="open", kind=None, count=1):
+    for row in db.all("list_exceptions", state="unresolved", kind=None, count=1):
         found["exception"] = str(row[0])
     return found

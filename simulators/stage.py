@@ -81,9 +81,10 @@ class Stage:
         new_uetr: Callable[[], str],
         reach: Callable[[str], None] = nowhere,
         durable: bool = True,
+        second_process: bool = False,
     ) -> Gateway:
         """Return a gateway process of this country."""
-        return Gateway(self.settings, log, clock, new_uetr, reach, durable=durable)
+        return Gateway(self.settings, log, clock, new_uetr, reach, durable=durable, second_process=second_process)
 
     def bank(
         self,

@@ -135,7 +135,9 @@ def nothing_is_left_lying(books: Books) -> Iterator[str]:
 
 def only_a_person_has_work_left(books: Books) -> Iterator[str]:
     """Open exceptions are of the kinds that no machine can decide, and none contradicts the bank."""
-    for kind, identity, evidence in books.rows("SELECT kind, identity, evidence FROM exception WHERE state = 'open'"):
+    for kind, identity, evidence in books.rows(
+        "SELECT kind, identity, evidence FROM exception WHERE state <> 'resolved'"
+    ):
         silent = kind == "silent_bank" and any(p.state in OUT and p.message == int(identity) for p in books.payments)
         if kind not in EXPLAINED and not silent:
             yield f"{kind} {identity} is open: {evidence}"
@@ -267,7 +269,9 @@ def what_is_open_is_beyond_a_machine(books: Books) -> Iterator[str]:
 
 def _lost_messages(books: Books) -> set[int]:
     """Return the messages that were sent as often as is allowed, of which a person was told that the bank is silent."""
-    told = books.rows("SELECT CAST(identity AS BIGINT) FROM exception WHERE kind = 'silent_bank' AND state = 'open'")
+    told = books.rows(
+        "SELECT CAST(identity AS BIGINT) FROM exception WHERE kind = 'silent_bank' AND state <> 'resolved'"
+    )
     often = books.rows(f"SELECT id FROM message WHERE sendings > {books.profile.resends_max}")  # noqa: S608 - a number
     return {row[0] for row in told} & {row[0] for row in often}
 

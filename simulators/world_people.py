@@ -14,7 +14,7 @@ from gateway.clock import ManualClock
 from gateway.operations.approvals import Choice, decide, proposal
 from gateway.operations.operator import Operator
 from gateway.operations.resolutions import Order as Resolve
-from gateway.operations.resolutions import Way, resolve
+from gateway.operations.resolutions import Rules, Way, resolve
 from gateway.store.session import Store
 from schemas import orders
 from schemas.orders import BadOrder
@@ -239,10 +239,11 @@ class Officer:
         """Look into the unexplained credits; return how many were resolved."""
         del wait_s
         with self._store.transaction() as db:
-            found = db.all("list_exceptions", state="open", kind="unmatched_credit", count=APPROVALS_MAX)
+            found = db.all("list_exceptions", state="unresolved", kind="unmatched_credit", count=APPROVALS_MAX)
         known = [row[0] for row in found if self._random.random() < RECOGNISED]
         for number in known:
-            resolve(self._operator, number, Resolve(Way.RECEIPT, "a tax receipt, says the tax office", source="fmis"))
+            resolve(self._operator, number, Resolve(Way.RECEIPT, "a tax receipt, says the tax office", source="fmis"),
+                    Rules())  # fmt: skip
         return len(known)
 
 

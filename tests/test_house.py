@@ -39,6 +39,7 @@ MONEY = (
     "adapters/rails/",
     "schemas/iso20022/",
     "schemas/mt/",
+    "schemas/tabular/",
     "schemas/orders",
 )
 CLOCKLESS = (

@@ -1,9 +1,10 @@
 """One small file a rail: how payments become its message, and what its documents say.
 
-A rail module has two functions, and the profile names the module:
+A rail module has three functions, and the profile names the module:
 
 - ``compose(profile, order, payments, key) -> Composed``
 - ``read(profile, document, trust, at) -> Received``
+- ``read_unsigned(profile, source) -> Received | None``
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib import import_module
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from adapters.profile import Profile
 from schemas.model.payment import Payment
@@ -90,6 +91,12 @@ class Rail(Protocol):
 
     def read(self, profile: Profile, document: bytes, trust: TrustStore, at: datetime) -> Received:
         """Verify and read a document that came at this moment."""
+
+    def read_unsigned(self, profile: Profile, source: BinaryIO) -> Received | None:
+        """Read a statement file that this profile takes without a signature; None where the document must have one.
+
+        Its statements are read while iterating, in bounded memory: the file has to stay open, and be seekable.
+        """
 
 
 def rail(name: str) -> Rail:

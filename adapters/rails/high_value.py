@@ -7,23 +7,21 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from lxml.etree import _Element
 
+from adapters import statement_files
 from adapters.profile import Profile
 from adapters.rails import Composed, Facts, Received, Task
 from schemas.errors import DocumentRefused
 from schemas.iso20022 import camt, head001, pacs002, pacs004, pacs008, xml
-from schemas.iso20022.parser import parse
 from schemas.model.payment import Payment
 from schemas.model.statement import Entry, Statement
-from schemas.mt import mt940
 from security import xmldsig
 from security.keys import SigningKey
 from security.trust import TrustStore
 
-_HEAD_BYTES = 4_096
-"""What a file is, stands within this."""
 _STATEMENTS = ("camt.052.", "camt.053.", "camt.054.")
 TAKEN = frozenset({pacs002.DEFINITION, pacs004.DEFINITION, "camt.053.001.08", "camt.054.001.08"})
 """What the bank may send on this rail."""
@@ -100,13 +98,13 @@ def _facts(envelope: _Element) -> Facts:
 def read(profile: Profile, document: bytes, trust: TrustStore, at: datetime) -> Received:
     """Verify a document of the bank and read it.
 
-    A bank whose profile takes unsigned statements may send a bare Document; everything else is signed.
+    A bank whose profile takes unsigned statements may send a statement file; everything else is signed.
 
     Raises:
         DocumentRefused, SignatureRefused: nothing of it may be used.
     """
-    if not profile.statements.signed and (bare := _bare_statement(document)) is not None:
-        return bare
+    if (unsigned := read_unsigned(profile, io.BytesIO(document))) is not None:
+        return unsigned
     verified = xmldsig.verify(
         document,
         trust,
@@ -182,15 +180,13 @@ def _require_same_id(header_id: str, document_id: str) -> None:
         raise DocumentRefused("BizMsgIdr is not the Document's MsgId (rule 1)", path="AppHdr/BizMsgIdr")
 
 
-def _bare_statement(document: bytes) -> Received | None:
-    """Read a Document without an envelope or a file of MT messages, or return None when it is something else."""
-    if mt940.is_mt(document[:_HEAD_BYTES]):
-        return Received("MT", "", statements=mt940.read(document))
-    root = parse(document)
-    if xml.local_name(root) != "Document":
+def read_unsigned(profile: Profile, source: BinaryIO) -> Received | None:
+    """Read a statement file that came without a signature, where the profile takes such; None for anything else.
+
+    Raises:
+        DocumentRefused: now or while its statements are iterated.
+    """
+    if profile.statements.signed:
         return None
-    definition = xml.namespace_of(root).rpartition(":")[2]
-    if not definition.startswith(_STATEMENTS):
-        raise DocumentRefused(f"an unsigned {definition[:35] or 'document'} is not taken", code="DS0A", path="Document")
-    message_id = next((e.text or "" for e in root.iter("{*}MsgId")), "")
-    return Received(definition, message_id, statements=camt.read(io.BytesIO(document)))
+    found = statement_files.opened(profile, source)
+    return None if found is None else Received(found.definition, found.message_id, statements=found.items)

@@ -1,4 +1,4 @@
-"""``gateway exceptions``: what a person must look at, and how it is put right."""
+"""``gateway exceptions``: what a person must look at, who does it, and what was said; resolving is next door."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli import resolutions
+from gateway.cli.resolutions import Number, next_to_type, ways_in_words
 from gateway.cli.screen import Screen, masked_ledger, masked_numbers
 from gateway.cli.shell import Count, Json, User, shell_of
-from gateway.operations import resolutions, views
-from gateway.operations.resolutions import Case, Order, Way
-from gateway.operations.views import ExceptionLine
+from gateway.core import kinds
+from gateway.core.kinds import Age
+from gateway.operations import caseload
+from gateway.operations.caseload import NOBODY, UNRESOLVED, ExceptionLine, ExceptionPage, Search, masked
+from gateway.operations.plans import Rules
+from gateway.operations.proposals import Proposal
 from schemas.errors import OperationRefused
-from schemas.model.identifiers import mask_account
 
 exceptions = typer.Typer(no_args_is_help=True, help="Look at what does not fit, and resolve it.")
-
-Number = Annotated[int, typer.Argument(metavar="NUMBER", help="The exception's number.", show_default=False)]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the root."""
+    resolutions.add_to(exceptions)
     app.add_typer(exceptions, name="exceptions")
 
 
@@ -29,25 +32,36 @@ def list_exceptions(
     context: typer.Context,
     everything: Annotated[bool, typer.Option("--all", help="Also those that are resolved.")] = False,
     kind: Annotated[str | None, typer.Option(help="Only of this kind.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only in this state: open, investigating, proposed, resolved, reopened.")
+    ] = None,
+    assignee: Annotated[str | None, typer.Option(help="Only those of this person.")] = None,
+    unassigned: Annotated[bool, typer.Option("--unassigned", help="Only those that nobody has taken.")] = False,
+    account: Annotated[str | None, typer.Option(help="Only about this account of ours.")] = None,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only those whose time is over.")] = False,
+    age: Annotated[Age | None, typer.Option(help="Only those found so many days ago.")] = None,
     limit: Count = 50,
     as_json: Json = False,
 ) -> None:
-    """List open exceptions, the oldest first."""
+    """List exceptions that are not resolved, the first due first."""
     shell = shell_of(context)
+    if assignee is not None and unassigned:
+        raise OperationRefused("either --assignee or --unassigned")
+    wanted = Search(
+        state=state or (None if everything else UNRESOLVED), kind=kind, assignee=NOBODY if unassigned else assignee,
+        account=account, overdue=overdue, age=age, count=limit,
+    )  # fmt: skip
     with shell.database() as db:
-        found = views.exceptions(db, state=None if everything else "open", kind=kind, count=limit)
+        found = caseload.search(db, wanted, shell.clock.now())
     if as_json:
         shell.screen.json(found)
         return
     shell.screen.table(
-        ("number>", "kind!", "state!", "account!", "amount>", "opened!", "about"),
-        ((e.id, e.kind, e.state, _mask(e.account), e.amount, e.opened, e.resolution or _about(e)) for e in found),
+        ("number>", "kind!", "state!", "who?", "account!", "amount>", "due!", "!?", "days>", "about"),
+        ((e.id, e.kind, e.state, e.assignee, masked(e), e.amount, e.due, "overdue" if e.overdue else None, e.age_days,
+          e.resolution or _about(e)) for e in found),
         empty="nothing is open",
     )  # fmt: skip
-
-
-def _mask(account: str | None) -> str | None:
-    return mask_account(account) if account else None
 
 
 _TELLING = (
@@ -65,75 +79,113 @@ def _about(found: ExceptionLine) -> str:
 
 @exceptions.command("show")
 def show_exception(context: typer.Context, number: Number, as_json: Json = False) -> None:
-    """Show one exception with its evidence, and the ways to resolve it."""
+    """Show one exception: its evidence, its history, the ways to resolve it, and what to type next."""
     shell = shell_of(context)
     with shell.database() as db:
-        found, case = views.exception(db, number), resolutions.case(db, number)
+        page = caseload.page(db, number, shell.clock.now(), Rules.of(shell.settings))
     if as_json:
-        shell.screen.json({"exception": found, "ways": case.ways})
+        shell.screen.json(page)
         return
-    _show(shell.screen, found, case)
+    _show(shell.screen, page)
 
 
-def _show(screen: Screen, found: ExceptionLine, case: Case) -> None:
+def _show(screen: Screen, page: ExceptionPage) -> None:
+    found = page.exception
+    due = f"{screen.moment(found.due)}{' (overdue)' if found.overdue else ''}"
     screen.facts([
-        ("exception", found.id), ("kind", found.kind), ("state", found.state), ("profile", found.profile),
-        ("account", _mask(found.account)), ("amount", found.amount), ("opened", found.opened),
+        ("exception", found.id), ("kind", found.kind), ("", page.kind.meaning if page.kind else None),
+        ("state", found.state), ("whose", found.assignee or "nobody's"), ("profile", found.profile),
+        ("account", masked(found)), ("amount", found.amount), ("in suspense", page.suspended),
+        ("opened", found.opened), ("age", f"{found.age_days} days"), ("due", due if found.closed is None else None),
         ("closed", found.closed), ("by", found.closed_by), ("resolution", found.resolution),
     ])  # fmt: skip
     screen.say()
     screen.say("Evidence", style="bold")
-    screen.facts(sorted(masked_numbers(found.evidence).items()))
-    if case.ways:
+    screen.facts(kinds.in_order(masked_numbers(found.evidence), found.kind))
+    _history(screen, page)
+    if page.proposal is not None:
+        _proposal(screen, page.proposal)
+    elif page.ways:
         screen.say()
-        screen.say("To resolve it", style="bold")
-        screen.facts((f"--as {way}", _WORDS[way]) for way in case.ways)
+        screen.say("To propose" if page.takes_two else "To resolve it", style="bold")
+        screen.facts(ways_in_words(page.ways))
+    screen.say()
+    screen.say("Next", style="bold")
+    for line in next_to_type(page):
+        screen.say(f"  {line}")
 
 
-_WORDS = {
-    Way.MATCH: "the entry belongs to a payment: --as match PAYMENT",
-    Way.CHARGE: "the bank took a fee, or gave one back",
-    Way.RECEIPT: "a source expected this money: --source SOURCE",
-    Way.RETURN: "money came back, and no payment explains it",
-    Way.LEAVE: "it is explained, and the money stays in suspense for now",
-    Way.CLOSE: "somebody has seen to it; nothing is posted",
-}
+def _history(screen: Screen, page: ExceptionPage) -> None:
+    if page.history:
+        screen.say()
+        screen.table(("when!", "who", "did!", "said", "audit row!?"), (
+            (n.at, n.author, n.action, n.text, f"{n.audit[0]} {n.audit[1]}" if n.audit else None) for n in page.history
+        ), title="History")  # fmt: skip
 
 
-@exceptions.command("resolve")
-def resolve_exception(
+def _proposal(screen: Screen, proposal: Proposal) -> None:
+    screen.say()
+    screen.say(f"Proposed by {proposal.maker}", style="bold")
+    screen.facts([("what", proposal.text), ("SHA-256", proposal.sha256)])
+    if proposal.posts:
+        rows = ((cause, masked_ledger(debit), masked_ledger(credit), amount)
+                for cause, debit, credit, amount in proposal.posts)  # fmt: skip
+        screen.table(("cause!", "debit", "credit", "amount>"), rows, title="It would post")
+
+
+# ------------------------------------------------------------------------------------------------------ who, and what
+
+
+@exceptions.command()
+def assign(
     context: typer.Context,
     number: Number,
-    way: Annotated[Way, typer.Option("--as", case_sensitive=False, help="How; exceptions show says what is possible.")],
-    reason: Annotated[str, typer.Option(help="Why, for those who look at the ledger later.", show_default=False)],
-    payment: Annotated[
-        str | None,
-        typer.Argument(metavar="[PAYMENT]", help="match: the payment that the entry belongs to.", show_default=False),
-    ] = None,
-    source: Annotated[
-        str | None, typer.Option(help="receipt: the source that expected the money.", show_default=False)
-    ] = None,
-    charges: Annotated[
-        str | None, typer.Option(help="match: charges inside the entry, as 12.50.", show_default=False)
-    ] = None,
+    to: Annotated[str | None, typer.Option("--to", help="To whom; nobody, if left out.", show_default=False)] = None,
     by: User = None,
     as_json: Json = False,
 ) -> None:
-    """Resolve an exception: with correcting transfers where money is in suspense, never by an edit."""
+    """Make a person responsible for an exception, or nobody."""
     shell = shell_of(context)
-    if source is not None and source not in shell.settings.sources:
-        known = ", ".join(shell.settings.sources) or "none is configured"
-        raise OperationRefused(f"there is no source {source!r}: {known}")
-    order = Order(way, reason, payment, source, charges)
     with shell.gateway() as gateway:
-        made = resolutions.resolve(shell.operator(gateway, by), number, order)
-    if as_json:
-        shell.screen.json(made)
+        caseload.assign(shell.operator(gateway, by), number, to)
+    _done(context, number, f"exception {number} is assigned to {to or 'nobody'}", as_json=as_json)
+
+
+@exceptions.command()
+def comment(
+    context: typer.Context,
+    number: Number,
+    text: Annotated[str, typer.Argument(help="What there is to say.", show_default=False)],
+    by: User = None,
+    as_json: Json = False,
+) -> None:
+    """Say something of an exception; it stays said."""
+    shell = shell_of(context)
+    with shell.gateway() as gateway:
+        caseload.comment(shell.operator(gateway, by), number, text)
+    _done(context, number, f"exception {number}: noted", as_json=as_json)
+
+
+@exceptions.command()
+def investigate(context: typer.Context, number: Number, by: User = None, as_json: Json = False) -> None:
+    """Begin to look into an exception; it is yours from now on."""
+    shell = shell_of(context)
+    with shell.gateway() as gateway:
+        operator = shell.operator(gateway, by)
+        caseload.investigate(operator, number)
+    _done(
+        context,
+        number,
+        f"{operator.user} looks into exception {number}: gateway exceptions show {number}",
+        as_json=as_json,
+    )
+
+
+def _done(context: typer.Context, number: int, said: str, *, as_json: bool) -> None:
+    """Say what was done, or print the exception as it stands now."""
+    shell = shell_of(context)
+    if not as_json:
+        shell.screen.say(said)
         return
-    shell.screen.say(f"exception {made.exception} resolved: {made.resolution}")
-    if made.transfers:
-        rows = ((cause, masked_ledger(debit), masked_ledger(credit), amount)
-                for cause, debit, credit, amount in made.transfers)  # fmt: skip
-        shell.screen.table(("cause!", "debit", "credit", "amount>"), rows, title="Posted")
-    if made.payment is not None:
-        shell.screen.say(f"matched to payment {made.payment}: gateway payments show {made.payment}")
+    with shell.database() as db:
+        shell.screen.json(caseload.line(db, number, shell.clock.now()))

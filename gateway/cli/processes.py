@@ -70,7 +70,8 @@ def _run(shell: Shell, roles: Sequence[str], instance: str | None, companions: S
     settings = shell.settings
     log = logs.create(shell.clock, form=settings.logs.format, level=settings.logs.level)
     process.route_library_logs(log)
-    gateway = Gateway(settings, log, shell.clock, reach=crash_points(os.environ))
+    second = process.has_second_core()
+    gateway = Gateway(settings, log, shell.clock, reach=crash_points(os.environ), second_process=second)
     if not starts:
         raise typer.Exit(process.serve(gateway, roles, instance=instance, refresh=health.refresh))
     stop, threads = threading.Event(), list[threading.Thread]()

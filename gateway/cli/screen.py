@@ -16,7 +16,17 @@ from zoneinfo import ZoneInfo
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -32,12 +42,13 @@ CELL_CHARACTERS_MAX: Final = 400
 FOLDED_WIDTH_MIN: Final = 16
 """Columns that a value which may be wrapped gets at least; a narrower terminal wraps the whole line."""
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
-_MASKED_KINDS: Final = frozenset({"bank", "transit", "suspense", "returned", "charges", "opening"})
+_MASKED_KINDS: Final = frozenset({"bank", "transit", "suspense", "returned", "charges", "opening", "written_off"})
 _COLOURS: Final = {
     "SETTLED": "green", "RELEASED": "green", "BOOKED": "green", "APPLIED": "green", "signs": "green", "made": "green",
     "REFUSED": "red", "REJECTED": "red", "BROKEN": "red", "DEAD": "red", "UNREADABLE": "red", "expired": "red",
     "HELD": "yellow", "IN_DOUBT": "yellow", "INCOMPLETE": "yellow", "COLLECTING": "yellow", "open": "yellow",
-    "later": "yellow", "UNKNOWN": "yellow", "suspense": "yellow",
+    "later": "yellow", "UNKNOWN": "yellow", "suspense": "yellow", "investigating": "yellow", "proposed": "yellow",
+    "reopened": "yellow", "overdue": "red",
 }  # fmt: skip
 
 
@@ -178,6 +189,10 @@ class Screen:
         """Return a progress bar; it shows nothing where standard error is not a terminal."""
         return Steps(self._err(), what, total)
 
+    def bytes_progress(self, what: str, total: int) -> ByteSteps:
+        """Return a progress bar over bytes; it shows nothing where standard error is not a terminal."""
+        return ByteSteps(self._err(), what, total)
+
     def _out(self) -> Console:
         return _console(sys.stdout)
 
@@ -207,6 +222,27 @@ class Steps:
         """Show the bar, and return what moves it on by one."""
         self._progress.start()
         return lambda: self._progress.advance(self._task)
+
+    def __exit__(self, *_: object) -> None:
+        """Take the bar away."""
+        self._progress.stop()
+
+
+class ByteSteps:
+    """A progress bar over bytes for a block: ``with screen.bytes_progress(...) as reached: reached(byte_count)``."""
+
+    def __init__(self, console: Console, what: str, total: int) -> None:
+        self._progress = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
+            TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal,
+            redirect_stdout=sys.stdout.isatty(),
+        )  # fmt: skip
+        self._task = self._progress.add_task(plain(what), total=total)
+
+    def __enter__(self) -> Callable[[int], None]:
+        """Show the bar, and return what moves it to a byte."""
+        self._progress.start()
+        return lambda byte_count: self._progress.update(self._task, completed=byte_count)
 
     def __exit__(self, *_: object) -> None:
         """Take the bar away."""

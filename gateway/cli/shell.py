@@ -27,6 +27,9 @@ from schemas.errors import ConfigurationError
 OK, FOUND, FAILED = 0, 1, 2
 """Exit status: all is well; something was found or refused; it could not be done."""
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Count = Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000_000, help="At most so many.")]
 User = Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.shell import FOUND, Count, Json, shell_of
+from gateway.cli.shell import FOUND, INTERRUPTED, Count, Json, shell_of
 from gateway.operations import imports, views
 from schemas.model.identifiers import mask_account
 
@@ -32,19 +32,22 @@ def import_statements(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Import statements from files; the same document again changes nothing.
+    """Import statements from files of any size; the same document again changes nothing.
 
-    Each is kept byte for byte before it is read. Links and devices of a folder are left out, each with a line.
-    Exit status 1 when one was refused.
+    What a file is (camt, MT, XLSX, CSV, a signed message), its content says. Each is kept byte for byte before it is
+    read. Interrupted or killed at any point, the same command continues. Links, devices and files of other names in a
+    folder are left out, each with a line. Exit status 1 when one was refused, 130 when it was interrupted.
     """
     shell = shell_of(context)
     files = imports.documents(path)
-    with shell.gateway() as gateway, shell.screen.progress("documents", len(files)) as step:
+    done, interrupted = imports.skipped(path), False
+    with shell.gateway() as gateway, shell.screen.bytes_progress("statements", imports.size(files)) as reached:
         gateway.prepare()
-        done = imports.skipped(path)
-        for imported in imports.take(gateway, files, profile):
-            done.append(imported)
-            step()
+        try:
+            for imported in imports.take(gateway, files, profile, reached):
+                done.append(imported)
+        except KeyboardInterrupt:
+            interrupted = True
     if as_json:
         shell.screen.json(done)
     else:
@@ -53,6 +56,10 @@ def import_statements(
             ((d.file.name, d.outcome, d.profile, d.sha256[:12], d.reason or None) for d in done),
         )
         shell.screen.note("gateway statements list shows what was booked, gateway exceptions list what does not fit")
+    if interrupted:
+        left = len(files) - sum(d.outcome != "SKIPPED" for d in done)
+        shell.screen.complain(f"interrupted with {left} of {len(files)} files left; the same command continues")
+        raise typer.Exit(INTERRUPTED)
     if any(d.outcome == "REFUSED" for d in done):
         raise typer.Exit(FOUND)
 

@@ -16,6 +16,14 @@ fact that arrives twice posts once.
     own_transfers:<currency>  sweeps of which one leg has come                   either
     receipts:<source>     money received that a source expected                  credit
     opening:<account>     the opening balance of the first statement             credit
+    own_transfers:<currency>  money on its way between two accounts of ours      either
+    written_off:<account> small amounts that nobody will ever explain            either
+
+``own_transfers:<currency>`` is one account for all of ours in a currency: each leg of such a transfer is an entry on
+another statement, so the debit leg posts own_transfers -> bank of the one, the credit leg bank of the other ->
+own_transfers, in whatever order they come. What it holds is what has left one account and has not arrived at another;
+between two currencies it holds the amounts that were exchanged. ``written_off`` is an account of our own books: cash
+stays what the bank says.
 """
 
 from __future__ import annotations

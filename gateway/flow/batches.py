@@ -16,15 +16,14 @@ from gateway.core.lifecycle import Event, Move
 from gateway.core.lifecycle import advance as next_state
 from gateway.flow import outcomes
 from gateway.flow.outcomes import BatchOutcome, Outcome
+from gateway.flow.reading import Line
 from gateway.store import findings, payments
 from gateway.store.findings import Finding
 from gateway.store.payments import PaymentMove
 from gateway.store.session import Session, compact
 from gateway.store.trail import Trail, append
 from schemas.errors import Conflict, OrderMessageRefused
-from schemas.model.money import Money
-from schemas.model.payment import Payment
-from schemas.orders import BadOrder, Message, Order
+from schemas.orders import Message
 
 CLOSED = ("RELEASING", "RELEASED", "REFUSING", "REFUSED")
 
@@ -57,25 +56,20 @@ class Progress:
     accounts: set[str] = field(default_factory=set)
     unreadable: int = 0
 
-    def count(self, payment: Payment | None, item: Order | BadOrder) -> None:
-        """Count one line."""
-        self.lines += 1
-        if isinstance(item, BadOrder) and (payment is None or not payment.amount.amount_minor):
-            # It is refused by itself; where its amount can be read at all, the batch still equals its declaration.
-            stated = _stated_amount(item)
-            self.unreadable += stated is None
-            self._add(stated)
-            return
-        if payment is None:
-            raise ValueError("an order that was read has a payment")
-        self._add(payment.amount)
-        self.categories.add(payment.category_purpose)
-        self.purposes.add(payment.purpose or payment.category_purpose)
-        self.accounts.add(payment.debtor_account.number)
+    def count(self, line: Line) -> None:
+        """Count one line.
 
-    def _add(self, amount: Money | None) -> None:
-        if amount is not None:
-            self.totals[amount.currency] = self.totals.get(amount.currency, 0) + amount.amount_minor
+        One whose amount cannot be read is refused by itself; where it can be, the batch still equals its declaration.
+        """
+        self.lines += 1
+        if line.amount_minor is None:
+            self.unreadable += 1
+        else:
+            self.totals[line.currency] = self.totals.get(line.currency, 0) + line.amount_minor
+        if line.counts:
+            self.categories.add(line.category_purpose)
+            self.purposes.add(line.purpose or line.category_purpose)
+            self.accounts.add(line.account)
 
     def facts(self) -> BatchFacts:
         """Return what the batch rules look at."""
@@ -93,15 +87,6 @@ class Progress:
             "accounts": sorted(self.accounts),
             "unreadable": self.unreadable,
         })  # fmt: skip
-
-
-def _stated_amount(item: BadOrder) -> Money | None:
-    """Return the amount of an order that cannot be used, or None when not even that can be read."""
-    try:
-        stated = json.loads(item.raw)
-        return Money.parse(stated["amount"], stated["currency"])
-    except (ValueError, TypeError, KeyError):
-        return None
 
 
 def _progress(row: tuple[Any, ...]) -> Progress:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
+from typing import NamedTuple
 
 from adapters.profile import Profile
-from adapters.rails import Composed, Facts, Task, rail
+from adapters.rails import rail
 from gateway.bus.base import BANK_EXCHANGE, bank_queues
 from gateway.core.batching import Parcel, parcels
-from gateway.core.checks import MessageFacts, Seen, SourceRules, check_message, execution_day
 from gateway.core.lifecycle import OUT, Event, Move, advance
 from gateway.flow import batches, outcomes
+from gateway.flow.composing import Prepared, Stored, Written, dated, messages_max, prepare, still_holds, write
 from gateway.flow.desk import Desk
+from gateway.flow.hands import Hands, Job
 from gateway.flow.policy import Policy
 from gateway.store import archive, findings, outbox, payments
 from gateway.store.findings import Finding
@@ -21,21 +24,24 @@ from gateway.store.payments import PaymentMove, Standing
 from gateway.store.session import Session
 from gateway.store.trail import Trail, append
 from schemas.errors import DocumentRefused
-from schemas.model.identifiers import instruction_id, message_id
 from schemas.model.money import Money
-from schemas.model.payment import Payment
-from schemas.orders import order_of_json, to_payment
 from security.keys import SigningKey
 
 RELEASE_SLICE = 5_000
 """Payments of a complete batch that one transaction lets go."""
-_NOTHING_SEEN = Seen()
-_NOBODY = SourceRules("", frozenset())
-"""The day of a payment depends on the rail alone, and its source may be gone from the configuration by now."""
 CHASE_PAUSE_MS = 1_000
 """Pause between two looks for overdue answers, which are a matter of minutes."""
 CHASE_MESSAGES = 20
 """Overdue messages that one transaction looks at; each may hold a thousand payments."""
+CLAIMS_AHEAD = 2
+"""Claims whose messages are written ahead: one that is ready, and one that the second process has in hand."""
+
+
+class _Early(NamedTuple):
+    """Orders that will be claimed together, and who writes their messages meanwhile."""
+
+    orders: list[Stored]
+    job: Job[Prepared]
 
 
 class Dispatch:
@@ -46,15 +52,20 @@ class Dispatch:
         profile: the relationship.
         policy: calendars and cut-offs.
         signer: gives our signing key there; asked once a claim, so that a rotated key takes over by itself.
+        hands: who writes messages while others are sent.
     """
 
-    def __init__(self, desk: Desk, profile: Profile, policy: Policy, signer: Callable[[], SigningKey]) -> None:
+    def __init__(
+        self, desk: Desk, profile: Profile, policy: Policy, signer: Callable[[], SigningKey], hands: Hands
+    ) -> None:
         self._desk = desk
         self._profile = profile
         self._policy = policy
         self._relationship = policy.relationships[profile.name]
         self._signer = signer
         self._rail = rail(profile.rail)
+        self._hands = hands
+        self._early: deque[_Early] = deque()
         self._chase_ms = 0
 
     def step(self, wait_s: float) -> int:
@@ -77,13 +88,40 @@ class Dispatch:
 
     def compose(self) -> int:
         """Compose messages from one bounded claim of ready payments; return how many payments it held."""
+        if not self._hands.ahead:
+            return self._claim(self._desk.limits.dispatch_batch, None)
+        self._look_ahead()
+        if not self._early or not self._early[0].job.done():
+            return 0
+        early = self._early.popleft()
+        return self._claim(len(early.orders), early)
+
+    def _look_ahead(self) -> None:
+        """Let the messages of the next claims be written. Nothing is claimed yet, but numbers are taken for them."""
+        if len(self._early) == CLAIMS_AHEAD:
+            return
+        name, size, now = self._profile.name, self._desk.limits.dispatch_batch, self._desk.now()
+        today = now.astimezone(self._relationship.zone).date()
+        ahead = {order.payment for early in self._early for order in early.orders}
+        with self._desk.store.transaction() as db:
+            found = payments.look_ready(db, name, today.isoformat(), size * CLAIMS_AHEAD)
+            found = [row for row in found if row[0] not in ahead]
+            for start in range(0, min(len(found), size * (CLAIMS_AHEAD - len(self._early))), size):
+                claim = sorted(found[start : start + size])
+                count = messages_max((row[3] for row in claim), self._profile.message.transactions_max)
+                orders = [Stored(number, source, uetr, body) for number, source, uetr, _, body in claim]
+                numbers = db.take_numbers("message", count)
+                self._early.append(_Early(orders, self._hands.submit(prepare, name, orders, numbers, now)))
+
+    def _claim(self, count: int, early: _Early | None) -> int:
+        """Claim ready payments, and compose their messages or take those that were written for exactly them."""
         trail, now = self._desk.trail(), self._desk.now()
         today = now.astimezone(self._relationship.zone).date()
         desk = self._desk
         with desk.metrics.stage("dispatch", desk.clock) as stage, desk.store.transaction() as db:
-            numbers = payments.claim_ready(db, self._profile.name, today.isoformat(), self._desk.limits.dispatch_batch)
+            numbers = payments.claim_ready(db, self._profile.name, today.isoformat(), count)
             if numbers:
-                self._compose(db, numbers, today, trail)
+                self._compose(db, numbers, today, trail, early)
             else:
                 stage.skip()
         if numbers:
@@ -91,78 +129,81 @@ class Dispatch:
             self._desk.metrics.stage_items.labels("dispatch").inc(len(numbers))
         return len(numbers)
 
-    def _compose(self, db: Session, numbers: list[int], today: date, trail: Trail) -> None:
+    def _compose(self, db: Session, numbers: list[int], today: date, trail: Trail, early: _Early | None) -> None:
         """Write the messages of the claimed payments; what must wait for another day goes back."""
         standings: dict[int, Standing] = {}
-        intact: list[tuple[Standing, bytes]] = []
+        intact: list[Stored] = []
         for standing, body, unchanged in payments.lock_orders(db, numbers):
             standings[standing.id] = standing
             if unchanged:
-                intact.append((standing, body))
+                intact.append(Stored(standing.id, standing.source, standing.uetr, body))
             else:
                 text = "the stored order is not what was accepted and approved: its SHA-256 is another"
                 self._hold(db, standing, "order_changed", "DS0B", text, trail)
-        dated = self._dated(intact)
-        later = [(p.payment_id, self._profile.name, day.isoformat()) for p, day in dated if day > today]
-        payments.make_ready(db, later)
-        due = [(p, day) for p, day in dated if day <= today]
-        for parcel in parcels(due, self._profile.message.transactions_max):
+        prepared = self._prepared(early, intact)
+        if prepared is not None:
+            self._wait(db, prepared.later)
+            for written in prepared.written:
+                self._keep(db, written, standings, trail)
+            return
+        dates = dated(self._policy, self._relationship, intact, self._desk.now())
+        self._wait(db, [(p.payment_id, day) for p, day in dates if day > today])
+        for parcel in parcels(((p, day) for p, day in dates if day <= today), self._profile.message.transactions_max):
             try:
                 self._send(db, parcel, standings, trail)
             except DocumentRefused as refused:
                 self._isolate(db, parcel, standings, refused, trail)
 
-    def _dated(self, claimed: Sequence[tuple[Standing, bytes]]) -> list[tuple[Payment, date]]:
-        """Return the claimed payments, each with the day it can settle (rules 28 and 29)."""
-        found = []
-        context = self._policy.context(_NOBODY, self._relationship, self._desk.now(), _NOTHING_SEEN)
-        for standing, body in claimed:
-            payment = to_payment(
-                order_of_json(body), source=standing.source, batch_id=None, payment_id=standing.id,
-                instruction_id=instruction_id(standing.id), uetr=standing.uetr, debtor_agent=self._relationship.agent,
-            )  # fmt: skip
-            found.append((payment, execution_day(payment, context)))
-        return found
+    def _prepared(self, early: _Early | None, orders: list[Stored]) -> Prepared | None:
+        """Return the messages that were written ahead, if they are those that would be written now."""
+        if early is None:
+            return None
+        key = self._signer()
+        try:
+            prepared = early.job.result()
+        except DocumentRefused:  # it is isolated where it can be held
+            return None
+        if (
+            early.orders == orders
+            and still_holds(prepared, self._relationship, self._desk.now())
+            and all(written.key == key.key_id for written in prepared.written)
+        ):
+            return prepared
+        self._early.clear()
+        return None
+
+    def _wait(self, db: Session, later: Sequence[tuple[int, date]]) -> None:
+        """Put payments back until the day they can settle."""
+        payments.make_ready(db, [(payment, self._profile.name, day.isoformat()) for payment, day in later])
 
     def _send(self, db: Session, parcel: Parcel, standings: Mapping[int, Standing], trail: Trail) -> None:
         """Write one message, and move its payments, in the caller's transaction."""
         number, now = db.take_number("message"), self._desk.now()
-        name = message_id(self._profile.own_bic, parcel.settlement_date, number)
-        key = self._signer()
-        made = self._write(parcel, key, Task(name, now.astimezone(self._relationship.zone), parcel.settlement_date))
-        digest = archive.sha256(made.document)
-        archive.put(db, [(digest, len(made.document), archive.compress(made.document))], "out", trail.at_ms)
-        total = sum(p.amount.amount_minor for p in parcel.payments)
+        written = write(self._rail, self._profile, parcel, number, self._signer(), now)
+        self._keep(db, written, standings, trail)
+
+    def _keep(self, db: Session, written: Written, standings: Mapping[int, Standing], trail: Trail) -> None:
+        """Keep a message, put it into the outbox and move its payments."""
+        number, name, digest = written.number, written.name, written.sha256
+        archive.put(db, [(digest, len(written.document), written.parts)], "out", trail.at_ms)
         db.run(
-            "add_message", id=number, profile=self._profile.name, message_id=name, definition=made.definition,
-            sha256=digest, payments=len(parcel.payments), total_minor=total, currency=parcel.currency,
-            settlement_day=parcel.settlement_date.isoformat(), now_ms=trail.at_ms,
+            "add_message", id=number, profile=self._profile.name, message_id=name, definition=written.definition,
+            sha256=digest, payments=len(written.payments), total_minor=written.total_minor, currency=written.currency,
+            settlement_day=written.settlement_date.isoformat(), now_ms=trail.at_ms,
         )  # fmt: skip
-        moves = [_composed(standings[p.payment_id], number) for p in parcel.payments]
-        payments.carry(db, number, (p.payment_id for p in parcel.payments))
+        moves = [_composed(standings[payment], number) for payment in written.payments]
+        payments.carry(db, number, written.payments)
         payments.move(db, moves, trail, f"message {name}")
         outbox.add(db, [self._letter(number, name, digest)], trail.at_ms)
         facts = {
-            "message_id": name, "sha256": digest, "key": key.key_id, "payments": len(parcel.payments),
-            "total": Money(total, parcel.currency).text(), "currency": parcel.currency,
+            "message_id": name, "sha256": digest, "key": written.key, "payments": len(written.payments),
+            "total": Money(written.total_minor, written.currency).text(), "currency": written.currency,
         }  # fmt: skip
         append(db, trail, "key.sign", facts)
 
     def _letter(self, number: int, name: str, digest: str) -> Letter:
         out, _ = bank_queues(self._profile.name)
         return Letter("bank", BANK_EXCHANGE, out, name, sha256=digest, message=number)
-
-    def _write(self, parcel: Parcel, key: SigningKey, task: Task) -> Composed:
-        accounts = frozenset(p.debtor_account.number for p in parcel.payments)
-
-        def inspect(facts: Facts) -> None:
-            """Compare what the finished message says with what was meant (rules 1 to 9)."""
-            refusals = check_message(_message_facts(self._profile, facts, parcel, accounts, task.created))
-            if refusals:
-                text = "; ".join(str(x) for x in refusals)
-                raise DocumentRefused(f"the composed message breaks a rule: {text}", path=refusals[0].path)
-
-        return self._rail.compose(self._profile, task, parcel.payments, key, inspect)
 
     def _isolate(
         self, db: Session, parcel: Parcel, standings: Mapping[int, Standing], refused: DocumentRefused, trail: Trail
@@ -260,39 +301,3 @@ def _composed(standing: Standing, message: int) -> PaymentMove:
     if not isinstance(move, Move):
         raise AssertionError(f"payment {standing.id} was ready and is {standing.state}")  # noqa: TRY004 - a defect
     return PaymentMove(standing, Event.COMPOSE, move.to, move.postings, message=message)
-
-
-def _message_facts(
-    profile: Profile, facts: Facts, parcel: Parcel, accounts: frozenset[str], now: datetime
-) -> MessageFacts:
-    """Return what the message rules look at, from the finished message."""
-    settings = profile.message
-    return MessageFacts(
-        header_message_id=facts.header_message_id,
-        header_definition=facts.header_definition,
-        header_from=facts.header_from,
-        header_to=facts.header_to,
-        header_created=facts.header_created,
-        possible_duplicate=facts.possible_duplicate,
-        group_message_id=facts.message_id,
-        namespace=facts.namespace,
-        instructing_agent=facts.instructing_bic,
-        instructed_agent=facts.instructed_bic,
-        now=now,
-        tolerance=timedelta(seconds=settings.created_tolerance_s),
-        declared_count=int(facts.stated_count),
-        amounts=_amounts(facts.amounts, parcel.currency),
-        control_sum=facts.stated_sum,
-        signer_bic=profile.own_bic,
-        debtor_accounts=accounts,
-        settlement_method=settings.settlement_method,
-        clearing_system=settings.clearing_system,
-    )
-
-
-def _amounts(texts: Sequence[str], currency: str) -> list[Money]:
-    """Read the amounts back as they stand in the message."""
-    try:
-        return [Money.parse(text, currency) for text in texts]
-    except ValueError as error:
-        raise DocumentRefused(str(error), path="CdtTrfTxInf/IntrBkSttlmAmt") from error

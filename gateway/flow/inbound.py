@@ -2,18 +2,29 @@
 
 Two transactions: the first keeps the bytes, the second applies what they say. A document that cannot be used stays in
 the archive and becomes an exception; the same bytes again change nothing.
+
+A signed document is held in memory, for its signature covers all of it. An unsigned statement may be of any size: it
+goes into the archive part by part, and is read from there piece by piece.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import zip_longest
+from typing import BinaryIO
 
 from adapters.profile import Profile
 from adapters.rails import Received, rail
 from gateway.bus.base import Consumer, Delivery
 from gateway.flow import outcomes, statements, statuses
+from gateway.flow.ahead import Ahead
 from gateway.flow.desk import CONFLICTS_MAX, Desk
+from gateway.flow.documents import Document, Reading, Whole, pressed
+from gateway.flow.hands import Hands, Job, Kit
 from gateway.store import archive, findings
 from gateway.store.findings import Finding
 from gateway.store.session import Session
@@ -27,23 +38,21 @@ LEFT_OVER_MS = 300_000
 """Age from which a document that was kept and not applied is nobody's; and how often that is looked for."""
 TRANSACTIONS_PER_COMMIT = 5_000
 """Statuses that are applied in one transaction, however many documents they come in."""
+READ_AHEAD_BYTES_MAX = 4 * 1024 * 1024
+"""A larger document is read when its turn has come, a piece at a time, so that all of it is never in memory twice."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A document as it came: its bytes and their SHA-256."""
+def read_whole(kit: Kit, profile: str, content: bytes, at: datetime) -> Whole:
+    """Verify and read a document, its statements to their end.
 
-    content: bytes
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A document that was read, or the reason why it cannot be."""
-
-    document: Document
-    received: Received | None
-    refused: DocumentRefused | None = None
+    Raises:
+        DocumentRefused, SignatureRefused: nothing of it may be used.
+    """
+    settings = kit.profiles[profile]
+    received = rail(settings.rail).read(settings, content, kit.trust(profile), at)
+    if received.statements is None:
+        return received, None
+    return replace(received, statements=None), tuple(received.statements)
 
 
 class Inbound:
@@ -55,6 +64,7 @@ class Inbound:
         profile: the relationship.
         trust: gives whose signatures are taken, as of now.
         channel: how the documents come, for the record.
+        hands: who reads documents while others are applied.
     """
 
     def __init__(
@@ -64,6 +74,8 @@ class Inbound:
         profile: Profile,
         trust: Callable[[], TrustStore],
         channel: str = "bus",
+        *,
+        hands: Hands,
     ) -> None:
         self._desk = desk
         self._consumer = consumer
@@ -71,17 +83,26 @@ class Inbound:
         self._trust = trust
         self._channel = channel
         self._rail = rail(profile.rail)
+        self._hands = hands
+        self._ahead: Ahead[Whole] | None = None
+        if consumer is not None and hands.ahead:
+            self._ahead = Ahead(consumer, desk.limits.inbound_batch, self._submit)
+        self._jobs: dict[int, Job[Whole]] = {}
         self._unsettled: list[Delivery] = []
         self._conflicts = 0
         self._look_again_ms = 0
         self._refused_before: frozenset[str] = frozenset()
+
+    def close(self) -> None:
+        """Close this worker's connection to the database; it opens again when it is needed."""
+        self._desk.store.close()
 
     def step(self, wait_s: float) -> int:
         """Take the documents that wait; return how many were settled."""
         if self._consumer is None:
             return 0
         if not self._unsettled:
-            self._unsettled = self._consumer.receive(self._desk.limits.inbound_batch, wait_s)
+            self._unsettled = self._receive(self._consumer, wait_s)
         deliveries = self._unsettled
         if not deliveries:
             return self.finish_left_over()
@@ -89,10 +110,24 @@ class Inbound:
         self._desk.reach("inbound.acknowledged")
         return len(deliveries)
 
+    def _receive(self, consumer: Consumer, wait_s: float) -> list[Delivery]:
+        """Return what waits in the queue; where somebody reads ahead, what was read by now."""
+        if self._ahead is None:
+            return consumer.receive(self._desk.limits.inbound_batch, wait_s)
+        ready = self._ahead.take(wait_s)
+        self._jobs = {id(early.delivery): early.job for early in ready if early.job is not None}
+        return [early.delivery for early in ready]
+
+    def _submit(self, delivery: Delivery) -> Job[Whole] | None:
+        """Hand a document over, unless it is large."""
+        if len(delivery.body) > READ_AHEAD_BYTES_MAX:
+            return None
+        return self._hands.submit(read_whole, self._profile.name, delivery.body, self._desk.now())
+
     def _take_or_isolate(self, consumer: Consumer, deliveries: Sequence[Delivery]) -> None:
         """Take documents; when something unforeseen breaks them, find the one that does and retry that one."""
         try:
-            self.take([d.body for d in deliveries])
+            self.take([d.body for d in deliveries], [self._jobs.get(id(d)) for d in deliveries])
             self._conflicts = 0
         except Unavailable:
             raise
@@ -131,16 +166,14 @@ class Inbound:
                 "unfinished_documents", profile=self._profile.name, before_ms=now_ms - LEFT_OVER_MS,
                 count=LEFT_OVER_DOCUMENTS,
             )  # fmt: skip
-            contents = [(row[0], self._kept(db, row[0])) for row in rows]
-        for name, content in contents:
-            if content is None:
-                self._fail(name, "its archived bytes were changed")
-                continue
+        for (name,) in rows:
             try:
-                self.take([content])
+                self._take_kept(name)
                 self._conflicts = 0
             except Unavailable:
                 raise
+            except ArchiveDamaged:
+                self._fail(name, "its archived bytes were changed")
             except Exception as error:
                 if isinstance(error, Conflict) and self._conflicts < CONFLICTS_MAX:
                     self._conflicts += 1
@@ -148,7 +181,7 @@ class Inbound:
                     raise
                 self._desk.log.exception("left-over document failed", sha256=name)
                 self._fail(name, f"{type(error).__name__}: {error}"[:500])
-        return len(contents)
+        return len(rows)
 
     def _fail(self, sha256: str, reason: str) -> None:
         """Set a document aside that something unforeseen keeps from being applied, and tell a person."""
@@ -163,33 +196,78 @@ class Inbound:
             findings.open_again(db, found, trail.at_ms)
             append(db, trail, "document.fail", {"sha256": sha256})
 
-    def _kept(self, db: Session, sha256: str) -> bytes | None:
-        """Return a document from the archive, or None when its bytes were changed."""
-        try:
-            return archive.get(db, sha256)
-        except ArchiveDamaged:
-            return None
+    def _take_kept(self, sha256: str) -> None:
+        """Apply a document of the archive, which raises ArchiveDamaged where its bytes were changed."""
+        with self._desk.store.transaction() as db:
+            source = archive.opened(db, sha256)
+            size = source.seek(0, io.SEEK_END)
+            content = None if self.is_unsigned(source) else archive.get(db, sha256)
+        if content is not None:
+            self.take([content])
+        else:
+            self._apply([Reading(Document(sha256, size))])
 
-    def take(self, contents: Sequence[bytes]) -> list[tuple[str, str]]:
+    def is_unsigned(self, source: BinaryIO) -> bool:
+        """Tell whether a file is a statement that this bank sends unsigned: those are read piece by piece."""
+        try:
+            return self._rail.read_unsigned(self._profile, source) is not None
+        except DocumentRefused:
+            return True  # as long as nobody has to hold it in memory, whatever is wrong with it is found when applied
+
+    def take_file(self, source: BinaryIO, told: Callable[[int], None] | None = None) -> tuple[str, str]:
+        """Keep and apply an unsigned statement of any size from a file; return the same as ``take`` for one document.
+
+        It is read from the archive: what is applied is what was hashed, whatever becomes of the file.
+
+        Args:
+            source: a seekable file for which ``is_unsigned`` holds.
+            told: is told how many of its bytes have been read.
+
+        Raises:
+            DocumentRefused: larger than the limit; nothing was kept.
+        """
+        size, limit = source.seek(0, io.SEEK_END), self._desk.limits.statement_bytes_max
+        if size > limit:
+            text = f"{size} bytes, more than {limit} (workers.statement_bytes_max); it was not read"
+            raise DocumentRefused(text)
+        source.seek(0)
+        name = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]  # any binary file will do
+        with self._desk.store.transaction() as db:
+            state = db.value("document_state", sha256=name)
+        if state == "APPLIED":
+            return name, "KNOWN"
+        if state is None:
+            with pressed(source) as parts:
+                document = Document(parts.sha256, parts.size, None, told)
+                waiting = self._keep([document], [(parts.sha256, parts.size, parts.parts())])
+        else:
+            document = Document(name, size, None, told)
+            waiting = self._keep([document], [])
+        self._desk.reach("inbound.archived")
+        states = self._apply([Reading(document)]) if waiting else {}
+        return document.sha256, states.get(document.sha256, "KNOWN")
+
+    def take(self, contents: Sequence[bytes], jobs: Sequence[Job[Whole] | None] = ()) -> list[tuple[str, str]]:
         """Keep and apply documents; return for each its SHA-256 and what became of it.
 
         What became of it: ``APPLIED``, ``PARTLY`` (an account in it is not ours), ``REFUSED``, or ``KNOWN`` for bytes
         that were applied before.
         """
-        documents = [Document(c, archive.sha256(c)) for c in contents]
-        waiting = self._keep(documents)
+        documents = [Document(archive.sha256(c), len(c), c, job=job) for c, job in zip_longest(contents, jobs)]
+        parts = {d.sha256: (d.sha256, d.size, archive.compress(d.content or b"")) for d in documents}
+        waiting = self._keep(documents, list(parts.values()))
         self._desk.reach("inbound.archived")
         states: dict[str, str] = {}
         for group in self._groups(waiting):
             states |= self._apply(group)
         return [(d.sha256, states.get(d.sha256, "KNOWN")) for d in documents]
 
-    def _groups(self, documents: Sequence[Document]) -> Iterator[list[_Read]]:
+    def _groups(self, documents: Sequence[Document]) -> Iterator[list[Reading]]:
         """Read documents and cut them into groups that are applied together.
 
         Statements stand alone, and are read only when their turn has come: each may be as large as memory allows.
         """
-        group: list[_Read] = []
+        group: list[Reading] = []
         count = 0
         for document in documents:
             read = self._read(document)
@@ -206,10 +284,9 @@ class Inbound:
         if group:
             yield group
 
-    def _keep(self, documents: Sequence[Document]) -> list[Document]:
+    def _keep(self, documents: Sequence[Document], parts: Sequence[tuple[str, int, Iterable[bytes]]]) -> list[Document]:
         """Archive the bytes before anything is made of them; return those that still have to be applied."""
         unique = {d.sha256: d for d in documents}
-        parts = [(d.sha256, len(d.content), archive.compress(d.content)) for d in unique.values()]
         at_ms = self._desk.now_ms()
         with self._desk.store.transaction() as db:
             archive.put(db, parts, "in", at_ms)
@@ -222,17 +299,22 @@ class Inbound:
         # What was refused, or only partly ours, is tried again: a certificate or an account may be known by now.
         return [d for d in unique.values() if known.get(d.sha256) != "APPLIED"]
 
-    def _read(self, document: Document) -> _Read:
+    def _read(self, document: Document) -> Reading:
         """Verify and read; whatever is wrong is a refusal with a code, never a stop."""
-        size, limit = len(document.content), self._desk.limits.document_bytes_max
+        if document.content is None:
+            return Reading(document)
+        size, limit = document.size, self._desk.limits.document_bytes_max
         if size > limit:
-            return _Read(document, None, DocumentRefused(f"{size} bytes, more than {limit}", code="FF01"))
+            return Reading(document, refused=DocumentRefused(f"{size} bytes, more than {limit}", code="FF01"))
         try:
-            return _Read(document, self._rail.read(self._profile, document.content, self._trust(), self._desk.now()))
+            if document.job is not None:
+                received, items = document.job.result()
+                return Reading(document, received if items is None else replace(received, statements=iter(items)))
+            return Reading(document, self._rail.read(self._profile, document.content, self._trust(), self._desk.now()))
         except DocumentRefused as refused:
-            return _Read(document, None, refused)
+            return Reading(document, refused=refused)
 
-    def _apply(self, group: Sequence[_Read]) -> dict[str, str]:
+    def _apply(self, group: Sequence[Reading]) -> dict[str, str]:
         """Apply a group of documents in one transaction."""
         trail = self._desk.trail()
         states: dict[str, str] = {}
@@ -242,12 +324,13 @@ class Inbound:
                     db, self._profile, [(r.document.sha256, r.received) for r in group if r.received], trail
                 )
                 for read in group:
-                    if read.received is None:
-                        self._finish_refused(db, read, trail)
+                    if read.refused is not None:
+                        self._finish_refused(db, read, read.refused, trail)
                         states[read.document.sha256] = "REFUSED"
                         continue
-                    state = self._take_statements(db, read.document, read.received, trail)
-                    self._finish(db, read, read.received, state, trail)
+                    received = read.received or self._read_from_archive(db, read.document)
+                    state = self._take_statements(db, read.document, received, trail)
+                    self._finish(db, read, received, state, trail)
                     states[read.document.sha256] = state
                 outcomes.send(db, told, self._desk.now())
         except DocumentRefused as refused:
@@ -255,6 +338,20 @@ class Inbound:
             return self._apply_without(group, refused)
         self._desk.metrics.stage_items.labels("inbound").inc(len(group))
         return states
+
+    def _read_from_archive(self, db: Session, document: Document) -> Received:
+        """Begin to read a statement that is in no memory.
+
+        Raises:
+            DocumentRefused: it is too large, or none that may come unsigned.
+        """
+        limit = self._desk.limits.statement_bytes_max
+        if document.size > limit:
+            raise DocumentRefused(f"{document.size} bytes, more than {limit} (workers.statement_bytes_max)")
+        received = self._rail.read_unsigned(self._profile, archive.opened(db, document.sha256, document.told))
+        if received is None:
+            raise DocumentRefused("a document that has to be signed", code="DS0A")
+        return received
 
     def _take_statements(self, db: Session, document: Document, received: Received, trail: Trail) -> str:
         """Take the statements of a document, if it has any; return what has become of it then."""
@@ -264,16 +361,16 @@ class Inbound:
         whole = statements.take(db, self._profile, document.sha256, received.statements, limit, trail)
         return "APPLIED" if whole else "PARTLY"
 
-    def _apply_without(self, group: Sequence[_Read], refused: DocumentRefused) -> dict[str, str]:
+    def _apply_without(self, group: Sequence[Reading], refused: DocumentRefused) -> dict[str, str]:
         """Apply the documents one by one, read anew, and refuse the one that cannot be read to its end."""
         if len(group) == 1:
-            return self._apply([_Read(group[0].document, None, refused)])
+            return self._apply([Reading(group[0].document, refused=refused)])
         states: dict[str, str] = {}
         for read in group:
             states |= self._apply([self._read(read.document) if read.received else read])
         return states
 
-    def _finish(self, db: Session, read: _Read, received: Received, state: str, trail: Trail) -> None:
+    def _finish(self, db: Session, read: Reading, received: Received, state: str, trail: Trail) -> None:
         db.run(
             "finish_document", sha256=read.document.sha256, state=state, definition=received.definition,
             message_id=received.message_id, code=None, detail=None, now_ms=trail.at_ms,
@@ -285,14 +382,15 @@ class Inbound:
         facts = {"sha256": read.document.sha256, "definition": received.definition, "message_id": received.message_id}
         append(db, trail, "document.apply", facts)
 
-    def _finish_refused(self, db: Session, read: _Read, trail: Trail) -> None:
-        """Record why a document cannot be used, for the person who has to call the bank."""
-        refused = read.refused or DocumentRefused()
+    def _finish_refused(self, db: Session, read: Reading, refused: DocumentRefused, trail: Trail) -> None:
+        """Record why a document cannot be used, and where reading it stopped, for who has to call the bank."""
         db.run(
             "finish_document", sha256=read.document.sha256, state="REFUSED", definition=None, message_id=None,
             code=refused.code, detail=str(refused)[:500], now_ms=trail.at_ms,
         )  # fmt: skip
-        evidence = {"sha256": read.document.sha256, "bytes": len(read.document.content), "reason": str(refused)[:500]}
+        evidence = {"sha256": read.document.sha256, "bytes": read.document.size, "reason": str(refused)[:500]}
+        if refused.path:
+            evidence["where"] = refused.path[:200]
         kind = "unreadable_document"
         findings.open_all(db, [Finding(kind, read.document.sha256, self._profile.name, evidence=evidence)], trail.at_ms)
         append(db, trail, "document.refuse", {"sha256": read.document.sha256, "code": refused.code})

@@ -10,50 +10,50 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from gateway.bus.base import Consumer, Delivery
-from gateway.core.checks import AMOUNT_RULES, Context, Refusal, Seen, check, execution_day, needs_approval
+from gateway.core.checks import Refusal, Seen, references_taken
 from gateway.core.lifecycle import State
-from gateway.flow import batches, outcomes
+from gateway.flow import batches, outcomes, reading
+from gateway.flow.ahead import Ahead
 from gateway.flow.desk import CONFLICTS_MAX, Desk
+from gateway.flow.hands import Hands, Job
 from gateway.flow.outcomes import BatchOutcome, Outcome
 from gateway.flow.policy import Policy
+from gateway.flow.reading import Line, Read
 from gateway.store import archive, payments
 from gateway.store.payments import NewPayment
 from gateway.store.session import Session, compact
 from gateway.store.trail import Trail, append
-from schemas import orders
 from schemas.errors import Conflict, OrderMessageRefused, Unavailable
-from schemas.model.identifiers import instruction_id
-from schemas.model.payment import Payment
-from schemas.orders import BadOrder, Message, Order
-from security import jws
-from security.jws import OrderKeys
+from schemas.model.identifiers import NOT_PROVIDED
+from schemas.orders import Message
 
 DIFFERENT_ORDER = "DU01"
 """Reason code of a message or order that came before with other content (rules.md: never resend, find the original)."""
+JUDGED_FOR = timedelta(seconds=30)
+"""How long what was read ahead is as good as read now; longer only when the database was away meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Letter:
-    """A message that was verified and read."""
+class _Letter(NamedTuple):
+    """A message that was verified, read and checked."""
 
     delivery: Delivery
-    message: Message
-    sha256: str
+    read: Read
+
+    @property
+    def message(self) -> Message:
+        """The message without its orders."""
+        return self.read.message
 
 
-@dataclass(slots=True)
-class _Line:
-    """One order of a message on its way through the checks."""
+class _Line(NamedTuple):
+    """One order of a message on its way into the store."""
 
     letter: _Letter
-    index: int
-    item: Order | BadOrder
-    order_id: str
-    content: str
-    body: bytes
+    line: Line
     batch: int | None = None
 
 
@@ -73,17 +73,21 @@ class Intake:
     Args:
         desk: store, clock, limits.
         consumer: of the orders queue.
-        keys: the sources' public keys.
+        hands: who verifies, reads and checks the messages.
         policy: who may order what.
         new_uetr: makes a fresh UETR (lower-case UUID version 4).
     """
 
     def __init__(
-        self, desk: Desk, consumer: Consumer, keys: OrderKeys, policy: Policy, new_uetr: Callable[[], str]
+        self, desk: Desk, consumer: Consumer, hands: Hands, policy: Policy, new_uetr: Callable[[], str]
     ) -> None:
         self._desk = desk
         self._consumer = consumer
-        self._keys = keys
+        self._hands = hands
+        self._ahead: Ahead[Read] | None = None
+        if hands.ahead:
+            self._ahead = Ahead(consumer, desk.limits.intake_batch, self._submit)
+        self._jobs: dict[int, Job[Read]] = {}
         self._policy = policy
         self._new_uetr = new_uetr
         self._unsettled: list[Delivery] = []
@@ -95,11 +99,30 @@ class Intake:
         What a lost database or another worker kept from being settled is taken first the next time.
         """
         if not self._unsettled:
-            self._unsettled = self._consumer.receive(self._desk.limits.intake_batch, wait_s)
+            self._unsettled = self._receive(wait_s)
         count = len(self._unsettled)
         for group in self._groups(tuple(self._unsettled)):
             self._take_or_isolate(group)
         return count
+
+    def _receive(self, wait_s: float) -> list[Delivery]:
+        """Return what waits in the queue; where somebody reads ahead, what was read by now."""
+        if self._ahead is None:
+            return self._consumer.receive(self._desk.limits.intake_batch, wait_s)
+        ready = self._ahead.take(wait_s)
+        self._jobs = {id(early.delivery): early.job for early in ready if early.job is not None}
+        return [early.delivery for early in ready]
+
+    def _submit(self, delivery: Delivery) -> Job[Read] | None:
+        """Hand a message over, unless it is one that is refused unread."""
+        if len(delivery.body) > self._desk.limits.message_bytes_max:
+            return None
+        return self._hands.submit(reading.read, *self._piece(delivery))
+
+    def _piece(self, delivery: Delivery) -> tuple[bytes, str, int, datetime]:
+        """Return what reading a message takes."""
+        limit = self._desk.limits.message_bytes_max
+        return delivery.body, delivery.headers.get("jws", ""), limit, self._desk.now()
 
     def _take_or_isolate(self, group: list[_Letter]) -> None:
         """Take a group in; when something unforeseen breaks it, find the message that does and retry that one."""
@@ -116,9 +139,13 @@ class Intake:
                 for letter in group:
                     self._take_or_isolate([letter])
                 return
-            self._desk.log.exception("order message failed", message_id=group[0].delivery.message_id)
-            self._consumer.retry([group[0].delivery], f"{type(error).__name__}: {error}"[:200])
-            self._settled([group[0].delivery])
+            self._retry(group[0].delivery, error)
+
+    def _retry(self, delivery: Delivery, error: Exception) -> None:
+        """Put back a message that something unforeseen breaks; it costs itself, and not the queue behind it."""
+        self._desk.log.error("order message failed", message_id=delivery.message_id, exc_info=error)
+        self._consumer.retry([delivery], f"{type(error).__name__}: {error}"[:200])
+        self._settled([delivery])
 
     def _settled(self, deliveries: Sequence[Delivery]) -> None:
         done = {id(x) for x in deliveries}
@@ -134,25 +161,25 @@ class Intake:
             except OrderMessageRefused as refused:
                 self._refuse(delivery, str(refused))
                 continue
-            if group and count + len(letter.message.items) > self._desk.limits.intake_payments_max:
+            except Exception as error:  # noqa: BLE001  a defect: it is logged with its traceback
+                self._retry(delivery, error)
+                continue
+            if group and count + len(letter.read.lines) > self._desk.limits.intake_payments_max:
                 yield group
                 group, count = [], 0
             group.append(letter)
-            count += len(letter.message.items)
+            count += len(letter.read.lines)
         if group:
             yield group
 
     def _read(self, delivery: Delivery) -> _Letter:
-        """Verify who sent it before a byte of it is parsed."""
-        limit = self._desk.limits.message_bytes_max
-        if len(delivery.body) > limit:
-            raise OrderMessageRefused(f"{len(delivery.body)} bytes, more than {limit}", code="FF01")
-        key = jws.verify(delivery.body, delivery.headers.get("jws", ""), self._keys)
-        message = orders.read(delivery.body)
-        key.require_source(message.source)
-        if message.source not in self._policy.sources:
-            raise OrderMessageRefused(f"source {message.source} is not configured", code="AG07", path="source")
-        return _Letter(delivery, message, sha256(delivery.body).hexdigest())
+        """Return a message read; one that was read too long ago is judged anew, by the day that it is now."""
+        job = self._jobs.get(id(delivery))
+        if job is not None:
+            read = job.result()
+            if self._desk.now() - read.at < JUDGED_FOR:
+                return _Letter(delivery, read)
+        return _Letter(delivery, self._hands.here(reading.read, *self._piece(delivery)))
 
     def _refuse(self, delivery: Delivery, reason: str) -> None:
         self._desk.log.warning("order message refused", message_id=delivery.message_id, reason=reason)
@@ -162,7 +189,7 @@ class Intake:
 
     def _take(self, group: list[_Letter]) -> None:
         """Take a group in, in one transaction, and acknowledge it."""
-        parts = [(x.sha256, len(x.delivery.body), archive.compress(x.delivery.body)) for x in group]
+        parts = [(x.read.sha256, len(x.delivery.body), x.read.parts) for x in group]
         trail = self._desk.trail()
         with self._desk.metrics.stage("intake", self._desk.clock), self._desk.store.transaction() as db:
             archive.put(db, parts, "in", trail.at_ms)
@@ -198,9 +225,9 @@ class Intake:
         for letter in group:
             key = (letter.message.source, letter.message.message_id)
             if key not in known:
-                known[key] = letter.sha256
+                known[key] = letter.read.sha256
                 fresh.append(letter)
-            elif known[key] != letter.sha256:
+            elif known[key] != letter.read.sha256:
                 text = f"{DIFFERENT_ORDER} at message_id: {key[1]} came before with other content"
                 conflicting.append((letter, text))
         return fresh, conflicting
@@ -215,63 +242,55 @@ class Intake:
         if message.batch is not None:
             timeout = self._policy.sources[message.source].batch_timeout_ms
             batch = batches.enter(db, message, progress, trail.at_ms, timeout).number
-        found = []
-        for index, item in enumerate(message.items):
-            if isinstance(item, BadOrder):
-                name = item.order_id or ""  # one that is no text a database takes stands by its place instead
-                order_id, body = name if name.isprintable() and name else f"?{letter.sha256[:16]}/{index}", item.raw
-            else:
-                order_id, body = item.order_id, orders.order_json(item)
-            found.append(_Line(letter, index, item, order_id, sha256(body).hexdigest(), body, batch))
-        return found
+        return [_Line(letter, line, batch) for line in letter.read.lines]
 
     def _judge(self, db: Session, lines: list[_Line], progress: dict[int, batches.Progress]) -> _Result:
         """Check every order that is new and sort it into accepted and refused."""
         result = _Result()
         seen = self._seen(db, lines)  # before the orders: what another worker commits in between is a known order then
-        db.pick((None, x.letter.message.source, x.order_id) for x in lines)
+        db.pick((None, x.letter.message.source, x.line.order_id) for x in lines)
         known: dict[tuple[str, str], dict[str, str]] = {}
         for source, order_id, content, state in db.all("known_orders"):  # an accepted order and its refused rivals
             known.setdefault((source, order_id), {}).setdefault(content, state)
-        contexts: dict[tuple[str, str], Context] = {}
         numbers = iter(db.take_numbers("payment", len(lines)) if lines else ())
-        for line in lines:
-            message, number = line.letter.message, next(numbers)
-            payment = self._payment(line, number)
-            if line.batch is not None:
-                progress[line.batch].count(payment, line.item)
-            key = (message.source, line.order_id)
+        for one in lines:
+            line, number = one.line, next(numbers)
+            uetr = self._new_uetr() if line.checked else ""
+            if one.batch is not None:
+                progress[one.batch].count(line)
+            key = (one.letter.message.source, line.order_id)
             before = known.get(key)
-            if before and before.get(line.content, State.REFUSED) != State.REFUSED and line.batch is None:
+            if before and before.get(line.content, State.REFUSED) != State.REFUSED and one.batch is None:
                 result.repeated += 1
                 continue
-            refusals = self._refusals_again(line, before) if before else []
+            refusals = self._refusals_again(one, before) if before else ()
             if not refusals or before == {line.content: State.REFUSED}:  # new, or refused then for reasons of its own
-                refusals = self._refusals(line, payment, contexts, seen) or refusals
+                refusals = self._refusals(one, seen) or refusals
             known.setdefault(key, {}).setdefault(line.content, State.REFUSED if refusals else State.RECEIVED)
-            if refusals or payment is None or isinstance(line.item, BadOrder):
-                result.refused.append((line, refusals))
-                if line.batch is not None:
-                    progress[line.batch].refused += 1
+            if refusals or not line.good:
+                result.refused.append((one, refusals))
+                if one.batch is not None:
+                    progress[one.batch].refused += 1
             else:
-                seen.add(payment)
-                result.accepted.append(self._accept(line, payment, contexts))
+                accepted = self._accept(one, number, line.uetr or uetr)
+                seen.take(accepted.debtor_account, accepted.end_to_end_id, accepted.uetr)
+                result.accepted.append(accepted)
         return result
 
-    def _refusals_again(self, line: _Line, before: Mapping[str, str]) -> Sequence[Refusal]:
+    def _refusals_again(self, one: _Line, before: Mapping[str, str]) -> Sequence[Refusal]:
         """Return why an order that came before is not taken again.
 
         A line of a batch is always answered, or its batch would be released without it in silence.
         """
-        state = before.get(line.content)
+        state = before.get(one.line.content)
         text = f"this order came before and is {state}" if state else "this order came before with other content"
-        return [Refusal(0, DIFFERENT_ORDER, f"{line.letter.message.path(line.index)}.order_id", text)]
+        return [Refusal(0, DIFFERENT_ORDER, f"{one.letter.message.path(one.line.position)}.order_id", text)]
 
     def _seen(self, db: Session, lines: list[_Line]) -> Seen:
         """Return the references of these orders that are taken already (rules 13 and 16)."""
-        items = [x.item for x in lines if isinstance(x.item, Order)]
+        items = [x.line for x in lines if x.line.good]
         seen = Seen()
-        named = [(None, x.debtor_account.number, x.end_to_end_id) for x in items if x.end_to_end_id]
+        named = [(None, x.account, x.end_to_end_id) for x in items if x.end_to_end_id != NOT_PROVIDED]
         named = [row for row in named if "\0" not in row[1] + row[2]]  # which no database takes, and rule 48 refuses
         if named:
             db.pick(named)
@@ -282,94 +301,44 @@ class Intake:
             seen.uetrs.update(row[0] for row in db.all("known_uetrs"))
         return seen
 
-    def _payment(self, line: _Line, number: int) -> Payment | None:
-        """Make the payment of an order; None when not even its form can be read."""
-        order = line.item.order if isinstance(line.item, BadOrder) else line.item
-        if order is None:
-            return None
-        message = line.letter.message
-        relationship = self._policy.relationship(order.debtor_account.number, order.currency)
-        return orders.to_payment(
-            order,
-            source=message.source,
-            batch_id=message.batch.batch_id if message.batch else None,
-            payment_id=number,
-            instruction_id=instruction_id(number),
-            uetr=self._new_uetr(),
-            debtor_agent=relationship.agent,
-        )
-
-    def _context(self, line: _Line, payment: Payment, contexts: dict[tuple[str, str], Context], seen: Seen) -> Context:
-        """Return what this payment is checked against; one object a source and relationship."""
-        source = line.letter.message.source
-        account, currency = payment.debtor_account.number, payment.amount.currency
-        relationship = self._policy.relationship(account, currency)
-        key = (source, relationship.profile)
-        if key not in contexts:
-            rules = self._policy.sources[source].rules
-            contexts[key] = self._policy.context(rules, relationship, self._desk.now(), seen)
-        return contexts[key]
-
-    def _refusals(
-        self, line: _Line, payment: Payment | None, contexts: dict[tuple[str, str], Context], seen: Seen
-    ) -> Sequence[Refusal]:
-        """Return everything that is wrong with an order, with paths from the message's root."""
-        found: list[Refusal] = list(line.item.refusals) if isinstance(line.item, BadOrder) else []
-        if payment is None:
+    def _refusals(self, one: _Line, seen: Seen) -> Sequence[Refusal]:
+        """Return everything that is wrong with an order: what its message showed, and references that are taken."""
+        line, found = one.line, one.line.refusals
+        if not line.checked:
             return found
-        context = self._context(line, payment, contexts, seen)
-        refusals = check(payment, context)
-        account = (payment.debtor_account.number, payment.amount.currency)
-        if account not in self._policy.by_account and account[0] in context.source.debtor_accounts:
-            text = f"the debtor account is not kept in {payment.amount.currency}"
-            refusals.append(Refusal(25, "AC10", "debtor_account.number", text))
-        if found:
-            refusals = [x for x in refusals if x.rule not in AMOUNT_RULES]
-        if not refusals:
+        rules = self._policy.relationships[line.profile].rail.rules
+        taken = references_taken(line.account, line.end_to_end_id, line.uetr, seen, rules)
+        if not taken:
             return found
-        prefix = line.letter.message.path(line.index)
-        return [*found, *(x.under(prefix) for x in refusals)]
+        prefix = one.letter.message.path(line.position)
+        judged = [*found[line.shape :], *(x.under(prefix) for x in taken)]
+        return [*found[: line.shape], *sorted(judged, key=lambda x: x.rule)]
 
-    def _accept(self, line: _Line, payment: Payment, contexts: dict[tuple[str, str], Context]) -> NewPayment:
+    def _accept(self, one: _Line, number: int, uetr: str) -> NewPayment:
         """Return the payment as it is stored, in the state that its amount and its batch give it."""
-        source = line.letter.message.source
-        relationship = self._policy.relationship(payment.debtor_account.number, payment.amount.currency)
-        context = contexts[source, relationship.profile]
-        held = needs_approval(payment, context.source)
-        state = State.RECEIVED if line.batch is not None else State.HELD if held else State.READY
+        line = one.line
+        state = State.RECEIVED if one.batch is not None else State.HELD if line.held else State.READY
         return NewPayment(
-            id=payment.payment_id,
-            state=state,
-            source=source,
-            order_id=line.order_id,
-            batch=line.batch,
-            profile=relationship.profile,
-            debtor_account=payment.debtor_account.number,
-            end_to_end_id=payment.end_to_end_id,
-            uetr=payment.uetr,
-            amount_minor=payment.amount.amount_minor,
-            currency=payment.amount.currency,
-            day=execution_day(payment, context).isoformat(),
-            content_sha256=line.content,
-            body=line.body,
-            held=held,
-        )
+            number, state, one.letter.message.source, line.order_id, one.batch, line.profile, line.account,
+            line.end_to_end_id, uetr, line.amount_minor or 0, line.currency, line.day, line.content, line.body,
+            line.held,
+        )  # fmt: skip
 
     def _write(self, db: Session, fresh: list[_Letter], result: _Result, trail: Trail) -> None:
         """Write what the group brought, with the events that tell its sources."""
         db.bulk("inbox", ("source", "message_id", "sha256", "received_ms", "orders"), [
-            (x.message.source, x.message.message_id, x.sha256, trail.at_ms, len(x.message.items)) for x in fresh
+            (x.message.source, x.message.message_id, x.read.sha256, trail.at_ms, len(x.read.lines)) for x in fresh
         ])  # fmt: skip
         payments.add(db, result.accepted, trail, "intake")
         self._write_refusals(db, result, trail)
         result.outcomes += [outcomes.accepted(p) for p in result.accepted]
         result.outcomes += [
-            outcomes.refused(line.letter.message, line.order_id, line.batch, refusals)
-            for line, refusals in result.refused
+            outcomes.refused(one.letter.message, one.line.order_id, one.batch, refusals)
+            for one, refusals in result.refused
         ]
         if fresh:
             facts = {
-                "messages": {x.message.message_id: x.sha256 for x in fresh},
+                "messages": {x.message.message_id: x.read.sha256 for x in fresh},
                 "accepted": len(result.accepted),
                 "refused": len(result.refused),
                 "batches": sorted({x.message.batch.batch_id for x in fresh if x.message.batch}),
@@ -385,16 +354,16 @@ class Intake:
             "refusal",
             ("id", "source", "order_id", "batch", "message_id", "position", "content_sha256", "reasons", "at_ms"),
             [
-                (number, line.letter.message.source, line.order_id, line.batch, line.letter.message.message_id,
-                 line.index, line.content, compact([[r.rule, r.code, r.path, r.message] for r in refusals]),
+                (number, one.letter.message.source, one.line.order_id, one.batch, one.letter.message.message_id,
+                 one.line.position, one.line.content, compact([[r.rule, r.code, r.path, r.message] for r in refusals]),
                  trail.at_ms)
-                for number, (line, refusals) in zip(numbers, result.refused, strict=True)
+                for number, (one, refusals) in zip(numbers, result.refused, strict=True)
             ],
         )  # fmt: skip
 
     def _count(self, result: _Result) -> None:
         counts = Counter((payment.source, "accepted") for payment in result.accepted)
-        counts.update((line.letter.message.source, "refused") for line, _ in result.refused)
+        counts.update((one.letter.message.source, "refused") for one, _ in result.refused)
         for (source, outcome), count in counts.items():
             self._desk.metrics.orders.labels(source, outcome).inc(count)
         self._desk.metrics.stage_items.labels("intake").inc(len(result.accepted) + len(result.refused))

@@ -13,8 +13,8 @@ from typing import Any
 from adapters.profile import Profile
 from gateway.core.ledger import Transfer, cash
 from gateway.core.lifecycle import Event, Move, advance
-from gateway.core.matchers import MATCHERS
 from gateway.core.matching import EntryFacts, Explanation, Match, Share, Tolerance, explain, explain_alone
+from gateway.core.pipeline import MATCHERS
 from gateway.core.pool import MatchingRules, Pool, Proposal
 from gateway.flow import outcomes, receipts, settling
 from gateway.flow.candidates import Finder, Slice, read

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from adapters.profile import Profile
@@ -25,9 +25,6 @@ from gateway.store.times import to_ms
 from gateway.store.trail import Trail, append
 from schemas.model.identifiers import mask_account
 from schemas.model.money import Money
-
-MISSED_DAYS = 30
-"""How long a payment that was answered and never booked is looked for; the finding stays open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,29 +167,38 @@ def _against(cause: str, account: str) -> str:
 
 
 def _miss(db: Session, profile: Profile, whole: Whole, trail: Trail) -> None:
-    """Tell a person of what the bank had answered before the statement's day and has not booked by its end.
+    """Tell a person of what the bank should have booked by the end of the statement's day, and has not.
 
-    Until then the cash account is ahead of the statement by it. The finding closes when the entries come.
+    What it had answered before the day, and by which the cash account is ahead of the statement until then; and what
+    was to settle some days before and is neither booked nor answered. Both close when the entries come.
     """
     if whole.closing_day is None:
         return
     day = date.fromisoformat(whole.closing_day)
     begin = to_ms(datetime.combine(day, time.min, profile.zone))
-    row = db.one(
-        "answered_not_booked", account=whole.account, currency=whole.currency, before_ms=begin,
-        since_ms=begin - MISSED_DAYS * 86_400_000,
-    )  # fmt: skip
-    count, minor, first = row or (0, None, None)
+    about = {"profile": profile.name, "currency": whole.currency}
+    db.run("clear_pick")
+    db.run("pick_not_booked", **about)
+    db.run("mark_booked", **about)
+    answered = db.one("answered_not_booked", account=whole.account, before_ms=begin)
+    late = db.one("settling_late", account=whole.account, day=(day - timedelta(profile.late_after_days)).isoformat())
+    why = "the bank answered them as settled or returned before this day, and no statement shows them"
+    _tell_missing(db, profile, whole, "answered_not_booked", answered, {"why": why}, trail)
+    why = "they were to settle some days ago, and the bank has neither booked nor refused nor returned them"
+    oldest = {"oldest_day": late[3], "why": why} if late else {}
+    _tell_missing(db, profile, whole, "late_settlement", late, oldest, trail)
+
+
+def _tell_missing(
+    db: Session, profile: Profile, whole: Whole, kind: str, row: Sequence[Any] | None, more: dict[str, Any],
+    trail: Trail,
+) -> None:  # fmt: skip
+    """Open the exception of what is missing on an account with today's figures, or close it when nothing is."""
+    count, minor, first = row[:3] if row else (0, 0, None)
     identity = f"{whole.account}:{whole.currency}"
     if not count:
-        by = f"statement {whole.number} shows them"
-        findings.close(db, "answered_not_booked", identity, "reconcile", by, trail.at_ms)
+        findings.close(db, kind, identity, "reconcile", f"statement {whole.number} shows them", trail.at_ms)
         return
-    evidence = {
-        "statement_id": whole.statement_id, "payments": count, "first_payment": first,
-        "why": "the bank answered them as settled or returned before this day, and no statement shows them",
-    }  # fmt: skip
-    found = Finding(
-        "answered_not_booked", identity, profile.name, whole.account, whole.currency, int(minor), None, evidence
-    )
+    evidence = {"statement_id": whole.statement_id, "payments": count, "first_payment": first} | more
+    found = Finding(kind, identity, profile.name, whole.account, whole.currency, int(minor), None, evidence)
     findings.open_again(db, found, trail.at_ms)

@@ -98,8 +98,10 @@ def _take_statement(
         _collect_again(db, row[0], head, trail)
         row = db.one("lock_statement", **_names(head))
     known = db.value("page_content", statement=row[0], page=head.page) if row is not None else None
-    is_new = row is None or row[1] != "COLLECTING" or known is not None
-    number = _open(db, profile, head, row[10] + 1 if row else 1, trail) if is_new else row[0]  # type: ignore[index]
+    if row is None or row[1] != "COLLECTING" or known is not None:
+        number, is_new = _open(db, profile, head, row[10] + 1 if row else 1, trail), True
+    else:
+        number, is_new = row[0], False
     page = Page(head, head.page)
     content = pages.store(db, number, page, entries, batch)
     if row is not None and is_new and not _counts(db, profile, sha256, page, content, row, trail):

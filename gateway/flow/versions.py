@@ -118,6 +118,7 @@ def _withdraw(db: Session, profile: Profile, rows: Sequence[Sequence[Any]], trai
     siblings = [row for row in db.all("siblings_of_picked") if row[0] not in gone]
     others = [row for row in db.all("counterparts_of_picked") if row[0] not in gone]
     findings_of = db.all("entry_findings")
+    db.run("look_again_at_entries")
     db.run("forget_shares")
     db.run("withdraw_entries")
     db.run("untell_picked")

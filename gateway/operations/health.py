@@ -10,6 +10,7 @@ from cryptography import x509
 
 from gateway.app import Gateway
 from gateway.bus.base import DEAD_QUEUE
+from gateway.core.casework import CaseState
 from gateway.core.lifecycle import State
 from gateway.metrics import Metrics
 from gateway.store.session import Session
@@ -44,8 +45,8 @@ def _store(db: Session, metrics: Metrics, now_ms: int) -> None:
     metrics.set_unreconciled({currency: int(minor) for currency, minor in db.all("unreconciled") if currency})
     found: dict[str, int] = {}
     for kind, state, count in db.all("count_exceptions"):
-        if state == "open":
-            found[kind] = int(count)
+        if state != CaseState.RESOLVED:
+            found[kind] = found.get(kind, 0) + int(count)
     metrics.set_exceptions(found)
 
 

@@ -56,12 +56,12 @@ class Operator:
         """Return this person's place in the audit trail, now."""
         return Trail(STREAM, self.user, to_ms(self.clock.now()))
 
-    def record(self, db: Session, trail: Trail, action: str, facts: Mapping[str, Any]) -> None:
-        """Add a deed to the audit trail; what is None is left out."""
+    def record(self, db: Session, trail: Trail, action: str, facts: Mapping[str, Any]) -> int:
+        """Add a deed to the audit trail and return the number of its row; what is None is left out."""
         found = {name: value for name, value in facts.items() if value is not None}
         if self.machine_user not in {"", self.user}:
             found["machine_user"] = self.machine_user
-        append(db, trail, action, found)
+        return append(db, trail, action, found)
 
     def act(self, work: Callable[[Session, Trail], _Result]) -> _Result:
         """Do something in one transaction; when a worker was first, do it again on what it left."""

@@ -141,24 +141,6 @@ class EntryLine:
 
 
 @dataclass(frozen=True, slots=True)
-class ExceptionLine:
-    """Something that a person must look at, or has looked at."""
-
-    id: int
-    kind: str
-    state: str
-    profile: str | None
-    account: str | None
-    amount: Money | None
-    subject: int | None
-    evidence: dict[str, Any]
-    opened: datetime
-    closed: datetime | None
-    closed_by: str | None
-    resolution: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class MessageLine:
     """A message to a bank."""
 
@@ -288,33 +270,6 @@ def _statement(row: Row) -> StatementLine:
 
     net, lead = Money(row[11], currency), Money(row[13], currency)
     return StatementLine(*(*row[:3], *row[4:8], money(row[8]), money(row[9]), row[10], net, row[12], lead))
-
-
-# --------------------------------------------------------------------------------------------------------- exceptions
-
-
-def exceptions(db: Session, *, state: str | None, kind: str | None, count: int) -> list[ExceptionLine]:
-    """Return exceptions, the oldest first, of one state or kind or of all."""
-    return [_exception(row) for row in db.all("list_exceptions", state=state, kind=kind, count=count)]
-
-
-def exception(db: Session, number: int) -> ExceptionLine:
-    """Return one exception.
-
-    Raises:
-        OperationRefused: there is none.
-    """
-    row = db.one("lock_exception", id=number) if 0 < number <= lookup.NUMBER_MAX else None
-    if row is None:
-        raise OperationRefused(f"there is no exception {number}; gateway exceptions list shows them")
-    return _exception(row)
-
-
-def _exception(row: Row) -> ExceptionLine:
-    amount = Money(row[6], row[5]) if row[6] is not None and row[5] is not None else None
-    closed = from_ms(row[10]) if row[10] is not None else None
-    evidence, opened = json.loads(row[8]), from_ms(row[9])
-    return ExceptionLine(*(*row[:5], amount, row[7], evidence, opened, closed, *row[11:13]))
 
 
 # ----------------------------------------------------------------------------------------------- messages, documents

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
 
 from gateway.store.session import Session
 from schemas.errors import ArchiveDamaged
@@ -14,6 +17,7 @@ PART_BYTES = 4 * 1024 * 1024
 
 COMPRESSION_LEVEL = 1
 """zlib's fastest: XML shrinks tenfold at any level, and time is what runs out first."""
+_BUFFER_BYTES = 1 << 16
 
 
 def sha256(document: bytes) -> str:
@@ -25,6 +29,40 @@ def compress(document: bytes) -> list[bytes]:
     """Return the parts as they are stored; done before the transaction, so that no lock waits for it."""
     starts = range(0, max(len(document), 1), PART_BYTES)
     return [zlib.compress(document[start : start + PART_BYTES], COMPRESSION_LEVEL) for start in starts]
+
+
+@dataclass(slots=True)
+class Pressed:
+    """A document of any size, compressed into a file of its own: nothing of it is in memory.
+
+    Attributes:
+        sha256, size: of the document as it was read, once: what is stored is what was hashed.
+        lengths: bytes of each part in the file.
+    """
+
+    sha256: str
+    size: int
+    lengths: list[int]
+    file: BinaryIO
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield the parts as they are stored."""
+        self.file.seek(0)
+        for length in self.lengths:
+            yield self.file.read(length)
+
+
+def press(source: BinaryIO, file: BinaryIO) -> Pressed:
+    """Read a document from where it stands, hash it, and write its compressed parts into a file."""
+    digest, size = hashlib.sha256(), 0
+    lengths: list[int] = []
+    while (part := source.read(PART_BYTES)) or not lengths:
+        digest.update(part)
+        size += len(part)
+        lengths.append(file.write(zlib.compress(part, COMPRESSION_LEVEL)))
+        if len(part) < PART_BYTES:
+            break
+    return Pressed(digest.hexdigest(), size, lengths, file)
 
 
 def put(db: Session, documents: Sequence[tuple[str, int, Iterable[bytes]]], direction: str, at_ms: int) -> list[str]:
@@ -41,7 +79,7 @@ def put(db: Session, documents: Sequence[tuple[str, int, Iterable[bytes]]], dire
         db.bulk("archive", ("sha256", "size", "direction", "stored_ms"),
                 [(name, size, direction, at_ms) for name, (size, _) in new.items()])  # fmt: skip
         db.bulk("archive_part", ("sha256", "part", "data"),
-                [(name, n, data) for name, (_, parts) in new.items() for n, data in enumerate(parts)])  # fmt: skip
+                ((name, n, data) for name, (_, parts) in new.items() for n, data in enumerate(parts)))  # fmt: skip
     return list(new)
 
 
@@ -61,3 +99,76 @@ def get(db: Session, name: str) -> bytes:
     if sha256(document) != name:
         raise ArchiveDamaged(f"the archived document {name} was changed")
     return document
+
+
+def opened(db: Session, name: str, told: Callable[[int], None] | None = None) -> BinaryIO:
+    """Return a document of any size as a file, after proving that it is the one that was stored.
+
+    Args:
+        db: the transaction; the file lives as long as it does.
+        name: its SHA-256.
+        told: is told how far it has been read, part by part; not while it is proved.
+
+    Raises:
+        ArchiveDamaged: the archive does not have it, or its bytes are no longer those of its name.
+    """
+    size = db.value("archived_size", sha256=name)
+    if size is None:
+        raise ArchiveDamaged(f"the archive has no document {name}")
+    with io.BufferedReader(_Archived(db, name, size, None), PART_BYTES) as proof:
+        if hashlib.file_digest(proof, "sha256").hexdigest() != name:
+            raise ArchiveDamaged(f"the archived document {name} was changed")
+    return io.BufferedReader(_Archived(db, name, size, told), _BUFFER_BYTES)
+
+
+class _Archived(io.RawIOBase):
+    """A document of the archive as a file, of which one part is in memory; it lives as long as its transaction."""
+
+    def __init__(self, db: Session, name: str, size: int, told: Callable[[int], None] | None) -> None:
+        super().__init__()
+        self._db, self._name, self._size, self._told = db, name, size, told
+        self._at = 0
+        self._part, self._data = -1, b""
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Tell that it can be read in any order."""
+        return True
+
+    def tell(self) -> int:
+        """Return where it stands."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Go to a byte."""
+        begin = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        if begin + offset < 0:
+            raise ValueError("before the beginning of the document")
+        self._at = begin + offset
+        return self._at
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read what is left of the part it stands in, or as much of it as fits."""
+        if self._at >= self._size:
+            return 0
+        number, start = divmod(self._at, PART_BYTES)
+        if number != self._part:
+            self._part, self._data = number, self._load(number)
+            if self._told is not None:
+                self._told(min(self._at + PART_BYTES, self._size))
+        piece = self._data[start : start + len(buffer)]
+        if not piece:
+            raise ArchiveDamaged(f"the archived document {self._name} was changed: part {number} is too short")
+        buffer[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)
+
+    def _load(self, number: int) -> bytes:
+        stored = self._db.value("archive_part", sha256=self._name, part=number)
+        try:
+            return b"" if stored is None else zlib.decompress(bytes(stored))
+        except zlib.error as error:
+            raise ArchiveDamaged(f"the archived document {self._name} was changed: {error}") from error

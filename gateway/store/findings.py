@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.core.casework import Deed
+from gateway.core.kinds import due_ms
 from gateway.store.session import Session, compact
+from gateway.store.trail import Trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +17,7 @@ class Finding:
     """Something that does not fit.
 
     Attributes:
-        kind: e.g. ``unmatched_debit``; docs/exceptions.md says what each means.
+        kind: e.g. ``unmatched_debit``; one of gateway/core/kinds.py, another one is a defect.
         identity: makes it one of its kind, so that the same finding opens once.
         amount_minor: what it is about, signed as on the statement, or None.
         subject: number of the entry, payment or statement it is about, or None.
@@ -32,7 +35,7 @@ class Finding:
 
 
 def open_all(db: Session, findings: Iterable[Finding], now_ms: int) -> int:
-    """Open those that are new; return how many were."""
+    """Open those that are new, each with the time until which a person has; return how many were."""
     found = list(findings)
     if not found:
         return 0
@@ -41,19 +44,45 @@ def open_all(db: Session, findings: Iterable[Finding], now_ms: int) -> int:
         opened += db.run(
             "open_exception", id=number, kind=f.kind, identity=f.identity, profile=f.profile, account=f.account,
             currency=f.currency, amount_minor=f.amount_minor, subject=f.subject, evidence=compact(f.evidence),
-            now_ms=now_ms,
+            now_ms=now_ms, due_ms=due_ms(f.kind, now_ms, f.amount_minor, f.currency),
         )  # fmt: skip
     return opened
 
 
 def open_again(db: Session, finding: Finding, now_ms: int) -> None:
-    """Open a finding, or open it again with today's figures if it had been closed."""
-    if not open_all(db, [finding], now_ms):
-        db.run("reopen_exception", kind=finding.kind, identity=finding.identity, amount_minor=finding.amount_minor,
-               evidence=compact(finding.evidence))  # fmt: skip
+    """Open a finding, or open it again with today's figures if it had been resolved."""
+    if open_all(db, [finding], now_ms):
+        return
+    db.run("note_what_happened", kind=finding.kind, identity=finding.identity, author="gateway",
+           action=Deed.RECUR.value, text="its cause is back", now_ms=now_ms, resolved=1)  # fmt: skip
+    db.run("reopen_exception", kind=finding.kind, identity=finding.identity, amount_minor=finding.amount_minor,
+           evidence=compact(finding.evidence),
+           due_ms=due_ms(finding.kind, now_ms, finding.amount_minor, finding.currency))  # fmt: skip
 
 
 def close(db: Session, kind: str, identity: str, by: str, resolution: str, now_ms: int) -> bool:
-    """Close a finding; return whether it was open."""
-    return bool(db.run("close_exception", kind=kind, identity=identity, closed_by=by, resolution=resolution,
-                       now_ms=now_ms))  # fmt: skip
+    """Close a finding, whatever people had begun to do about it; return whether it was not resolved yet."""
+    closed = db.run("close_exception", kind=kind, identity=identity, closed_by=by, resolution=resolution,
+                    now_ms=now_ms)  # fmt: skip
+    if closed:
+        db.run("note_what_happened", kind=kind, identity=identity, author=by, action=Deed.VANISH.value,
+               text=resolution, now_ms=now_ms, resolved=0)  # fmt: skip
+    return bool(closed)
+
+
+def note(
+    db: Session, number: int, trail: Trail, deed: Deed, text: str, *, body: str | None = None, link: int | None = None
+) -> None:
+    """Add what a person said of an exception or did to it; the caller holds the exception.
+
+    Args:
+        db: the transaction.
+        number: the exception's.
+        trail: who, and when.
+        deed: what was done.
+        text: in words.
+        body: JSON: of a proposal what was proposed, of a resolution what it did.
+        link: number of the audit row that vouches for it.
+    """
+    db.run("add_note", exception=number, now_ms=trail.at_ms, author=trail.actor, action=deed.value, text=text,
+           body=body, trail=link)  # fmt: skip

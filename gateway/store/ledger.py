@@ -135,9 +135,9 @@ def _paid_once(db: Session, _sums: Sums) -> Iterator[Violation]:
 
 
 def _resolutions(db: Session, _sums: Sums) -> Iterator[Violation]:
-    for number, leg, minor, currency, kind, state in db.all("resolutions_without_exception"):
-        text = f"leg {leg} of resolution {number} posted {Money(minor, currency)}; its exception is {kind} and {state}"
-        yield Violation(text)
+    for number, minor, currency, kind, state in db.all("resolutions_without_exception"):
+        taken = Money(int(minor), currency)
+        yield Violation(f"resolution {number} has {taken} out of suspense; its exception is {kind} and {state}")
 
 
 def _receipts(db: Session, _sums: Sums) -> Iterator[Violation]:
@@ -167,6 +167,6 @@ INVARIANTS: tuple[tuple[str, Callable[[Session, Sums], Iterator[Violation]]], ..
     ("no payment is settled twice", _paid_once),
     ("every bill has received what its entries paid, and the ledger posted as much", _receipts),
     ("every payment has somebody who moves it on", _moving),
-    ("every correcting transfer belongs to a resolved exception", _resolutions),
+    ("what corrections have taken out of suspense belongs to resolved exceptions", _resolutions),
 )
 """What must always hold, in words, and the proof of it."""

@@ -138,6 +138,10 @@ def move(db: Session, moves: Sequence[PaymentMove], trail: Trail, cause: str) ->
         rows.append((payment, version, m.payment.state.value, m.event.value, m.to.value, m.reason, cause))
     _record(db, rows, trail, cause)
     ledger.post(db, (t for m in moves for t in _transfers(m)), trail.at_ms)
+    back = [(m.payment.id,) for m in moves if m.event is Event.RETURN]
+    if back:
+        db.pick(back)
+        db.run("look_again")
 
 
 def release(db: Session, numbers: Sequence[int], trail: Trail, cause: str) -> None:
@@ -203,6 +207,12 @@ def _standings(db: Session, name: str) -> list[Standing]:
 def claim_ready(db: Session, profile: str, day: str, count: int) -> list[int]:
     """Take up to ``count`` payments that may be composed on this day; nobody else gets them."""
     return sorted(row[0] for row in db.all("claim_ready", profile=profile, day=day, count=count))
+
+
+def look_ready(db: Session, profile: str, day: str, count: int) -> list[tuple[int, str, str, str, bytes]]:
+    """Return what would be claimed: (payment, source, UETR, currency, order as JSON); it stays for anybody to claim."""
+    rows = db.all("look_ready", profile=profile, day=day, count=count)
+    return [(number, source, uetr, currency, bytes(body)) for number, source, uetr, currency, body in rows]
 
 
 def lock_orders(db: Session, numbers: Collection[int]) -> list[tuple[Standing, bytes, bool]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from schemas.errors import DocumentRefused
 from schemas.iso20022 import camt_places as places
 from schemas.iso20022.camt_entry import ENTRY, read_entry
-from schemas.iso20022.stream import elements
+from schemas.iso20022.stream import beginning, elements
 from schemas.iso20022.xml import Record, Shape, local_name, namespace_of
 from schemas.model.money import Money
 from schemas.model.statement import Entry, Statement
@@ -50,6 +50,27 @@ def read(source: _Element | BinaryIO) -> Iterator[Statement | Entry]:
         yield from reader.take(element)
     if not reader.statement_count:
         raise DocumentRefused("there is no statement, report or notification in it", path="Document")
+
+
+def headline(source: BinaryIO) -> tuple[str, str] | None:
+    """Return definition and MsgId of a file whose root is a Document, or None for an envelope or anything else.
+
+    Only the beginning is read; the file is left standing there.
+
+    Raises:
+        DocumentRefused: not XML, or no group header where one has to be.
+    """
+    definition = ""
+    for event, element in beginning(source):
+        if event == "start" and not definition:
+            if local_name(element) != "Document":
+                return None
+            definition = namespace_of(element).rpartition(":")[2]
+            if _NAMESPACE.fullmatch(namespace_of(element)) is None:
+                return definition, ""
+        elif event == "end" and local_name(element) == "GrpHdr":
+            return definition, Record(element, "GrpHdr", _HEADER).opt("MsgId") or ""
+    return (definition, "") if definition else None
 
 
 class _Reader:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from typing import TYPE_CHECKING, BinaryIO, cast
+from xml.parsers import expat
 
 from lxml import etree
 
@@ -49,10 +50,27 @@ def elements(source: _Element | BinaryIO, tags: frozenset[str]) -> Iterator[_Ele
     yield from _from_file(source, names, tags)
 
 
-def _from_file(source: BinaryIO, names: list[str], tags: frozenset[str]) -> Iterator[_Element]:
-    parser = etree.XMLPullParser(
+def beginning(source: BinaryIO) -> Iterator[tuple[str, _Element]]:
+    """Yield the start and end of each element of a file's beginning, for whoever looks at what the file is.
+
+    Raises:
+        DocumentRefused: not XML, not UTF-8, with a DOCTYPE, or read on for more than PROLOGUE_BYTES_MAX.
+    """
+    parser = _parser(None)
+    feed = _Feed(source, parser)
+    while feed.more():
+        for event, element in cast("Iterator[tuple[str, _Element]]", parser.read_events()):
+            if element.getroottree().docinfo.internalDTD is not None:
+                raise DocumentRefused("a DOCTYPE is not allowed", path=feed.path)
+            yield event, element
+        feed.check(PROLOGUE_BYTES_MAX)
+
+
+def _parser(names: list[str] | None) -> etree.XMLPullParser:
+    """Return a parser that tells the start and the end of these elements, or of all."""
+    return etree.XMLPullParser(
         events=("start", "end"),
-        tag=["{*}Document", *names],
+        tag=names,
         encoding="utf-8",  # what the bytes are is decided here once, not by what they say of themselves
         resolve_entities=False,
         no_network=True,
@@ -61,6 +79,10 @@ def _from_file(source: BinaryIO, names: list[str], tags: frozenset[str]) -> Iter
         remove_comments=True,
         remove_pis=True,
     )
+
+
+def _from_file(source: BinaryIO, names: list[str], tags: frozenset[str]) -> Iterator[_Element]:
+    parser = _parser(["{*}Document", *names])
     feed = _Feed(source, parser)
     done: _Element | None = None
     document: _Element | None = None
@@ -151,5 +173,34 @@ class _Feed:
         except UnicodeDecodeError as error:
             raise DocumentRefused(f"not UTF-8: {error.reason}", path=self.path) from error
         except etree.XMLSyntaxError as error:
-            raise DocumentRefused(f"cut off or not XML: {error}", path=self.path) from error
+            at = self._byte_count if self._closed else exact_byte(self._source, self._byte_count)
+            raise DocumentRefused(f"cut off or not XML: {error}", path=f"byte {at}") from error
         return True
+
+
+def exact_byte(source: BinaryIO, byte_count: int) -> int:
+    """Return where a file stops being XML; libxml2 knows the line, expat the byte.
+
+    Args:
+        source: the file, which is read anew from its beginning if it can be.
+        byte_count: how far it was read when the parser stopped: no more is looked at, and this is the answer where
+            expat finds nothing wrong (it knows fewer rules and no limits) or the file cannot be read again.
+    """
+    parser = expat.ParserCreate("utf-8")
+    parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    try:
+        source.seek(0)
+        left = byte_count
+        while left and (chunk := source.read(min(CHUNK_BYTES, left))):
+            parser.Parse(chunk, False)  # noqa: FBT003 - expat takes it by place
+            left -= len(chunk)
+    except expat.ExpatError:
+        return parser.ErrorByteIndex
+    except (OSError, DocumentRefused):
+        pass
+    return byte_count
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise DocumentRefused("a DOCTYPE is not allowed")

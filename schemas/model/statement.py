@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from schemas.model.money import Money
+from schemas.model.pickled import by_fields
 
 
+@by_fields
 @dataclass(frozen=True, slots=True)
 class StatedAmount:
     """An amount of a transaction as one of its sides states it, and the exchange it went through (AmtDtls).
@@ -27,6 +29,7 @@ class StatedAmount:
     rate_base: str | None = None
 
 
+@by_fields
 @dataclass(frozen=True, slots=True)
 class Detail:
     """One transaction inside an entry (TxDtls). ``amount_minor`` is signed: credits to the account are positive.
@@ -68,6 +71,7 @@ class Detail:
     return_information: str | None = None
 
 
+@by_fields
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One booked, pending or informational line of a statement (Ntry).
@@ -106,6 +110,7 @@ class Entry:
     proprietary_code: str | None = None
 
 
+@by_fields
 @dataclass(frozen=True, slots=True)
 class Statement:
     """What a camt.052/053/054 says of one account, without its entries.

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from schemas.model.money import Money
+from schemas.model.pickled import by_fields
 
 
+@by_fields
 @dataclass(frozen=True, slots=True)
 class TransactionStatus:
     """The status of one transaction (TxInfAndSts). References as the bank repeats them, any may be missing."""
@@ -24,6 +26,7 @@ class TransactionStatus:
     path: str = ""
 
 
+@by_fields
 @dataclass(frozen=True, slots=True)
 class StatusReport:
     """A pacs.002: a status of a whole message, of single transactions, or both.
@@ -42,6 +45,7 @@ class StatusReport:
     transactions: tuple[TransactionStatus, ...] = ()
 
 
+@by_fields
 @dataclass(frozen=True, slots=True)
 class Return:
     """One transaction of a pacs.004: money that came back after settlement."""

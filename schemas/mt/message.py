@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from schemas.errors import DocumentRefused
 from schemas.mt.text import lines
@@ -74,8 +75,8 @@ class Message:
         return f"line {self.line}"
 
 
-def messages(source: bytes) -> Iterator[Message]:
-    """Yield the messages of a file, each as its end is reached.
+def messages(source: bytes | BinaryIO) -> Iterator[Message]:
+    """Yield the messages of a file, each as its end is reached; one at a time is in memory.
 
     Raises:
         DocumentRefused: a field outside of a message, more than is allowed of anything, or no message at all.

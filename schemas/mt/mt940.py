@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import BinaryIO, Final
 
 from schemas.codes import currency_exponent
 from schemas.errors import DocumentRefused
@@ -45,7 +45,7 @@ def is_mt(head: bytes) -> bool:
     return False
 
 
-def read(source: bytes) -> Iterator[Statement | Entry]:
+def read(source: bytes | BinaryIO) -> Iterator[Statement | Entry]:
     """Yield each Statement, followed by its entries: the contents of a file of one or more messages.
 
     An MT940 or MT950 is a ``statement``, an MT942 a ``report``, an MT900 or MT910 a ``notification`` with one entry.

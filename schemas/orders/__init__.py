@@ -19,7 +19,7 @@ from schemas.orders.models import (
     Order,
     SingleOrderMessage,
 )
-from schemas.orders.payments import content_hash, order_json, order_of_json, to_payment
+from schemas.orders.payments import content_hash, order_json, order_of_json, payment_of_json, to_payment
 from schemas.orders.reading import BODY_BYTES_MAX, BadOrder, Batch, Message, read
 from schemas.orders.writing import OrderBody, batch_messages, single_message
 
@@ -40,6 +40,7 @@ __all__ = [
     "content_hash",
     "order_json",
     "order_of_json",
+    "payment_of_json",
     "read",
     "single_message",
     "to_payment",

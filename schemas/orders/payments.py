@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import date
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from schemas.errors import OrderMessageRefused
 from schemas.model.identifiers import NOT_PROVIDED
@@ -81,6 +84,67 @@ def to_payment(
         _party(order.ultimate_creditor) if order.ultimate_creditor else None,
         tuple(Charge(Money.parse(one.amount, one.currency), one.agent_bic) for one in order.charges),
     )
+
+
+def payment_of_json(
+    stored: bytes, *, source: str, payment_id: int, instruction_id: str, uetr: str, debtor_agent: Agent
+) -> Payment:
+    """Make the payment of an order that ``order_json`` wrote: what ``to_payment`` makes of ``order_of_json``.
+
+    It was validated when it was taken in, and its SHA-256 says that it is still the same: this only takes it apart.
+    """
+    order = from_json(stored)
+    remittance = order.get("remittance") or {}
+    ultimate_debtor, ultimate_creditor = order.get("ultimate_debtor"), order.get("ultimate_creditor")
+    return Payment(
+        payment_id,
+        source,
+        order["order_id"],
+        order["maker"],
+        instruction_id,
+        order.get("end_to_end_id") or NOT_PROVIDED,
+        order.get("uetr") or uetr,
+        _money_or_zero(order["amount"], order["currency"]),
+        date.fromisoformat(order["execution_date"]),
+        order.get("charge_bearer", "SLEV"),
+        _stored_party(order["debtor"]),
+        _stored_account(order["debtor_account"]),
+        debtor_agent,
+        _stored_party(order["creditor"]),
+        _stored_account(order["creditor_account"]),
+        _stored_agent(order["creditor_agent"]),
+        None,
+        order.get("urgency", "normal"),
+        order.get("purpose"),
+        order.get("category_purpose"),
+        Remittance(tuple(remittance.get("unstructured", ())), remittance.get("creditor_reference")),
+        _stored_party(ultimate_debtor) if ultimate_debtor is not None else None,
+        _stored_party(ultimate_creditor) if ultimate_creditor is not None else None,
+        tuple(Charge(Money.parse(x["amount"], x["currency"]), x["agent_bic"]) for x in order.get("charges", ())),
+    )
+
+
+def _stored_party(stored: dict[str, Any]) -> Party:
+    return Party(stored.get("name"), _stored_address(stored.get("address")), stored.get("any_bic"), stored.get("lei"))
+
+
+def _stored_address(stored: dict[str, Any] | None) -> Address | None:
+    if stored is None:
+        return None
+    get = stored.get
+    return Address(
+        get("country"), get("town"), get("street"), get("building"), get("post_code"), tuple(get("lines", ()))
+    )
+
+
+def _stored_account(stored: dict[str, Any]) -> Account:
+    return Account(stored["number"], stored.get("scheme", "BBAN"), stored.get("currency"))
+
+
+def _stored_agent(stored: dict[str, Any]) -> Agent:
+    get = stored.get
+    address = _stored_address(get("address"))
+    return Agent(get("bic"), get("clearing_system"), get("member_id"), get("lei"), get("name"), address)
 
 
 def _party(party: OrderParty) -> Party:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
+from gateway.core.casework import CaseState, Deed, after
 from gateway.core.ledger import Transfer
 from gateway.core.lifecycle import Event, Posting, State
 from gateway.store import findings, ledger, outbox, payments
@@ -28,7 +30,7 @@ AT_MS = 1_795_000_000_000
 TRAIL = Trail("test", "tester", AT_MS)
 APPEND_ONLY = (
     "transfer", "trail", "move", "archive", "archive_part", "approval", "refusal", "payment_order", "inbox",
-    "receipt_booking", "receipt_reversal",
+    "receipt_booking", "receipt_reversal", "exception_note",
 )  # fmt: skip
 NUMBERED = ("payment", "message", "outbox", "batch", "refusal", "statement", "entry", "exception", "trail", "receipt")
 WORKERS = 4
@@ -428,6 +430,47 @@ def test_findings_open_once_even_from_many_workers(store: Store) -> None:
         assert [row[2] for row in db.all("list_exceptions", state=None, kind=None, count=9)] == ["open"]
 
 
+@pytest.mark.parametrize("state", list(CaseState))
+def test_what_happens_by_itself_to_an_exception_is_what_the_table_says(store: Store, state: CaseState) -> None:
+    """The database moves it in one statement, whatever people had begun; the table of states is the rule for both."""
+    finding = Finding("continuity_gap", "7", amount_minor=5, currency="KHR", evidence={"why": "x"})
+    with store.transaction() as db:
+        for name, deed in (("vanish", Deed.VANISH), ("recur", Deed.RECUR)):
+            findings.open_all(db, [replace(finding, identity=name)], AT_MS)
+            db.connection.execute(f"UPDATE exception SET state = '{state}'")  # noqa: S608 - our own names
+            if deed is Deed.VANISH:
+                assert findings.close(db, finding.kind, name, "reconcile", "gone", AT_MS) is (state != "resolved")
+            else:
+                again = replace(finding, identity=name, amount_minor=6, evidence={"why": "y"})
+                findings.open_again(db, again, AT_MS)
+            rows = db.all("list_exceptions", state=None, kind=None, count=9)
+            assert rows[-1][2] == after(state, deed)
+        assert rows[-1][6] == 6, "the figures are today's in every state"
+
+
+def test_what_happens_by_itself_is_noted(store: Store) -> None:
+    """Whoever looks at an exception sees that it was closed before, and why it is open again."""
+    finding = Finding("continuity_gap", "7", evidence={"why": "x"})
+    with store.transaction() as db:
+        for _ in range(2):
+            findings.open_again(db, finding, AT_MS)
+            findings.close(db, finding.kind, finding.identity, "reconcile", "the statement came", AT_MS)
+        [row] = db.all("list_exceptions", state="resolved", kind=None, count=9)
+        notes = [(note[0], *note[2:5]) for note in db.all("notes_of", exception=row[0])]
+        assert db.all("list_exceptions", state="unresolved", kind=None, count=9) == []
+    assert notes == [
+        (1, "reconcile", "vanish", "the statement came"),
+        (2, "gateway", "recur", "its cause is back"),
+        (3, "reconcile", "vanish", "the statement came"),
+    ]
+
+
+def test_a_kind_that_is_in_no_table_is_a_defect(store: Store) -> None:
+    """Nobody would know what to do about it, nor until when."""
+    with store.transaction() as db, pytest.raises(AssertionError, match="strange"):
+        findings.open_all(db, [Finding("strange", "7")], AT_MS)
+
+
 # ------------------------------------------------------------------------------------------------------ append-only
 
 ROWS = {
@@ -442,10 +485,11 @@ ROWS = {
     "inbox": "INSERT INTO inbox VALUES ('fmis', 'm', 'ab', 1, 1)",
     "receipt_booking": "INSERT INTO receipt_booking VALUES (1, 1, 100, 0, 'receipt_text', 1)",
     "receipt_reversal": "INSERT INTO receipt_reversal VALUES (1, 1, 1)",
+    "exception_note": "INSERT INTO exception_note VALUES (1, 1, 1, 'a', 'comment', 'b', '{}', 1)",
 }
 FIRST_COLUMN = dict.fromkeys(APPEND_ONLY, "id") | {
     "transfer": "subject", "move": "payment", "archive": "sha256", "archive_part": "sha256", "approval": "payment",
-    "inbox": "source", "receipt_booking": "receipt", "receipt_reversal": "receipt",
+    "inbox": "source", "receipt_booking": "receipt", "receipt_reversal": "receipt", "exception_note": "exception",
 }  # fmt: skip
 PAYMENT = "INSERT INTO payment VALUES (1, 1, 'READY', 'fmis', 'PO', 7, 'p', '1', 'E', 'u', 5, 'KHR', 'd', 'ab', 1, 1)"
 FIXED = (

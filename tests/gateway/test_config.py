@@ -179,3 +179,17 @@ def test_no_passphrase_is_said_with_what_to_do() -> None:
     """A key without a passphrase is never quietly created."""
     with pytest.raises(ConfigurationError, match="set GATEWAY_PASSPHRASE"):
         Settings().key_passphrase()
+
+
+def test_what_one_person_may_do_is_configured_by_currency(path: Path) -> None:
+    """A limit that is no amount is a mistake of the file and not of the day on which somebody needs it."""
+    before = path.read_text(encoding="utf-8")
+    path.write_text(before + '\n[exceptions.two_people_above]\nKHR = "4000"\n', encoding="utf-8")
+    limits = load(path).exceptions
+    assert limits.two_people_limit("KHR") == Money(400_000, "KHR")
+    assert limits.two_people_limit("USD") is None
+    assert limits.write_off_limit("KHR") is None
+    for table, value in (("two_people_above", '"-1"'), ("write_off_limits", '"1.001"'), ("write_off_limits", "5.5")):
+        path.write_text(f"{before}\n[exceptions.{table}]\nKHR = {value}\n", encoding="utf-8")
+        with pytest.raises(ConfigurationError, match=f"exceptions.{table}"):
+            load(path)

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.operations import resolutions
 from gateway.operations.operator import Operator
-from gateway.operations.resolutions import Order, Way
+from gateway.operations.resolutions import Order, Rules, Way
 from schemas.model.money import Money
 from schemas.model.statement import Detail
 from simulators.stage import PROFILE
@@ -275,7 +275,7 @@ def test_what_a_person_had_resolved_is_taken_back_with_its_entry(stand: Stand, w
     """The money is not there: what was posted for it comes to nothing, and the trail keeps who decided."""
     take(stand, statement(line(-500, reference="NB1")))
     [row] = stand.rows("list_exceptions", state="open", kind=None, count=9)
-    resolutions.resolve(operator(stand), row[0], Order(way, "a fee of the bank"))
+    resolutions.resolve(operator(stand), row[0], Order(way, "a fee of the bank"), Rules())
     take(stand, statement(issue=2))
     assert stand.balances() == {BANK: OPENING, f"opening:{RIEL}": -OPENING}
     assert stand.open() == DIFFERS
@@ -289,7 +289,7 @@ def test_what_a_person_had_matched_waits_again(stand: Stand) -> None:
     [paid] = stand.sent(order(1))
     take(stand, statement(line(-100_000, reference="NB1", text="no reference")))
     [row] = stand.rows("list_exceptions", state="open", kind=None, count=9)
-    resolutions.resolve(operator(stand), row[0], Order(Way.MATCH, "the bank said so", payment=str(paid.id)))
+    resolutions.resolve(operator(stand), row[0], Order(Way.MATCH, "the bank said so", (str(paid.id),)), Rules())
     assert seen(stand) == [(-100_000, "settle")]
     take(stand, statement(issue=2))
     assert stand.states() == {"PO-1": "SETTLED"}

@@ -26,6 +26,7 @@ from gateway.core.checks.facts import (
     Seen,
     SourceRules,
 )
+from gateway.core.checks.references import references_taken
 from schemas.model.payment import Payment
 from schemas.model.refusal import Refusal
 
@@ -47,6 +48,7 @@ __all__ = [
     "check_message",
     "execution_day",
     "needs_approval",
+    "references_taken",
     "rule_number",
 ]
 

@@ -91,10 +91,14 @@ class Seen:
 
     def add(self, payment: Payment) -> None:
         """Remember the references of a payment that was taken."""
-        if payment.end_to_end_id != NOT_PROVIDED:
-            self.end_to_end_ids.add((payment.debtor_account.number, payment.end_to_end_id))
-        self.uetrs.add(payment.uetr)
+        self.take(payment.debtor_account.number, payment.end_to_end_id, payment.uetr)
         self.instruction_ids.add(payment.instruction_id)
+
+    def take(self, account: str, end_to_end_id: str, uetr: str) -> None:
+        """Remember references that were taken."""
+        if end_to_end_id != NOT_PROVIDED:
+            self.end_to_end_ids.add((account, end_to_end_id))
+        self.uetrs.add(uetr)
 
 
 @dataclass(frozen=True, slots=True)

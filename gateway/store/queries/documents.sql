@@ -6,6 +6,18 @@ SELECT archive.sha256, archive.size FROM pick JOIN archive ON archive.sha256 = p
 -- The parts of a document, in order.
 SELECT data FROM archive_part WHERE sha256 = :sha256 ORDER BY part;
 
+-- name: archive_part
+-- One part of a document.
+SELECT data FROM archive_part WHERE sha256 = :sha256 AND part = :part;
+
+-- name: archived_size
+-- How many bytes a document of the archive has.
+SELECT size FROM archive WHERE sha256 = :sha256;
+
+-- name: document_state
+-- What became of one document.
+SELECT state FROM document WHERE sha256 = :sha256;
+
 -- name: known_documents
 -- What became of the picked (one: SHA-256) documents.
 SELECT document.sha256, document.state FROM pick JOIN document ON document.sha256 = pick.one;

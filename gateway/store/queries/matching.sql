@@ -47,12 +47,19 @@ SELECT pick.id, (SELECT payment_order.body FROM payment_order WHERE payment_orde
 FROM pick;
 
 -- name: left_open
--- What the entries of the picked payments left in suspense, because the bank booked less or more than it had answered.
+-- What the entries of the picked payments left in suspense, because the bank booked less or more than it had answered,
+-- and nobody has taken out of it since.
 SELECT pick.id,
        (SELECT COALESCE(SUM(entry.suspended_minor), 0) FROM entry
         WHERE entry.payment = pick.id AND entry.matched = 'settle')
        + (SELECT COALESCE(SUM(entry.suspended_minor), 0) FROM entry
           WHERE entry.about = pick.id AND entry.matched = 'part')
+       - (SELECT COALESCE(SUM(CASE WHEN substr(transfer.debit, 1, 9) = 'suspense:' THEN transfer.amount_minor
+                                   ELSE -transfer.amount_minor END), 0)
+          FROM entry JOIN exception ON exception.kind = 'amount_differs'
+               AND exception.identity = CAST(entry.id AS TEXT)
+          JOIN transfer ON transfer.subject = exception.id AND transfer.cause = 'resolve'
+          WHERE entry.payment = pick.id AND entry.matched = 'settle')
 FROM pick;
 
 -- name: pieces_of

@@ -65,11 +65,6 @@ FROM entry JOIN statement ON statement.id = entry.statement WHERE entry.id = :id
 SELECT leg, debit, credit, amount_minor, currency, at_ms FROM transfer
 WHERE subject = :subject AND cause = :cause ORDER BY leg;
 
--- name: reword_resolution!
--- Write by what an exception was resolved that had been closed before, its money left in suspense.
-UPDATE exception SET closed_ms = :now_ms, closed_by = :closed_by, resolution = :resolution
-WHERE id = :id AND state = 'resolved';
-
 -- name: account_by_cause
 -- What each cause has posted to an account: how often, and debits less credits.
 SELECT cause, COUNT(*), SUM(minor) FROM (
@@ -96,10 +91,16 @@ WHERE COALESCE(suspended.minor, 0) <> entry.suspended_minor
 ORDER BY entry.id LIMIT 20;
 
 -- name: resolutions_without_exception
--- Correcting transfers that no resolved exception of that amount stands behind.
-SELECT transfer.subject, transfer.leg, transfer.amount_minor, transfer.currency, exception.kind, exception.state
-FROM transfer LEFT JOIN exception ON exception.id = transfer.subject
-WHERE transfer.cause = 'resolve'
-  AND (exception.id IS NULL OR exception.state <> 'resolved' OR exception.currency <> transfer.currency
-       OR ABS(exception.amount_minor) <> transfer.amount_minor)
-ORDER BY transfer.subject, transfer.leg LIMIT 20;
+-- What correcting transfers have taken out of suspense and not put back, where no resolved exception of that amount, or
+-- of what of it its entry still had in suspense, stands behind it.
+SELECT taken.subject, taken.minor, taken.currency, exception.kind, exception.state
+FROM (SELECT subject, currency, SUM(CASE WHEN substr(debit, 1, 9) = 'suspense:' THEN amount_minor ELSE -amount_minor END)
+             AS minor
+      FROM transfer WHERE cause = 'resolve' GROUP BY subject, currency) AS taken
+LEFT JOIN exception ON exception.id = taken.subject LEFT JOIN entry ON entry.id = exception.subject
+WHERE exception.id IS NULL OR (taken.minor <> 0
+       AND (exception.state <> 'resolved' OR exception.currency <> taken.currency
+            OR (exception.amount_minor <> taken.minor
+                AND NOT (taken.minor > 0 AND taken.minor <= COALESCE(entry.suspended_minor, 0))
+                AND NOT (taken.minor < 0 AND taken.minor >= COALESCE(entry.suspended_minor, 0)))))
+ORDER BY taken.subject LIMIT 20;

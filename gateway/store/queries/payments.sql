@@ -5,6 +5,15 @@ DELETE FROM ready WHERE (profile, day, payment) IN
      ORDER BY day, payment LIMIT :count /*lock skip*/)
 RETURNING payment;
 
+-- name: look_ready
+-- Payments that claim_ready would take, in its order, with their orders; they are not taken.
+SELECT ready.payment, payment.source, payment.uetr, payment.currency, payment_order.body
+FROM ready
+JOIN payment ON payment.id = ready.payment
+JOIN payment_order ON payment_order.id = ready.payment
+WHERE ready.profile = :profile AND ready.day <= :day
+ORDER BY ready.day, ready.payment LIMIT :count;
+
 -- name: lock_orders
 -- The picked payments with their orders, taken for ourselves in the order of their numbers.
 SELECT payment.id, payment.state, payment.source, payment.order_id, payment.batch, payment.debtor_account,

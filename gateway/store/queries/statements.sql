@@ -177,20 +177,47 @@ WHERE transfer.cause = 'give_back';
 -- How many entries belong to a payment.
 SELECT COUNT(*) FROM entry WHERE payment IS NOT NULL;
 
+-- name: pick_not_booked!
+-- Pick the payments of a relationship that no entry shows and that are not at their end otherwise (one: the message,
+-- two: out, or answered as settled or returned, three: amount, four: since when, five: our account, six: the day on
+-- which they were to settle). Messages whose payments are all shown are not looked at again.
+INSERT INTO pick (id, one, two, three, four, five, six)
+WITH sent AS MATERIALIZED (
+    SELECT message.id AS message, message.settlement_day AS day, message_payment.payment
+    FROM message JOIN message_payment ON message_payment.message = message.id
+    WHERE message.booked = 0 AND message.profile = :profile AND message.currency = :currency),
+known AS MATERIALIZED (
+    SELECT sent.message, sent.day, payment.id, payment.amount_minor, payment.changed_ms, payment.debtor_account,
+           CASE WHEN payment.state IN ('SETTLED', 'RETURNED') THEN 'answered'
+                WHEN payment.state IN ('COMPOSED', 'SENT', 'ACCEPTED', 'IN_DOUBT', 'CANCEL_REQUESTED') THEN 'out'
+                END AS stage,
+           CASE payment.state WHEN 'RETURNED' THEN 'return' ELSE 'settle' END AS matched
+    FROM sent LEFT JOIN payment ON payment.id = sent.payment)
+SELECT id, CAST(message AS TEXT), stage, CAST(amount_minor AS TEXT), CAST(changed_ms AS TEXT), debtor_account, day
+FROM known WHERE stage = 'out' OR (stage = 'answered'
+    AND (SELECT COUNT(*) FROM entry WHERE entry.payment = known.id AND entry.matched = known.matched) = 0
+    AND (SELECT COUNT(*) FROM allocation WHERE allocation.payment = known.id AND allocation.matched = known.matched) = 0);
+
+-- name: mark_booked!
+-- Look no more at messages of which no payment was picked.
+UPDATE message SET booked = 1
+WHERE booked = 0 AND profile = :profile AND currency = :currency AND id NOT IN (SELECT CAST(one AS BIGINT) FROM pick);
+
+-- name: look_again!
+-- Look again at the messages of the picked payments: something came back that statements have to show.
+UPDATE message SET booked = 0
+WHERE booked = 1 AND id IN (SELECT payment.message FROM pick JOIN payment ON payment.id = pick.id);
+
 -- name: answered_not_booked
--- Payments of an account that the bank answered as settled or returned before a moment, and that no entry shows.
-WITH answered AS MATERIALIZED (
-    SELECT sent.payment AS id, (
-        SELECT payment.amount_minor FROM payment
-        WHERE payment.id = sent.payment AND payment.state IN ('SETTLED', 'RETURNED') AND payment.changed_ms < :before_ms
-          AND payment.debtor_account = :account AND payment.currency = :currency
-          AND (SELECT COUNT(*) FROM entry WHERE entry.payment = payment.id AND entry.matched =
-                   CASE payment.state WHEN 'SETTLED' THEN 'settle' ELSE 'return' END) = 0
-          AND (SELECT COUNT(*) FROM allocation WHERE allocation.payment = payment.id AND allocation.matched =
-                   CASE payment.state WHEN 'SETTLED' THEN 'settle' ELSE 'return' END) = 0) AS minor
-    FROM message JOIN message_payment AS sent ON sent.message = message.id
-    WHERE message.composed_ms >= :since_ms)
-SELECT COUNT(minor), SUM(minor), MIN(CASE WHEN minor IS NOT NULL THEN id END) FROM answered;
+-- Of the picked payments of an account, those that the bank answered before a moment: number, sum, first.
+SELECT COUNT(*), SUM(CAST(three AS BIGINT)), MIN(id) FROM pick
+WHERE two = 'answered' AND five = :account AND CAST(four AS BIGINT) < :before_ms;
+
+-- name: settling_late
+-- Of the picked payments of an account, those that are still at the bank and should have settled before a day: number,
+-- sum, first, and the oldest day.
+SELECT COUNT(*), SUM(CAST(three AS BIGINT)), MIN(id), MIN(six) FROM pick
+WHERE two = 'out' AND five = :account AND six < :day;
 
 -- name: forget_page_entries!
 -- Forget the entries of one page, and of those beyond its end, of a statement that did not add up; nothing was posted

@@ -226,3 +226,10 @@ SELECT id FROM statement WHERE account = :account AND currency = :currency AND k
 -- name: lead_of
 -- What was posted before a statement's entries.
 SELECT lead_cause, lead_minor, lead_leg FROM statement WHERE id = :id;
+
+-- name: look_again_at_entries!
+-- Look again at the messages whose payments the picked entries booked: another entry has to.
+UPDATE message SET booked = 0 WHERE booked = 1 AND id IN (
+    SELECT payment.message FROM pick JOIN entry ON entry.id = pick.id JOIN payment ON payment.id = entry.payment
+    UNION SELECT payment.message FROM pick JOIN allocation ON allocation.entry = pick.id
+    JOIN payment ON payment.id = allocation.payment);

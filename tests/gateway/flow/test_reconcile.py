@@ -559,7 +559,8 @@ def test_entries_are_matched_in_slices(stand: Stand) -> None:
     limits = worker._desk.limits.model_copy(update={"reconcile_batch": 2})  # type: ignore[attr-defined]  # its desk
     object.__setattr__(worker._desk, "limits", limits)  # type: ignore[attr-defined]  # its desk
     entries = [booked(-100_000, p, reference=f"NB{p.id}") for p in paid]
-    entries += [booked(100_000, paid[0], reference="NB9"), booked(-100_000, paid[0], reference="NB10")]
+    entries.append(booked(100_000, paid[0], reference="NB9", return_reason="AC04"))
+    entries.append(booked(-100_000, paid[0], reference="NB10"))
     stand.take(stand.bank.statement(entries, OPENING))
     assert stand.states() == {"PO-1": "RETURNED"} | {f"PO-{n}": "SETTLED" for n in range(2, 6)}
     assert stand.open() == {"duplicate_entry": 1}

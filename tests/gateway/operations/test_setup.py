@@ -15,7 +15,7 @@ from gateway.clock import ManualClock
 from gateway.config import load
 from gateway.operations import resolutions, setup
 from gateway.operations.operator import Operator
-from gateway.operations.resolutions import Way
+from gateway.operations.resolutions import Rules, Way
 from gateway.operations.setup import Done
 from gateway.store import trail
 from schemas.errors import ConfigurationError
@@ -148,9 +148,9 @@ def test_the_role_of_the_workers_can_do_all_of_their_work(worker_url: str, stage
         entries = [booked(-100_000, first), booked(-200_000, reference="NB2"), booked(700, reference="NB3")]
         stand.take(stand.bank.statement(entries, opening=1_000_000))
         operator = Operator(stand.gateway.store, stand.clock, "sophea")
-        numbers = [row[0] for row in stand.rows("list_exceptions", state="open", kind=None, count=9)]
-        match = resolutions.Order(Way.MATCH, "asked the bank", payment=str(second.id))
-        resolutions.resolve(operator, numbers[0], match)
-        resolutions.resolve(operator, numbers[1], resolutions.Order(Way.RETURN, "asked the bank"))
+        numbers = [row[0] for row in stand.rows("list_exceptions", state="unresolved", kind=None, count=9)]
+        match = resolutions.Order(Way.MATCH, "asked the bank", payments=(str(second.id),))
+        resolutions.resolve(operator, numbers[0], match, Rules())
+        resolutions.resolve(operator, numbers[1], resolutions.Order(Way.RETURN, "asked the bank"), Rules())
         assert set(stand.states().values()) == {"SETTLED"}
         assert not stand.faults()

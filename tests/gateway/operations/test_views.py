@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.operations import approvals, lookup, proofs, submission, views
+from gateway.operations import approvals, caseload, lookup, proofs, submission, views
+from gateway.operations.caseload import Search
 from gateway.operations.operator import Operator
 from gateway.operations.orderfiles import Line
 from schemas.errors import OperationRefused
@@ -53,9 +54,9 @@ def test_statements_exceptions_and_messages_are_shown(lived: Stand) -> None:
         assert views.statement(db, line.id).closing == Money(400_070, "KHR")
         entries = views.entries(db, line.id, currency="KHR", count=10)
         assert [entry.matched for entry in entries] == ["settle", "suspense"]
-        found = views.exceptions(db, state="open", kind=None, count=10)
+        found = caseload.search(db, Search(), lived.clock.now())
         assert [one.kind for one in found] == ["unreadable_document", "unmatched_credit"]
-        assert views.exception(db, found[1].id).amount == Money(70, "KHR")
+        assert caseload.line(db, found[1].id, lived.clock.now()).amount == Money(70, "KHR")
         (message,) = views.messages(db, 10)
         assert views.message(db, message.message_id) == views.message(db, str(message.id)) == message
         states = views.message_states(db, message.id)
@@ -73,7 +74,7 @@ def test_what_is_not_there_is_refused(lived: Stand) -> None:
         for look in (
             lambda: views.payment(db, "nothing"),
             lambda: views.statement(db, 99),
-            lambda: views.exception(db, 99),
+            lambda: caseload.line(db, 99, lived.clock.now()),
             lambda: views.message(db, "99"),
             lambda: views.document(db, "abcdef"),
         ):

@@ -10,7 +10,7 @@ import pytest
 from gateway.operations import resolutions
 from gateway.operations.operator import Operator
 from gateway.operations.reports.figures import data
-from gateway.operations.resolutions import Order, Way
+from gateway.operations.resolutions import Order, Rules, Way
 from schemas.errors import OperationRefused
 from schemas.model.money import Money
 from schemas.model.statement import Detail
@@ -110,7 +110,7 @@ def test_a_resolution_counts_from_its_own_day(stand: Stand, way: Way) -> None:
     stand.clock.advance(timedelta(days=2))
     [[number]] = stand.sql("SELECT id FROM exception")
     operator = Operator(stand.gateway.store, stand.clock, "sophea")
-    resolutions.resolve(operator, number, Order(way, "seen", source="fmis" if way is Way.RECEIPT else None))
+    resolutions.resolve(operator, number, Order(way, "seen", source="fmis" if way is Way.RECEIPT else None), Rules())
     then, now = report(stand), report(stand, DAY + timedelta(days=2))
     assert then.holds
     assert now.holds
@@ -127,7 +127,7 @@ def test_a_match_counts_as_the_statement_s_own(stand: Stand) -> None:
     stand.clock.advance(timedelta(days=2))
     [[number]] = stand.sql("SELECT id FROM exception")
     resolutions.resolve(
-        Operator(stand.gateway.store, stand.clock, "sophea"), number, Order(Way.MATCH, "seen", payment="PO-1")
+        Operator(stand.gateway.store, stand.clock, "sophea"), number, Order(Way.MATCH, "seen", ("PO-1",)), Rules()
     )
     for day in (DAY, DAY + timedelta(days=2)):
         found = report(stand, day)
@@ -158,7 +158,7 @@ def test_a_statement_that_is_issued_again_counts_in_its_last_version(stand: Stan
     stand.take(stand.bank.statement(wrong, OPENING))
     [[number]] = stand.sql("SELECT id FROM exception")
     operator = Operator(stand.gateway.store, stand.clock, "sophea")
-    resolutions.resolve(operator, number, Order(Way.RECEIPT, "seen", source="fmis"))
+    resolutions.resolve(operator, number, Order(Way.RECEIPT, "seen", source="fmis"), Rules())
     stand.clock.advance(timedelta(days=2))
     stand.take(stand.bank.statement([booked(-100_000, paid), booked(-300, reference="N2")], OPENING))
     assert sorted(stand.sql("SELECT state FROM statement")) == [("BOOKED",), ("SUPERSEDED",)]

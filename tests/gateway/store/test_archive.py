@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import random
+from tempfile import TemporaryFile
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -92,3 +94,48 @@ def test_one_flipped_bit_is_noticed(stand: Stand) -> None:
         change(stand, f"UPDATE archive_part SET data = {literal}")  # noqa: S608 - our own bytes
         with pytest.raises(GatewayError, match="was changed"):
             get(stand, name)
+
+
+@pytest.mark.parametrize("size", [0, 1, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES + 7])
+def test_a_document_from_a_file_is_stored_as_one_from_memory(stand: Stand, size: int) -> None:
+    """The same name and the same parts, whichever way it came."""
+    document = random.Random(size).randbytes(size)
+    with TemporaryFile() as file:
+        pressed = archive.press(io.BytesIO(document), file)
+        assert (pressed.sha256, pressed.size) == (archive.sha256(document), size)
+        assert list(pressed.parts()) == archive.compress(document)
+        with stand.gateway.store.transaction() as db:
+            archive.put(db, [(pressed.sha256, pressed.size, pressed.parts())], "in", AT_MS)
+    assert get(stand, pressed.sha256) == document
+
+
+def test_an_archived_document_is_read_like_a_file(stand: Stand) -> None:
+    """In any order, line by line, across the border of two parts, and told how far it is."""
+    document = b"".join(b"line %d\n" % number for number in range(700_000))
+    [name] = put(stand, document)
+    told: list[int] = []
+    with stand.gateway.store.transaction() as db:
+        file = archive.opened(db, name, told.append)
+        assert not told, "the proof that it is the one that was stored is not told"
+        assert file.readline() == b"line 0\n"
+        for start, length in ((PART_BYTES - 3, 10), (0, 5), (len(document) - 4, 100), (len(document) + 9, 5)):
+            file.seek(start)
+            assert file.read(length) == document[start : start + length]
+        assert file.seek(-4, io.SEEK_END) == len(document) - 4
+        file.seek(0)
+        assert file.read() == document
+    assert told[0] == PART_BYTES
+    assert max(told) == len(document)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM archive_part WHERE part = 1", "UPDATE archive_part SET part = 9 - part", "DELETE FROM archive"],
+    ids=["part-missing", "other-order", "not-there"],
+)
+def test_a_changed_document_is_noticed_before_it_is_read_as_a_file(stand: Stand, statement: str) -> None:
+    """Not at its end, when something has been made of its beginning."""
+    [name] = put(stand, random.Random(1).randbytes(PART_BYTES + 10))
+    change(stand, statement)
+    with stand.gateway.store.transaction() as db, pytest.raises(GatewayError, match=r"was changed|has no document"):
+        archive.opened(db, name)

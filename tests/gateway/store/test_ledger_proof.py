@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.operations import resolutions
+from gateway.operations.operator import Operator
+from gateway.operations.resolutions import Rules, Way
 from tests.gateway.flow.stand import DAY, RIEL, Stand, booked, order
 from tests.gateway.store.attacker import seen
 
@@ -123,3 +126,26 @@ def test_a_whole_ledger_has_nothing_to_say(busy: Stand) -> None:
     busy.take(later)
     assert busy.open()["continuity_gap"] == 1
     assert busy.faults() == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (
+            "UPDATE exception SET state = 'open' WHERE id = {}",
+            "out of suspense; its exception is unmatched_debit and open",
+        ),
+        ("DELETE FROM exception WHERE id = {}", "has KHR -7.00 out of suspense"),
+        ("UPDATE exception SET currency = 'USD' WHERE id = {}", "has KHR -7.00 out of suspense"),
+        ("UPDATE transfer SET amount_minor = 701 WHERE cause = 'resolve'", "has KHR -7.01 out of suspense"),
+    ],
+)
+def test_a_resolution_that_nobody_has_made_is_found(stand: Stand, statement: str, said: str) -> None:
+    """Money leaves suspense by hand only for an exception that says so."""
+    stand.take(stand.bank.statement([booked(-700, reference="NB3")], OPENING))
+    [row] = stand.rows("list_exceptions", state="unresolved", kind=None, count=9)
+    person = Operator(stand.gateway.store, stand.clock, "sophea")
+    resolutions.resolve(person, row[0], resolutions.Order(Way.CHARGE, "a fee"), Rules())
+    assert stand.faults() == []
+    found, _ = seen(stand, statement.format(row[0]))
+    assert any(said in text for text in found), found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 import pytest
 from pydantic_core import to_json
@@ -11,7 +12,7 @@ from pydantic_core import to_json
 from schemas.errors import OrderMessageRefused
 from schemas.model.money import Money
 from schemas.model.payment import Account, Address, Agent, Charge, Party, Payment, Remittance
-from schemas.orders import Order, order_json, order_of_json, to_payment
+from schemas.orders import Order, order_json, order_of_json, payment_of_json, to_payment
 
 UETR = "8a562c67-ca16-48ba-b074-65581be6f001"
 FULL: dict[str, object] = {
@@ -106,3 +107,12 @@ def test_stored_bytes_that_are_no_order_are_refused() -> None:
     """A damaged row is named, not guessed at."""
     with pytest.raises(OrderMessageRefused, match="no order"):
         order_of_json(b"{}")
+
+
+@pytest.mark.parametrize("body", [FULL, LEAST, {**LEAST, "remittance": {"creditor_reference": "RF18539007547034"}}])
+def test_a_stored_order_becomes_the_same_payment_without_being_validated_again(body: Mapping[str, object]) -> None:
+    """Dispatch takes the short way: a field that it forgot would go out without it."""
+    order = order_of_json(to_json(body))
+    given: dict[str, Any] = {"source": "fmis", "payment_id": 42, "instruction_id": "TG000000000042", "uetr": UETR}
+    short = payment_of_json(order_json(order), debtor_agent=Agent("NCAMKHPP"), **given)
+    assert short == to_payment(order, batch_id=None, debtor_agent=Agent("NCAMKHPP"), **given)

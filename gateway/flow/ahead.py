@@ -1,0 +1,65 @@
+"""Deliveries whose reading has begun before their turn: while a worker writes, the second process reads the next ones.
+
+What is ahead is neither settled nor written: a process that dies leaves it to be delivered again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
+
+from gateway.bus.base import Consumer, Delivery
+from gateway.flow.hands import Job
+
+T = TypeVar("T")
+BYTES_AHEAD_MAX = 8 * 1024 * 1024
+"""Bytes of deliveries that are ahead: what is read of them takes several times as much memory."""
+RECEIVED_AT_ONCE = 4
+"""Deliveries taken from the queue between two looks at that bound."""
+
+
+class Early(NamedTuple, Generic[T]):
+    """A delivery and the piece of work that reads it; None where it is read when its turn has come."""
+
+    delivery: Delivery
+    job: Job[T] | None
+
+
+class Ahead(Generic[T]):
+    """What was taken from a queue and handed over, in the queue's order.
+
+    Args:
+        consumer: of the queue; its prefetch allows twice the limit.
+        limit: deliveries that may be ahead.
+        submit: hands one over, or returns None for one that is too large.
+    """
+
+    def __init__(self, consumer: Consumer, limit: int, submit: Callable[[Delivery], Job[T] | None]) -> None:
+        self._consumer = consumer
+        self._limit = limit
+        self._submit = submit
+        self._waiting: deque[Early[T]] = deque()
+        self._bytes = 0
+
+    def take(self, wait_s: float) -> list[Early[T]]:
+        """Return those at the head that have been read, and hand over what comes after them."""
+        self._fill(wait_s)
+        ready: list[Early[T]] = []
+        while self._waiting and ((job := self._waiting[0].job) is None or job.done()):
+            early = self._waiting.popleft()
+            self._bytes -= len(early.delivery.body)
+            ready.append(early)
+        if ready:
+            self._fill(0.0)
+        return ready
+
+    def _fill(self, wait_s: float) -> None:
+        """Hand over what waits in the queue, within the bounds."""
+        while (room := self._limit - len(self._waiting)) > 0 and self._bytes < BYTES_AHEAD_MAX:
+            deliveries = self._consumer.receive(min(room, RECEIVED_AT_ONCE), 0.0 if self._waiting else wait_s)
+            if not deliveries:
+                return
+            for delivery in deliveries:
+                self._waiting.append(Early(delivery, self._submit(delivery)))
+                self._bytes += len(delivery.body)

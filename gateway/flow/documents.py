@@ -1,0 +1,56 @@
+"""A bank's document on its way through the inbound worker: as it came, as it was read, and into the archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
+
+from adapters.rails import Received
+from gateway.flow.hands import Job
+from gateway.store import archive
+from gateway.store.archive import Pressed
+from schemas.errors import DocumentRefused
+from schemas.model.statement import Entry, Statement
+
+Whole = tuple[Received, tuple[Statement | Entry, ...] | None]
+"""A document that was read ahead: without its statements, and these as a whole."""
+
+SPOOL_BYTES = 16 * 1024 * 1024
+"""Compressed bytes of one statement that are held in memory on its way into the archive; more go to a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as it came.
+
+    Attributes:
+        content: its bytes; None for a statement that is read piece by piece, from the archive.
+        told: is told how many of its bytes have been read.
+        job: who reads it meanwhile.
+    """
+
+    sha256: str
+    size: int
+    content: bytes | None = None
+    told: Callable[[int], None] | None = None
+    job: Job[Whole] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A document that was read, or the reason why it cannot be; neither, where that is seen while it is applied."""
+
+    document: Document
+    received: Received | None = None
+    refused: DocumentRefused | None = None
+
+
+@contextmanager
+def pressed(source: BinaryIO) -> Iterator[Pressed]:
+    """Give a file's content compressed, out of memory, for as long as the block lasts."""
+    source.seek(0)
+    with SpooledTemporaryFile(SPOOL_BYTES) as file:
+        yield archive.press(source, cast("BinaryIO", file))

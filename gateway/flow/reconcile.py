@@ -10,7 +10,7 @@ every moment, whatever order the documents came in.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -62,9 +62,10 @@ def book(db: Session, profile: Profile, whole: Whole, batch: int, trail: Trail) 
         _lead(db, profile, whole.account, whole.currency, _Link(after[0], after[1], after[2], *after[4:7]), own, trail)
     notices.link(db, whole.account, whole.currency, whole.number)
     Matching(db, profile, whole.number, whole.statement_id, whole.account, whole.currency, trail).run(batch)
-    _miss(db, profile, whole, trail)
-    if whole.closing_day is not None:
-        notices.look(db, profile.name, whole.account, whole.currency, whole.closing_day, trail)
+    last = db.value("last_closing_day", account=whole.account, currency=whole.currency) or whole.closing_day
+    _miss(db, profile, replace(whole, closing_day=last), trail)  # a day that came late does not put the others back
+    if last is not None:
+        notices.look(db, profile.name, whole.account, whole.currency, last, trail)
     facts = {
         "statement": whole.number, "statement_id": whole.statement_id, "account": mask_account(whole.account),
         "opening_minor": whole.opening, "closing_minor": whole.closing, "entries": whole.entries,

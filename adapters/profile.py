@@ -137,10 +137,12 @@ class StatementSettings(Table):
     Attributes:
         signed: False takes a bare camt Document, a file of MT messages, or a table; status reports are signed in any
             case.
+        expected_by: time on the next business day by which the statement of a day is here; None: not watched.
         table: how this bank writes statements as CSV or XLSX, which carry no signature.
     """
 
     signed: bool = True
+    expected_by: ClockTime | None = None
     table: TableSettings | None = None
 
     @model_validator(mode="after")

@@ -141,8 +141,6 @@ _OF_STATEMENTS = (
 _OF_ENTRIES = (
     Kind("unmatched_credit", "Money came in, and nothing says for what.", _ENTRY, OF_MONEY, 48, 24, holds_money=True),
     Kind("unmatched_debit", "Money left, and nothing says for what.", _ENTRY, OF_MONEY, 8, 2, holds_money=True),
-    Kind("match_proposed", "An entry has no reference, and one payment fits it: a person has to agree.",
-         ("proposed", "amount", *_ENTRY[1:7], *_ENTRY[8:]), OF_MONEY, 24, 8, holds_money=True),
     Kind("duplicate_entry", "A second entry for a payment that is booked already, or a second return of it (rule 65).",
          _ENTRY, OF_MONEY, 8, 2, holds_money=True),
     Kind("duplicate_payment", "Somebody paid us a second time for the same thing.",

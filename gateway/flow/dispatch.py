@@ -12,7 +12,7 @@ from adapters.rails import rail
 from gateway.bus.base import BANK_EXCHANGE, bank_queues
 from gateway.core.batching import Parcel, parcels
 from gateway.core.lifecycle import OUT, Event, Move, advance
-from gateway.flow import batches, outcomes
+from gateway.flow import batches, expecting, outcomes
 from gateway.flow.composing import Prepared, Stored, Written, dated, messages_max, prepare, still_holds, write
 from gateway.flow.desk import Desk
 from gateway.flow.hands import Hands, Job
@@ -251,6 +251,9 @@ class Dispatch:
             overdue = db.all("overdue_messages", profile=self._profile.name, now_ms=trail.at_ms, count=CHASE_MESSAGES)
             touched = sum(self._chase(db, row, trail) for row in overdue)
             self._miss_pages(db, trail)
+            due = expecting.day_due(self._profile, self._policy.calendar, self._desk.now())
+            if due is not None:
+                expecting.tell(db, self._profile, due, trail)
         if overdue:
             self._desk.reach("dispatch.chased")
         return touched

@@ -16,7 +16,7 @@ from typing import Any
 
 from adapters.profile import Profile
 from gateway.core.ledger import Transfer, cash
-from gateway.flow import notices
+from gateway.flow import expecting, notices
 from gateway.flow.matching import Matching
 from gateway.store import findings, ledger
 from gateway.store.findings import Finding
@@ -64,6 +64,8 @@ def book(db: Session, profile: Profile, whole: Whole, batch: int, trail: Trail) 
     Matching(db, profile, whole.number, whole.statement_id, whole.account, whole.currency, trail).run(batch)
     last = db.value("last_closing_day", account=whole.account, currency=whole.currency) or whole.closing_day
     _miss(db, profile, replace(whole, closing_day=last), trail)  # a day that came late does not put the others back
+    if whole.closing_day is not None:
+        expecting.close(db, whole.account, whole.currency, whole.closing_day, whole.number, trail)
     if last is not None:
         notices.look(db, profile.name, whole.account, whole.currency, last, trail)
     facts = {

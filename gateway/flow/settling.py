@@ -21,15 +21,18 @@ SLICE = 10_000
 
 
 def settle(db: Session, statement: int, account: str, currency: str, trail: Trail) -> int:
-    """Settle the payments at the bank that a statement's entries name; return how many were."""
+    """Book the entries of a statement on the payments that they name, and settle those; return how many settled."""
     cause, settled = f"statement {statement}", 0
     for (page,) in db.all("pages_of", statement=statement):  # a page at a time, so that the indexes always serve
-        db.run("match_settled", statement=statement, page=page)
         last = db.value("last_position", statement=statement, page=page)
         for after in range(-1, last if last is not None else -1, SLICE):
             db.run("clear_pick")
             place = {"statement": statement, "page": page, "after": after, "until": after + SLICE}
-            if db.run("pick_named_by_uetr", **place):
+            named = db.run("pick_named_by_uetr", **place)
+            if not named:
+                continue
+            db.run("book_picked")
+            if db.run("forget_settled") < named:
                 settled += _settle_picked(db, account, currency, cause, trail)
     return settled
 
@@ -39,7 +42,6 @@ def _settle_picked(db: Session, account: str, currency: str, cause: str, trail: 
     rows = db.all("lock_picked")
     if db.run("settle_picked", now_ms=trail.at_ms) != len(rows):
         raise Conflict("a payment moved while its statement was booked")
-    db.run("book_picked")
     number = db.take_number("trail")
     db.run("record_picked", cause=cause, now_ms=trail.at_ms, trail=number)
     sample = posting(Posting.SETTLE, 1, "", account, 1, currency)

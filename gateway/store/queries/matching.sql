@@ -31,15 +31,6 @@ WHERE profile = :profile AND settlement_day >= :since AND settlement_day <= :unt
   AND payments > 1
 ORDER BY settlement_day DESC, id DESC LIMIT :count;
 
--- name: payments_of_messages
--- The payments of the picked messages that are paid from an account, with what is booked on them.
-SELECT pick.id, payment.id, payment.amount_minor, payment.state,
-       (SELECT COUNT(*) FROM entry WHERE entry.payment = payment.id AND entry.matched = 'settle')
-       + (SELECT COUNT(*) FROM allocation WHERE allocation.payment = payment.id AND allocation.matched = 'settle')
-FROM pick JOIN message_payment ON message_payment.message = pick.id
-JOIN payment ON payment.id = message_payment.payment AND payment.debtor_account = :account
-ORDER BY pick.id, payment.id;
-
 -- name: creditors
 -- The orders of the picked payments, for the names and accounts in them.
 SELECT pick.id, (SELECT payment_order.body FROM payment_order WHERE payment_order.id = pick.id),
@@ -61,13 +52,6 @@ SELECT pick.id,
           JOIN transfer ON transfer.subject = exception.id AND transfer.cause = 'resolve'
           WHERE entry.payment = pick.id AND entry.matched = 'settle')
 FROM pick;
-
--- name: pieces_of
--- The entries in suspense that name the picked payments.
-SELECT entry.id, entry.account, entry.currency, entry.amount_minor, COALESCE(entry.booking_day, entry.value_day),
-       entry.matched, entry.about, entry.servicer_reference, entry.end_to_end_id, entry.uetr, entry.reference,
-       entry.reversal
-FROM pick JOIN entry ON entry.about = pick.id AND entry.matched = 'suspense' ORDER BY entry.id;
 
 -- name: details_of
 -- The transactions inside the picked entries, in order.

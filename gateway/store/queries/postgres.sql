@@ -22,3 +22,34 @@ SELECT pick.id, found.* FROM pick CROSS JOIN LATERAL (
       AND entry.amount_minor = CAST(pick.three AS BIGINT) AND entry.matched IN ('suspense', 'sweep')
       AND entry.counterpart IS NULL
     LIMIT :count) AS found;
+
+-- name: payments_of_messages
+-- The payments of the picked messages that are paid from an account, with what is booked on them.
+SELECT pick.id, found.* FROM pick CROSS JOIN LATERAL (
+    SELECT payment.id, payment.amount_minor, payment.state,
+           (SELECT COUNT(*) FROM entry WHERE entry.payment = payment.id AND entry.matched = 'settle')
+           + (SELECT COUNT(*) FROM allocation
+              WHERE allocation.payment = payment.id AND allocation.matched = 'settle')
+    FROM message_payment JOIN payment ON payment.id = message_payment.payment
+    WHERE message_payment.message = pick.id AND payment.debtor_account = :account
+    OFFSET 0) AS found
+ORDER BY 1, 2;
+
+-- name: pieces_of
+-- The entries in suspense that name the picked payments.
+SELECT found.* FROM pick CROSS JOIN LATERAL (
+    SELECT entry.id, entry.account, entry.currency, entry.amount_minor, COALESCE(entry.booking_day, entry.value_day),
+           entry.matched, entry.about, entry.servicer_reference, entry.end_to_end_id, entry.uetr, entry.reference,
+           entry.reversal
+    FROM entry WHERE entry.about = pick.id AND entry.matched = 'suspense' OFFSET 0) AS found
+ORDER BY 1;
+
+-- name: siblings_of_picked
+-- The other parts of the payments that the picked parts booked.
+SELECT DISTINCT found.* FROM pick CROSS JOIN LATERAL (
+    SELECT entry.id, entry.account, entry.currency, entry.amount_minor, other.payment
+    FROM allocation AS own JOIN allocation AS other ON other.payment = own.payment AND other.entry <> own.entry
+    JOIN entry ON entry.id = other.entry AND entry.matched = 'part'
+    WHERE own.entry = pick.id AND (SELECT part.matched FROM entry AS part WHERE part.id = pick.id) = 'part'
+    OFFSET 0) AS found
+ORDER BY 1;

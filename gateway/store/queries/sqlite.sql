@@ -24,3 +24,28 @@ SELECT * FROM (
       AND entry.matched IN ('suspense', 'sweep', 'notice') AND entry.matched <> 'notice'
       AND entry.counterpart IS NULL)
 LIMIT -1;
+
+-- name: payments_of_messages
+-- The payments of the picked messages that are paid from an account, with what is booked on them.
+SELECT pick.id, payment.id, payment.amount_minor, payment.state,
+       (SELECT COUNT(*) FROM entry WHERE entry.payment = payment.id AND entry.matched = 'settle')
+       + (SELECT COUNT(*) FROM allocation WHERE allocation.payment = payment.id AND allocation.matched = 'settle')
+FROM pick JOIN message_payment ON message_payment.message = pick.id
+JOIN payment ON payment.id = message_payment.payment AND payment.debtor_account = :account
+ORDER BY pick.id, payment.id;
+
+-- name: pieces_of
+-- The entries in suspense that name the picked payments.
+SELECT entry.id, entry.account, entry.currency, entry.amount_minor, COALESCE(entry.booking_day, entry.value_day),
+       entry.matched, entry.about, entry.servicer_reference, entry.end_to_end_id, entry.uetr, entry.reference,
+       entry.reversal
+FROM pick JOIN entry ON entry.about = pick.id AND entry.matched = 'suspense' ORDER BY entry.id;
+
+-- name: siblings_of_picked
+-- The other parts of the payments that the picked parts booked.
+SELECT DISTINCT entry.id, entry.account, entry.currency, entry.amount_minor, other.payment
+FROM pick JOIN allocation AS own ON own.entry = pick.id
+JOIN entry AS part ON part.id = pick.id AND part.matched = 'part'
+JOIN allocation AS other ON other.payment = own.payment AND other.entry <> pick.id
+JOIN entry ON entry.id = other.entry AND entry.matched = 'part'
+ORDER BY entry.id;

@@ -71,29 +71,6 @@ SELECT id, statement_id, opening_minor, closing_minor, lead_cause, lead_minor, l
 WHERE account = :account AND currency = :currency AND state = 'BOOKED' AND position > :position
 ORDER BY position LIMIT 1;
 
--- name: match_settled!
--- Explain what needs no decision on one page: the first entry that names by its UETR a payment of the same account,
--- amount and currency, which the bank has answered as settled and no entry shows yet. core.matching would say the
--- same of each (a test proves it); a day has hundreds of thousands of them. Each lookup is a subquery with one value as
--- its result, which is always answered by an index: a join is planned by statistics that know nothing of today.
-UPDATE entry SET matched = 'settle', payment = found.payment, rule = 'uetr' FROM (
-    WITH next AS MATERIALIZED (
-        SELECT id, uetr, account, currency, amount_minor, details,
-               ROW_NUMBER() OVER (PARTITION BY uetr ORDER BY id) AS place
-        FROM entry WHERE statement = :statement AND page = :page AND matched IS NULL AND amount_minor < 0
-          AND uetr IS NOT NULL),
-    known AS MATERIALIZED (
-        SELECT next.id, (SELECT payment.id FROM payment
-                         WHERE payment.uetr = next.uetr AND payment.state IN ('SETTLED', 'RETURNED')
-                           AND payment.amount_minor = -next.amount_minor AND payment.currency = next.currency
-                           AND payment.debtor_account = next.account) AS payment
-        FROM next WHERE next.place = 1 AND next.details <= 1)
-    SELECT id, payment FROM known WHERE payment IS NOT NULL AND
-        (SELECT COUNT(*) FROM entry AS other WHERE other.payment = known.payment AND other.matched = 'settle') = 0
-        AND (SELECT COUNT(*) FROM allocation
-             WHERE allocation.payment = known.payment AND allocation.matched = 'settle') = 0
-) AS found WHERE entry.id = found.id;
-
 -- name: pages_of
 -- The pages of a statement, in order.
 SELECT page FROM statement_page WHERE statement = :statement ORDER BY page;

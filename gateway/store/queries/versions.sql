@@ -108,15 +108,6 @@ ORDER BY transfer.subject, transfer.leg;
 UPDATE entry SET matched = 'withdrawn', payment = NULL, about = NULL, counterpart = NULL, suspended_minor = 0
 WHERE id IN (SELECT id FROM pick);
 
--- name: siblings_of_picked
--- The other parts of the payments that the picked parts booked.
-SELECT DISTINCT entry.id, entry.account, entry.currency, entry.amount_minor, other.payment
-FROM pick JOIN allocation AS own ON own.entry = pick.id
-JOIN entry AS part ON part.id = pick.id AND part.matched = 'part'
-JOIN allocation AS other ON other.payment = own.payment AND other.entry <> pick.id
-JOIN entry ON entry.id = other.entry AND entry.matched = 'part'
-ORDER BY entry.id;
-
 -- name: forget_shares!
 -- Forget the shares of the picked entries.
 DELETE FROM allocation WHERE entry IN (SELECT id FROM pick);
@@ -233,3 +224,8 @@ UPDATE message SET booked = 0 WHERE booked = 1 AND id IN (
     SELECT payment.message FROM pick JOIN entry ON entry.id = pick.id JOIN payment ON payment.id = entry.payment
     UNION SELECT payment.message FROM pick JOIN allocation ON allocation.entry = pick.id
     JOIN payment ON payment.id = allocation.payment);
+
+-- name: missing_statements
+-- The open exceptions of statements of an account that have not come, up to a day.
+SELECT identity FROM exception WHERE kind = 'missing_statement' AND account = :account AND currency = :currency
+  AND identity <= :last AND state <> 'resolved';

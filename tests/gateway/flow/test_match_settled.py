@@ -180,12 +180,12 @@ def both(
 
     def counted(self: Session, name: str, /, **parameters: Any) -> int:
         count = real(self, name, **parameters)
-        if name == "match_settled":
+        if name == "book_picked":
             explained.append(count)
         return count
 
     def without(self: Session, name: str, /, **parameters: Any) -> int:
-        return 0 if name == "match_settled" else real(self, name, **parameters)
+        return 0 if name == "pick_named_by_uetr" else real(self, name, **parameters)
 
     with monkeypatch.context() as patch:
         patch.setattr(Session, "run", counted)
@@ -214,7 +214,7 @@ def whole(stand: Stand, *lines: Line, account: str = RIEL) -> list[list[Any]]:
         ([Line(2, credit=True), Line(2)], 1),
         ([Line(2), Line(2, credit=True, reason="AC04"), Line(2, credit=True)], 1),
         ([Line(4, credit=True, difference=-FEE), Line(4)], 1),
-        ([Line(0), Line(3), Line(8)], 0),
+        ([Line(0), Line(3), Line(8)], 1),
         ([Line(6)], 0),
         ([Line(1, details=0), Line(1)], 1),
         ([Line(1, details=2), Line(1)], 1),

@@ -94,6 +94,14 @@ def unlead(db: Session, number: int, account: str, currency: str, trail: Trail) 
     findings.close(db, "continuity_gap", str(number), "reconcile", by, trail.at_ms)
 
 
+def close_up(db: Session, profile: Profile, account: str, currency: str, position: str, trail: Trail) -> None:
+    """Join the statements on both sides of a place that a statement has left."""
+    before = db.one("statement_before", account=account, currency=currency, position=position)
+    after = db.one("statement_after", account=account, currency=currency, position=position)
+    if after is not None:
+        _lead(db, profile, account, currency, _Link(after[0], after[1], after[2], *after[4:7]), before, trail)
+
+
 def _break(db: Session, profile: Profile, whole: Whole, net: int, trail: Trail) -> None:
     """Keep a statement that does not add up (rule 61) apart: it posts nothing, and a person is told both figures."""
     db.run("set_statement_state", id=whole.number, state="BROKEN")

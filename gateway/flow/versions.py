@@ -23,6 +23,8 @@ from schemas.model.identifiers import mask_account
 from schemas.model.money import Money
 
 PAYMENTS_SHOWN = 20
+DAY_AND_SEQUENCE = len("2026-11-30|0000000000|")
+"""What of a place in the chain says which statement it is; the rest says when it was made."""
 WITHDRAWN_AT_ONCE = 500
 """Entries that are taken back in one go."""
 
@@ -69,8 +71,19 @@ def supersede(db: Session, profile: Profile, old: int, new: Whole, batch: int, t
     withdrawn = _withdraw_all(db, profile, old, trail)
     reconcile.unlead(db, old, new.account, new.currency, trail)
     db.run("set_statement_state", id=old, state="SUPERSEDED")
+    new = _take_place(db, profile, old, new, trail)
     reconcile.book(db, profile, new, batch, trail)
     _tell(db, profile, before, new, kept, withdrawn, trail)
+
+
+def _take_place(db: Session, profile: Profile, old: int, new: Whole, trail: Trail) -> Whole:
+    """Give a version the place in the chain of the one before, whenever it was made, unless it is of another day."""
+    place = str(db.value("position_of", id=old))
+    if place[:DAY_AND_SEQUENCE] == new.position[:DAY_AND_SEQUENCE]:
+        db.run("set_position", id=new.number, position=place)
+        return replace(new, position=place)
+    reconcile.close_up(db, profile, new.account, new.currency, place, trail)
+    return new
 
 
 def _tell(

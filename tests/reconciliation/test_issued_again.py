@@ -347,3 +347,15 @@ def test_a_notice_of_an_entry_that_is_withdrawn_is_looked_for_again(stand: Stand
     assert stand.open() == {"unmatched_debit": 1, "notified_not_booked": 1} | DIFFERS
     take(stand, statement(told_of, line(-3, reference="NB2"), issue=3))
     assert stand.open() == {"unmatched_debit": 2, "statement_differs": 2}
+
+
+@pytest.mark.parametrize("day", [0, 1], ids=["the same day", "another day"])
+def test_the_first_of_two_statements_of_a_day_keeps_its_place_or_finds_another(stand: Stand, day: int) -> None:
+    """It was made after the second one, and still comes before it; dated anew, it leaves the chain where it stood."""
+    morning = statement(line(-1, reference="NB1"), statement_id="AM")
+    evening = statement(line(-2, reference="NB2"), opening=morning.closing, issue=5, statement_id="PM")
+    again = statement(line(-1, reference="NB3"), day=day, issue=9, statement_id="AM")
+    take(stand, morning, evening, again)
+    last = evening if day == 0 else again
+    assert stand.balances()[BANK] == last.closing
+    assert stand.open().get("continuity_gap", 0) == day

@@ -214,6 +214,14 @@ WHERE statement.account = :account AND statement.currency = :currency AND statem
 SELECT id FROM statement WHERE account = :account AND currency = :currency AND kind = :kind
   AND statement_id = :statement_id AND state = 'BOOKED';
 
+-- name: position_of
+-- The place of a statement in its account's chain.
+SELECT position FROM statement WHERE id = :id;
+
+-- name: set_position!
+-- Give a statement its place in its account's chain.
+UPDATE statement SET position = :position WHERE id = :id;
+
 -- name: lead_of
 -- What was posted before a statement's entries.
 SELECT lead_cause, lead_minor, lead_leg FROM statement WHERE id = :id;

@@ -193,7 +193,8 @@ class Matching:
         )
         if said.event is not None:
             returned = entry.amount_minor if said.matched == "return" else None
-            self._move(payment, said.event, entry.return_reason, returned, pool, posted)
+            reason = entry.return_reason if said.event is Event.RETURN else None
+            self._move(payment, said.event, reason, returned, pool, posted)
 
     def _share(self, said: Explanation, pool: Pool, posted: _Posted) -> None:
         """Book an entry on the payments that it shares, or entries on the payment that they share."""

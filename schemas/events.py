@@ -38,6 +38,7 @@ ReceiptEventType = Literal[
     "treasury.receipt.accepted",
     "treasury.receipt.refused",
     "treasury.receipt.booked",
+    "treasury.receipt.reversed",
     "treasury.receipt.withdrawn",
 ]
 BatchEventType = Literal["treasury.batch.released", "treasury.batch.refused", "treasury.batch.incomplete"]
@@ -74,7 +75,8 @@ class ReceiptOutcome(NamedTuple):
         bill_id: the source's number, or None when a bill was refused in which it could not be read.
         state: OPEN, PARTLY, PAID, OVERPAID, WITHDRAWN; REFUSED for what never became an expected receipt.
         amount, received: what was billed, and what of it has been received in all; None for a refused bill.
-        booked, surplus: what the entry that caused this event paid of the bill, and what it brought beyond it.
+        booked, surplus: what the entry that caused this event paid of the bill, and what it brought beyond it; of a
+            reversal, what it no longer pays.
         booking_day: the day on which the bank booked that entry.
         refusals: all that is wrong with a refused bill.
     """

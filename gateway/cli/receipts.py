@@ -122,9 +122,9 @@ def _show(screen: Screen, page: BillPage) -> None:
     ])  # fmt: skip
     screen.say()
     screen.table(
-        ("entry>", "statement>", "amount>", "beyond it>?", "booked!", "reference", "rule!", "when!"),
+        ("entry>", "statement>", "amount>", "beyond it>?", "booked!", "reference", "rule!", "when!", "taken back!?"),
         ((p.entry, p.statement, p.amount, p.surplus if p.surplus.amount_minor else None, p.booking_day,
-          p.servicer_reference, p.rule, p.at) for p in page.paid),
+          p.servicer_reference, p.rule, p.at, p.taken_back) for p in page.paid),
         title="Received", empty="nothing yet",
     )  # fmt: skip
 

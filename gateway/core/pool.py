@@ -81,6 +81,7 @@ class Leg:
     matched: str
     about: int | None = None
     references: frozenset[str] = frozenset()
+    reversal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,14 @@ class Proposal:
     payments: tuple[int, ...]
     score: int
     evidence: Mapping[str, Any]
+
+
+def waiting(entry: EntryFacts, about: int | None = None) -> Leg:
+    """Return an entry that nobody has explained, as others see it."""
+    return Leg(
+        entry.id, entry.account, entry.currency, entry.amount_minor, entry.day, "suspense", about,
+        frozenset(entry.references), entry.reversal,
+    )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -106,6 +115,7 @@ class Pool:
         bundles: batches.
         legs: other entries with the opposite amount.
         pieces: entries that name a payment and were not matched to it, by the payment.
+        left: entries of this slice that every matcher has left, by their amount; None until all have been asked.
         billed: bills that the references of a credit may name, by their numbers; ``bills`` has them as they are now.
         taken: entries that are explained by now.
         doubts: why an entry that names something was not matched to it.
@@ -121,6 +131,7 @@ class Pool:
     bundles: dict[int, list[Bundle]] = field(default_factory=dict)
     legs: dict[int, list[Leg]] = field(default_factory=dict)
     pieces: dict[int, list[Leg]] = field(default_factory=dict)
+    left: dict[int, list[Leg]] | None = None
     own_accounts: frozenset[str] = frozenset()
     billed: dict[int, list[int]] = field(default_factory=dict)
     bills: dict[int, Bill] = field(default_factory=dict)
@@ -135,11 +146,7 @@ class Pool:
         """
         about = match.explanation.about
         if self.doubts.setdefault(entry.id, match) is match and about is not None:
-            leg = Leg(
-                entry.id, entry.account, entry.currency, entry.amount_minor, entry.day, "suspense", about,
-                frozenset(entry.references),
-            )  # fmt: skip
-            self.pieces.setdefault(about, []).append(leg)
+            self.pieces.setdefault(about, []).append(waiting(entry, about))
 
     def waiting(self, payment: int, but: int) -> list[Leg]:
         """Return the entries that name a payment and are not explained yet, but for one."""

@@ -12,7 +12,7 @@ from pydantic_core import from_json
 from gateway.core.matchers.bills import credit
 from gateway.core.matchers.receipts import keys
 from gateway.core.matching import Candidate, EntryFacts
-from gateway.core.pool import Bundle, Leg, MatchingRules, Named, Part, Pool
+from gateway.core.pool import Bundle, Leg, MatchingRules, Named, Part, Pool, waiting
 from gateway.core.references import BANK_PREFIXES, normal, words
 from gateway.store import payments, receipts
 from gateway.store.payments import Standing
@@ -94,6 +94,14 @@ class Finder:
         self._find_sums(entries, pool)
         self._find_nearby(entries, pool)
 
+    def look_back(self, entries: Sequence[EntryFacts], pool: Pool) -> None:
+        """Add what may have taken back, before it came, an entry that every matcher has left; and these entries."""
+        pool.left = {}
+        for e in entries:
+            pool.left.setdefault(e.amount_minor, []).append(waiting(e))
+        new = [e for e in entries if e.references and e.id not in pool.legs]
+        self._add_legs([(e.id, e.account, e.currency, str(-e.amount_minor)) for e in new], pool)
+
     # ------------------------------------------------------------------------------------------------ what is named
 
     def _find_named(self, given: Slice, pool: Pool) -> None:
@@ -153,6 +161,9 @@ class Finder:
             if e.reversal or e.amount_minor > 0 or _names_booked(e, pool):
                 accounts.append(e.account)
             wanted += [(e.id, account, e.currency, str(-e.amount_minor)) for account in accounts]
+        self._add_legs(wanted, pool)
+
+    def _add_legs(self, wanted: Sequence[tuple[Any, ...]], pool: Pool) -> None:
         if wanted:
             self._db.pick(wanted)
             for entry, *leg in self._db.all("legs", count=LEGS_MAX):
@@ -347,4 +358,4 @@ def _names_booked(entry: EntryFacts, pool: Pool) -> bool:
 
 def _leg(row: Sequence[Any]) -> Leg:
     day = date.fromisoformat(row[4]) if row[4] else None
-    return Leg(row[0], row[1], row[2], row[3], day, row[5], row[6], frozenset(r for r in row[7:11] if r))
+    return Leg(row[0], row[1], row[2], row[3], day, row[5], row[6], frozenset(r for r in row[7:11] if r), bool(row[11]))

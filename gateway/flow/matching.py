@@ -101,6 +101,8 @@ class Matching:
             for name in self._rules.order:
                 if name in SEARCHING:
                     left = self._ask(name, left, given, pool, posted)
+        if left and "reversal" in self._rules.order:
+            self._finder.look_back(left, pool)
         for name in WAITING:  # entries of this slice that have been waiting for each other
             left = self._ask(name, left, given, pool, posted) if name in self._rules.order else left
         for entry in left:
@@ -191,7 +193,8 @@ class Matching:
         )
         if said.event is not None:
             returned = entry.amount_minor if said.matched == "return" else None
-            self._move(payment, said.event, entry.return_reason, returned, pool, posted)
+            reason = entry.return_reason if said.event is Event.RETURN else None
+            self._move(payment, said.event, reason, returned, pool, posted)
 
     def _share(self, said: Explanation, pool: Pool, posted: _Posted) -> None:
         """Book an entry on the payments that it shares, or entries on the payment that they share."""
@@ -233,7 +236,9 @@ class Matching:
                 pool.payments[said.about] = replace(candidate, open_minor=left)
                 posted.again += [(-said.about, "", "", None, 0, entry.id)] if left == 0 else []
         elif said.counterpart is not None:
-            near = (*pool.legs.get(entry.id, ()), *(leg for found in pool.pieces.values() for leg in found))
+            beside = (pool.left or {}).get(-entry.amount_minor, ())
+            named = (leg for found in pool.pieces.values() for leg in found)
+            near = (*pool.legs.get(entry.id, ()), *beside, *named)
             other = next(leg for leg in near if leg.entry == said.counterpart)
             pool.taken.add(other.entry)
             stays = other.minor if said.matched == "reversal" else 0

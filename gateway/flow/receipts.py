@@ -164,6 +164,24 @@ def book(db: Session, bookings: Sequence[Booking], trail: Trail) -> dict[int, Bi
         Conflict: a bill is not open for as much, or an entry is booked on it already.
     """
     now = receipts.book(db, bookings, trail.at_ms)
+    _tell_of(db, "treasury.receipt.booked", bookings, now, trail)
+    return now
+
+
+def unbook(db: Session, entries: Sequence[int], trail: Trail) -> dict[int, Bill]:
+    """Take back what entries paid of bills, because the bank has taken the entries back, and tell the bills' sources.
+
+    The ledger is the caller's: it reverses what was posted to ``receipts:<source>``. Returns the bills as they stand.
+    """
+    bookings, now = receipts.unbook(db, entries, trail.at_ms)
+    _tell_of(db, "treasury.receipt.reversed", bookings, now, trail)
+    return now
+
+
+def _tell_of(
+    db: Session, kind: ReceiptEventType, bookings: Sequence[Booking], now: Mapping[int, Bill], trail: Trail
+) -> None:
+    """Tell sources what entries paid of their bills, or no longer pay."""
     at = from_ms(trail.at_ms)
     told = [
         (bill.source, ReceiptOutcome(
@@ -173,8 +191,7 @@ def book(db: Session, bookings: Sequence[Booking], trail: Trail) -> dict[int, Bi
         ))
         for one in bookings for bill in (now[one.receipt],)
     ]  # fmt: skip
-    _send(db, "treasury.receipt.booked", told, trail.at_ms)
-    return now
+    _send(db, kind, told, trail.at_ms)
 
 
 def tell(db: Session, source: str, taken: Sequence[Taken], at_ms: int) -> None:

@@ -10,7 +10,7 @@ every moment, whatever order the documents came in.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -62,10 +62,12 @@ def book(db: Session, profile: Profile, whole: Whole, batch: int, trail: Trail) 
         _lead(db, profile, whole.account, whole.currency, _Link(after[0], after[1], after[2], *after[4:7]), own, trail)
     notices.link(db, whole.account, whole.currency, whole.number)
     Matching(db, profile, whole.number, whole.statement_id, whole.account, whole.currency, trail).run(batch)
-    _miss(db, profile, whole, trail)
+    last = db.value("last_closing_day", account=whole.account, currency=whole.currency) or whole.closing_day
+    _miss(db, profile, replace(whole, closing_day=last), trail)  # a day that came late does not put the others back
     if whole.closing_day is not None:
         expecting.close(db, whole.account, whole.currency, whole.closing_day, whole.number, trail)
-        notices.look(db, profile.name, whole.account, whole.currency, whole.closing_day, trail)
+    if last is not None:
+        notices.look(db, profile.name, whole.account, whole.currency, last, trail)
     facts = {
         "statement": whole.number, "statement_id": whole.statement_id, "account": mask_account(whole.account),
         "opening_minor": whole.opening, "closing_minor": whole.closing, "entries": whole.entries,
@@ -90,6 +92,14 @@ def unlead(db: Session, number: int, account: str, currency: str, trail: Trail) 
     db.run("set_lead", id=number, cause=None, minor=0, leg=leg + 1)
     by = "the bank issued the statement again"
     findings.close(db, "continuity_gap", str(number), "reconcile", by, trail.at_ms)
+
+
+def close_up(db: Session, profile: Profile, account: str, currency: str, position: str, trail: Trail) -> None:
+    """Join the statements on both sides of a place that a statement has left."""
+    before = db.one("statement_before", account=account, currency=currency, position=position)
+    after = db.one("statement_after", account=account, currency=currency, position=position)
+    if after is not None:
+        _lead(db, profile, account, currency, _Link(after[0], after[1], after[2], *after[4:7]), before, trail)
 
 
 def _break(db: Session, profile: Profile, whole: Whole, net: int, trail: Trail) -> None:

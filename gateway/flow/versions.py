@@ -13,7 +13,7 @@ from typing import Any
 
 from adapters.profile import Profile
 from gateway.core.ledger import Transfer, cash
-from gateway.flow import reconcile
+from gateway.flow import receipts, reconcile
 from gateway.flow.reconcile import Whole
 from gateway.store import findings, ledger
 from gateway.store.findings import Finding
@@ -23,6 +23,8 @@ from schemas.model.identifiers import mask_account
 from schemas.model.money import Money
 
 PAYMENTS_SHOWN = 20
+DAY_AND_SEQUENCE = len("2026-11-30|0000000000|")
+"""What of a place in the chain says which statement it is; the rest says when it was made."""
 WITHDRAWN_AT_ONCE = 500
 """Entries that are taken back in one go."""
 
@@ -72,8 +74,19 @@ def supersede(db: Session, profile: Profile, old: int, new: Whole, batch: int, t
     withdrawn = _withdraw_all(db, profile, old, trail)
     reconcile.unlead(db, old, new.account, new.currency, trail)
     db.run("set_statement_state", id=old, state="SUPERSEDED")
+    new = _take_place(db, profile, old, new, trail)
     reconcile.book(db, profile, new, batch, trail)
     _tell(db, profile, before, new, kept, withdrawn, trail)
+
+
+def _take_place(db: Session, profile: Profile, old: int, new: Whole, trail: Trail) -> Whole:
+    """Give a version the place in the chain of the one before, whenever it was made, unless it is of another day."""
+    place = str(db.value("position_of", id=old))
+    if place[:DAY_AND_SEQUENCE] == new.position[:DAY_AND_SEQUENCE]:
+        db.run("set_position", id=new.number, position=place)
+        return replace(new, position=place)
+    reconcile.close_up(db, profile, new.account, new.currency, place, trail)
+    return new
 
 
 def _tell(
@@ -124,11 +137,13 @@ def _withdraw(db: Session, profile: Profile, rows: Sequence[Sequence[Any]], trai
     db.run("look_again_at_entries")
     db.run("forget_shares")
     db.run("withdraw_entries")
+    db.run("untell_picked")
     if siblings:
         db.pick((row[0],) for row in siblings)
         db.run("forget_shares")
     transfers = [*_undo(posted), *(_again(db, row) for row in siblings)]
     ledger.post(db, transfers, trail.at_ms)
+    receipts.unbook(db, sorted(gone), trail)
     _let_wait(db, profile, siblings, others, trail)
     for kind, identity in findings_of:
         by = "the bank issued the statement again without this entry"

@@ -71,7 +71,7 @@ class BillLine:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """What an entry of a statement paid of a bill."""
+    """What an entry of a statement paid of a bill; ``taken_back``: when the bank took the entry back, if it did."""
 
     entry: int
     statement: int | None
@@ -81,6 +81,7 @@ class Paid:
     booking_day: str | None
     servicer_reference: str | None
     at: datetime
+    taken_back: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +180,15 @@ def page(db: Session, key: str) -> BillPage:
     """
     row = _find(db, key)
     currency = row[4]
-    paid = [
-        Paid(entry, statement, Money(minor, currency), Money(surplus, currency), rule, day, reference, from_ms(at_ms))
-        for entry, minor, surplus, rule, at_ms, day, reference, statement in db.all("receipt_bookings", receipt=row[0])
-    ]
+    paid = [_paid(booking, currency) for booking in db.all("receipt_bookings", receipt=row[0])]
     return BillPage(_line(row), bool(row[11]), row[12], row[13], from_ms(row[14]), row[15], row[16], paid)
+
+
+def _paid(row: Row, currency: str) -> Paid:
+    entry, minor, surplus, rule, at_ms, day, reference, statement, back_ms = row
+    amount, beyond = Money(minor, currency), Money(surplus, currency)
+    back = from_ms(back_ms) if back_ms is not None else None
+    return Paid(entry, statement, amount, beyond, rule, day, reference, from_ms(at_ms), back)
 
 
 def _find(db: Session, key: str) -> Row:

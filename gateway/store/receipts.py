@@ -132,6 +132,30 @@ def book(db: Session, bookings: Sequence[Booking], at_ms: int) -> dict[int, Bill
     return lock(db, sums)
 
 
+def unbook(db: Session, entries: Iterable[int], at_ms: int) -> tuple[list[Booking], dict[int, Bill]]:
+    """Take back what entries paid of bills; return it, and the bills as they stand now, by their numbers.
+
+    What these entries paid is reversed once, however often it is asked for; the bookings stay on record.
+
+    Raises:
+        Conflict: a bill has received less than its entries paid; nothing is written then.
+    """
+    db.pick((entry,) for entry in sorted(set(entries)))
+    found = [Booking(*row) for row in db.all("bookings_of_picked")]
+    if not found:
+        return [], {}
+    sums: dict[int, int] = {}
+    for one in found:
+        sums[one.receipt] = sums.get(one.receipt, 0) + one.amount_minor
+    lock(db, sums)
+    db.pick((receipt, str(minor)) for receipt, minor in sorted(sums.items()))
+    if db.run("unbook_receipts", now_ms=at_ms) != len(sums):
+        raise Conflict("a bill has received less than what its entries paid")
+    rows = [(one.receipt, one.entry, at_ms) for one in found]
+    db.bulk("receipt_reversal", ("receipt", "entry", "reversed_ms"), rows)
+    return found, lock(db, sums)
+
+
 def withdraw(db: Session, withdrawals: Sequence[tuple[int, str | None]], at_ms: int) -> None:
     """Withdraw open bills (number, reason), which the caller has locked.
 

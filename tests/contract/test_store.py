@@ -30,7 +30,7 @@ AT_MS = 1_795_000_000_000
 TRAIL = Trail("test", "tester", AT_MS)
 APPEND_ONLY = (
     "transfer", "trail", "move", "archive", "archive_part", "approval", "refusal", "payment_order", "inbox",
-    "receipt_booking", "exception_note",
+    "receipt_booking", "receipt_reversal", "exception_note",
 )  # fmt: skip
 NUMBERED = ("payment", "message", "outbox", "batch", "refusal", "statement", "entry", "exception", "trail", "receipt")
 WORKERS = 4
@@ -484,11 +484,12 @@ ROWS = {
     "payment_order": "INSERT INTO payment_order VALUES (1, '')",
     "inbox": "INSERT INTO inbox VALUES ('fmis', 'm', 'ab', 1, 1)",
     "receipt_booking": "INSERT INTO receipt_booking VALUES (1, 1, 100, 0, 'receipt_text', 1)",
+    "receipt_reversal": "INSERT INTO receipt_reversal VALUES (1, 1, 1)",
     "exception_note": "INSERT INTO exception_note VALUES (1, 1, 1, 'a', 'comment', 'b', '{}', 1)",
 }
 FIRST_COLUMN = dict.fromkeys(APPEND_ONLY, "id") | {
     "transfer": "subject", "move": "payment", "archive": "sha256", "archive_part": "sha256", "approval": "payment",
-    "inbox": "source", "receipt_booking": "receipt", "exception_note": "exception",
+    "inbox": "source", "receipt_booking": "receipt", "receipt_reversal": "receipt", "exception_note": "exception",
 }  # fmt: skip
 PAYMENT = "INSERT INTO payment VALUES (1, 1, 'READY', 'fmis', 'PO', 7, 'p', '1', 'E', 'u', 5, 'KHR', 'd', 'ab', 1, 1)"
 FIXED = (

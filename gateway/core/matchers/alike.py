@@ -26,7 +26,8 @@ def find(entry: EntryFacts, pool: Pool, rules: MatchingRules) -> Match | None:
     if entry.amount_minor > 0 or entry.id in pool.doubts:
         return None
     candidates = [pool.payments[n] for n in pool.alike.get(entry.id, ()) if n in pool.payments]
-    open_ones = [c for c in candidates if c.is_bookable and _near(entry, c, rules.days)]
+    equal = [c for c in candidates if (c.amount_minor, c.currency) == (-entry.amount_minor, entry.currency)]
+    open_ones = [c for c in equal if c.is_bookable and _near(entry, c, rules.days)]
     scored = sorted(((*_score(entry, c), c) for c in open_ones), key=lambda found: (-found[0], found[2].id))
     if not scored:
         return None

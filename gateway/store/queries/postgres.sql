@@ -16,7 +16,8 @@ SELECT pick.id, found.id FROM pick CROSS JOIN LATERAL (
 -- side is not known.
 SELECT pick.id, found.* FROM pick CROSS JOIN LATERAL (
     SELECT entry.id, entry.account, entry.currency, entry.amount_minor, COALESCE(entry.booking_day, entry.value_day),
-           entry.matched, entry.about, entry.servicer_reference, entry.end_to_end_id, entry.uetr, entry.reference
+           entry.matched, entry.about, entry.servicer_reference, entry.end_to_end_id, entry.uetr, entry.reference,
+           entry.reversal
     FROM entry WHERE entry.account = pick.one AND entry.currency = pick.two
       AND entry.amount_minor = CAST(pick.three AS BIGINT) AND entry.matched IN ('suspense', 'sweep')
       AND entry.counterpart IS NULL
@@ -38,7 +39,8 @@ ORDER BY 1, 2;
 -- The entries in suspense that name the picked payments.
 SELECT found.* FROM pick CROSS JOIN LATERAL (
     SELECT entry.id, entry.account, entry.currency, entry.amount_minor, COALESCE(entry.booking_day, entry.value_day),
-           entry.matched, entry.about, entry.servicer_reference, entry.end_to_end_id, entry.uetr, entry.reference
+           entry.matched, entry.about, entry.servicer_reference, entry.end_to_end_id, entry.uetr, entry.reference,
+           entry.reversal
     FROM entry WHERE entry.about = pick.id AND entry.matched = 'suspense' OFFSET 0) AS found
 ORDER BY 1;
 

@@ -18,7 +18,7 @@ WHERE place <= :count;
 SELECT * FROM (
     SELECT pick.id AS asking, entry.id, entry.account, entry.currency, entry.amount_minor,
            COALESCE(entry.booking_day, entry.value_day) AS day, entry.matched, entry.about, entry.servicer_reference,
-           entry.end_to_end_id, entry.uetr, entry.reference
+           entry.end_to_end_id, entry.uetr, entry.reference, entry.reversal
     FROM pick CROSS JOIN entry INDEXED BY entry_unsettled
     WHERE entry.account = pick.one AND entry.currency = pick.two AND entry.amount_minor = CAST(pick.three AS BIGINT)
       AND entry.matched IN ('suspense', 'sweep', 'notice') AND entry.matched <> 'notice'
@@ -37,7 +37,8 @@ ORDER BY pick.id, payment.id;
 -- name: pieces_of
 -- The entries in suspense that name the picked payments.
 SELECT entry.id, entry.account, entry.currency, entry.amount_minor, COALESCE(entry.booking_day, entry.value_day),
-       entry.matched, entry.about, entry.servicer_reference, entry.end_to_end_id, entry.uetr, entry.reference
+       entry.matched, entry.about, entry.servicer_reference, entry.end_to_end_id, entry.uetr, entry.reference,
+       entry.reversal
 FROM pick JOIN entry ON entry.about = pick.id AND entry.matched = 'suspense' ORDER BY entry.id;
 
 -- name: siblings_of_picked

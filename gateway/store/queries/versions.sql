@@ -118,6 +118,10 @@ DELETE FROM allocation WHERE entry IN (SELECT id FROM pick);
 SELECT entry.id, entry.account, entry.currency, entry.amount_minor, entry.matched
 FROM pick JOIN entry ON entry.counterpart = pick.id ORDER BY entry.id;
 
+-- name: untell_picked!
+-- Let the notices of the picked entries, which the bank has taken back, be looked for again.
+UPDATE entry SET matched = 'notice', fact = NULL WHERE fact IN (SELECT id FROM pick) AND matched = 'told';
+
 -- name: suspend_again!
 -- Put the picked entries (one: matched, two: amount in suspense, three: payment they name) back to where they wait.
 UPDATE entry SET matched = pick.one, suspended_minor = CAST(pick.two AS BIGINT), counterpart = NULL, rule = NULL,
@@ -210,6 +214,14 @@ WHERE statement.account = :account AND statement.currency = :currency AND statem
 -- The version of a statement that is booked.
 SELECT id FROM statement WHERE account = :account AND currency = :currency AND kind = :kind
   AND statement_id = :statement_id AND state = 'BOOKED';
+
+-- name: position_of
+-- The place of a statement in its account's chain.
+SELECT position FROM statement WHERE id = :id;
+
+-- name: set_position!
+-- Give a statement its place in its account's chain.
+UPDATE statement SET position = :position WHERE id = :id;
 
 -- name: lead_of
 -- What was posted before a statement's entries.

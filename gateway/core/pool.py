@@ -150,7 +150,8 @@ class Pool:
 
     def waiting(self, payment: int, but: int) -> list[Leg]:
         """Return the entries that name a payment and are not explained yet, but for one."""
-        return [leg for leg in self.pieces.get(payment, ()) if leg.entry != but and leg.entry not in self.taken]
+        found = {leg.entry: leg for leg in self.pieces.get(payment, ())}
+        return [leg for leg in found.values() if leg.entry != but and leg.entry not in self.taken]
 
     def propose(self, entry: int, proposal: Proposal) -> None:
         """Offer a person what no rule may decide."""

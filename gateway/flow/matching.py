@@ -33,6 +33,8 @@ SEARCHING = frozenset({"batch", "free_text", "alike", "subset"})
 """Matchers that need candidates which are searched for, where an entry names nothing."""
 WAITING = ("parts", "reversal")
 """Matchers that explain an entry by another one which nobody has explained."""
+WAITING_MAX = 500
+"""Entries in suspense that are looked at again with each statement of their account, the newest first."""
 PROPOSALS_SHOWN = 5
 
 
@@ -74,6 +76,8 @@ class Matching:
         self._currency = currency
         self._trail = trail
         self._finder = Finder(db, profile.name, self._rules)
+        self._waiting: dict[int, int] = {}
+        """Entries that have been in suspense, with the leg under which they would leave it."""
 
     def run(self, batch: int) -> None:
         """Explain every entry that is not explained yet."""
@@ -87,15 +91,46 @@ class Matching:
             ):
                 self._slice(read(rows))
                 page, position = rows[-1][1:3]
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Explain entries of earlier statements that have been waiting for what has come since.
+
+        The bank's answer, the bill that a source announced later, another version of a statement: only what an entry
+        says of itself is asked again; who looks for likenesses now would have found them then.
+        """
+        db = self._db
+        rows = db.all(
+            "waiting_entries", account=self._account, currency=self._currency, statement=self._statement,
+            count=WAITING_MAX,
+        )  # fmt: skip
+        if not rows:
+            return
+        db.pick((row[0],) for row in rows)
+        self._waiting = {row[0]: 0 for row in rows}
+        for entry, leg, *_ in db.all("postings_of_entries", cause="suspend"):
+            self._waiting[entry] = max(self._waiting[entry], leg + 1)
+        given, posted = read(rows), _Posted()
+        pool = self._finder.pool(given)
+        self._ask_naming(list(given.entries), given, pool, posted)
+        if posted.matches:
+            db.pick((row[0],) for row in posted.matches)
+            by = f"explained by what has come until statement {self._statement}"
+            for kind, identity in db.all("entry_findings"):
+                findings.close(db, kind, identity, "reconcile", by, self._trail.at_ms)
+            self._write(posted)
+        self._waiting = {}
+
+    def _ask_naming(self, left: list[EntryFacts], given: Slice, pool: Pool, posted: _Posted) -> list[EntryFacts]:
+        """Ask the matchers that go by what an entry says of itself; return the entries that none of them knows."""
+        for name in self._rules.order:
+            left = self._ask(name, left, given, pool, posted) if name in NAMING else left
+        return left
 
     def _slice(self, given: Slice) -> None:
         pool = self._finder.pool(given)
         posted = _Posted()
-        left = list(given.entries)
-        for name in self._rules.order:
-            if name not in NAMING:
-                continue
-            left = self._ask(name, left, given, pool, posted)
+        left = self._ask_naming(list(given.entries), given, pool, posted)
         if left:
             self._finder.widen(left, pool)
             for name in self._rules.order:
@@ -117,7 +152,8 @@ class Matching:
         for entry in entries:
             if entry.id in pool.taken:
                 continue
-            match = _broken(entry) or find(entry, pool, self._rules)
+            match = None if entry.id in self._waiting else _broken(entry)
+            match = match or find(entry, pool, self._rules)
             if match is None:
                 left.append(entry)
             else:
@@ -171,10 +207,10 @@ class Matching:
 
     def _transfers(self, entry: EntryFacts, said: Explanation, suspended: int) -> list[Transfer]:
         made = []
-        if suspended:
-            made.append(
-                cash("suspend", entry.id, 0, entry.account, f"suspense:{entry.account}", suspended, entry.currency)
-            )
+        is_there = entry.amount_minor if entry.id in self._waiting else 0
+        if suspended != is_there:
+            leg, against = self._waiting.get(entry.id, 0), f"suspense:{entry.account}"
+            made.append(cash("suspend", entry.id, leg, entry.account, against, suspended - is_there, entry.currency))
         if said.charge_minor:
             if said.matched == "sweep":
                 cause, against = "sweep", f"own_transfers:{entry.currency}"
@@ -243,7 +279,9 @@ class Matching:
             pool.taken.add(other.entry)
             stays = other.minor if said.matched == "reversal" else 0
             posted.again.append((other.entry, said.matched, match.rule, entry.id, stays, entry.id))
-            if stays and other.entry in given.rows:  # it is of this slice, and was not suspended before
+            if (
+                stays and other.entry in given.rows and other.entry not in self._waiting
+            ):  # it is of this slice, and was not suspended before
                 against = f"suspense:{other.account}"
                 posted.transfers.append(cash("suspend", other.entry, 0, other.account, against, stays, other.currency))
             if said.matched == "sweep" and other.matched == "suspense":
@@ -267,7 +305,11 @@ class Matching:
         ledger.post(db, list(self._reversals(posted.back)), trail.at_ms)
         if posted.bookings:
             receipts.book(db, posted.bookings, trail)
-        findings.open_all(db, posted.found, trail.at_ms)
+        if self._waiting:
+            for found in posted.found:
+                findings.open_again(db, found, trail.at_ms)
+        else:
+            findings.open_all(db, posted.found, trail.at_ms)
         self._explain_again(posted.again)
         outcomes.send(db, [outcomes.moved(m) for m in moves], from_ms(trail.at_ms))
 

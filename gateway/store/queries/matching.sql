@@ -99,3 +99,17 @@ ORDER BY transfer.subject, transfer.leg;
 -- name: settling_entries
 -- The entries that settle the picked payments.
 SELECT entry.id FROM pick JOIN entry ON entry.payment = pick.id AND entry.matched = 'settle';
+
+-- name: waiting_entries
+-- Entries of an account's earlier statements that are in suspense and that nobody has decided on, the newest first.
+SELECT id, page, position, account, currency, amount_minor, booking_day, value_day, servicer_reference, end_to_end_id,
+       uetr, hint, return_reason, bank_code, charges_minor, details, details_minor, info, batch_name, batch_count,
+       counterparty, counterparty_account, reference, reversal
+FROM (SELECT * FROM entry WHERE account = :account AND currency = :currency AND matched = 'suspense'
+        AND matched IN ('suspense', 'sweep', 'notice') AND statement <> :statement
+      ORDER BY id DESC LIMIT :count) AS entry
+WHERE (SELECT COUNT(*) FROM exception
+       WHERE exception.kind IN ('unmatched_debit', 'unmatched_credit', 'amount_differs', 'currency_differs',
+           'duplicate_entry', 'unexpected_state', 'returned_unknown', 'batch_sum_differs', 'duplicate_payment')
+         AND exception.identity = CAST(entry.id AS TEXT) AND exception.state IN ('resolved', 'proposed')) = 0
+ORDER BY id;

@@ -361,3 +361,43 @@ def test_a_credit_pays_the_bill_that_it_names(
     assert stand.balances()["receipts:fmis"] == -100_000
     assert stand.balances().get(SUSPENSE, 0) == 100_000 - sum(amounts)
     assert stand.faults() == []
+
+
+# ------------------------------------------------------------------------------------------- what comes afterwards
+
+
+def test_a_bill_that_is_announced_after_its_money_came_is_paid_with_the_next_statement(stand: Stand) -> None:
+    """The exception closes by itself, and says by what."""
+    closing = show(stand, line(100_000, "RF18 5390 0754 7034", "NB1"))
+    assert stand.open() == {"unmatched_credit": 1}
+    announced(stand)
+    show(stand, day=1, opening=closing)
+    assert received(stand) == [("PAID", 100_000)]
+    assert (stand.open(), stand.closed()) == ({}, {"unmatched_credit": 1})
+    assert (stand.balances()["receipts:fmis"], stand.balances().get(SUSPENSE, 0)) == (-100_000, 0)
+    assert stand.faults() == []
+
+
+def test_an_answer_after_an_entry_with_another_amount_leaves_the_difference_alone_in_suspense(stand: Stand) -> None:
+    """As if the answer had come first."""
+    [paid] = stand.sent(order(1))
+    closing = show(stand, booked(-99_000, paid))
+    stand.take(stand.bank.status("ACSC", [paid]))
+    show(stand, day=1, opening=closing)
+    assert seen(stand) == [("settle", "uetr")]
+    assert stand.balances()[SUSPENSE] == -1_000
+    assert stand.open() == {"amount_differs": 1}
+    assert stand.faults() == []
+
+
+def test_what_a_person_has_decided_on_is_not_looked_at_again(stand: Stand) -> None:
+    """Money that was left in suspense with a reason stays there."""
+    closing = show(stand, line(100_000, "RF18 5390 0754 7034", "NB1"))
+    with stand.gateway.store.transaction() as db:
+        db.connection.execute(
+            "UPDATE exception SET state = 'resolved', closed_ms = 1, closed_by = 'a', resolution = 'x'"
+        )
+    announced(stand)
+    show(stand, day=1, opening=closing)
+    assert received(stand) == [("OPEN", 0)]
+    assert stand.balances()[SUSPENSE] == -100_000

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 from adapters.profile import Profile
 from gateway.core.ledger import Transfer, cash
 from gateway.core.lifecycle import Event, Move, advance
-from gateway.core.matching import EntryFacts, Explanation, Match, Share, Tolerance, explain, explain_alone
+from gateway.core.matching import EntryFacts, Explanation, Match, Share, explain, explain_alone
 from gateway.core.pipeline import MATCHERS
 from gateway.core.pool import MatchingRules, Pool, Proposal
 from gateway.flow import outcomes, receipts, settling
 from gateway.flow.candidates import Finder, Slice, read
+from gateway.flow.policy import matching_rules
 from gateway.store import findings, ledger, payments
 from gateway.store.findings import Finding
 from gateway.store.payments import PaymentMove
@@ -69,7 +71,7 @@ class Matching:
     ) -> None:
         self._db = db
         self._profile = profile
-        self._rules: MatchingRules = rules_of(profile)
+        self._rules: MatchingRules = matching_rules(profile)
         self._statement = statement
         self._name = name
         self._account = account
@@ -83,13 +85,14 @@ class Matching:
         """Explain every entry that is not explained yet."""
         db = self._db
         settling.settle(db, self._statement, self._account, self._currency, self._trail)
-        # What names its payment by the UETR goes before what does so by weaker references, and paid before returned.
-        for named in (2, 1, 0):
+        # What says what it belongs to goes before what has to be searched for. And what names its payment by the UETR
+        # goes before what does so by weaker references, and paid before returned.
+        for searching, named in product((False, True), (2, 1, 0)):
             page = position = -1
             while rows := db.all(
                 "unmatched_entries", statement=self._statement, named=named, page=page, position=position, count=batch
             ):
-                self._slice(read(rows))
+                self._slice(read(rows), searching=searching)
                 page, position = rows[-1][1:3]
         self._look_again()
 
@@ -127,11 +130,14 @@ class Matching:
             left = self._ask(name, left, given, pool, posted) if name in NAMING else left
         return left
 
-    def _slice(self, given: Slice) -> None:
+    def _slice(self, given: Slice, *, searching: bool) -> None:
+        """Explain entries by what they say; what says nothing waits until all have been asked, and is searched for."""
         pool = self._finder.pool(given)
         posted = _Posted()
         left = self._ask_naming(list(given.entries), given, pool, posted)
-        if left:
+        if not searching:
+            left = [entry for entry in left if entry.id in pool.doubts]
+        elif left:
             self._finder.widen(left, pool)
             for name in self._rules.order:
                 if name in SEARCHING:
@@ -363,24 +369,6 @@ class Matching:
 
 
 _PLAIN = frozenset({"uetr", "instruction_id", "end_to_end_id", "servicer_reference", ""})
-
-
-def rules_of(profile: Profile) -> MatchingRules:
-    """Return what a relationship says of matching."""
-    said = profile.matching
-    return MatchingRules(
-        order=tuple(name for name in said.order if name in MATCHERS),
-        tolerances={
-            currency: Tolerance(said.absolute_minor(currency), given.relative_bp, given.account)
-            for currency, given in said.tolerances.items()
-        },
-        days=said.days,
-        name_score_min=said.name_score_min,
-        margin_min=said.margin_min,
-        prefixes=said.prefixes,
-        charge_accounts=said.charges,
-        sweep_codes=frozenset(said.sweeps),
-    )
 
 
 def _broken(entry: EntryFacts) -> Match | None:

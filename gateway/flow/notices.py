@@ -16,8 +16,8 @@ from gateway.core.matchers import reference
 from gateway.core.pool import MatchingRules
 from gateway.flow import outcomes, pages
 from gateway.flow.candidates import Finder, Slice, read
-from gateway.flow.matching import rules_of
 from gateway.flow.pages import Page
+from gateway.flow.policy import matching_rules
 from gateway.store import findings, payments
 from gateway.store.findings import Finding
 from gateway.store.payments import PaymentMove
@@ -71,7 +71,7 @@ def _forget(db: Session, number: int) -> None:
 
 def _move(db: Session, profile: Profile, number: int, head: Statement, batch: int, trail: Trail) -> None:
     """Move the payments that the notices name, where nothing is left to decide."""
-    rules = rules_of(profile)
+    rules = matching_rules(profile)
     finder = Finder(db, profile.name, rules)
     page = position = -1
     while rows := db.all("notices_of", statement=number, number=head.page, page=page, position=position, count=batch):

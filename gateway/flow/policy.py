@@ -1,4 +1,4 @@
-"""What intake decides by: who may order what, from which account, over which bank relationship."""
+"""What intake and reconciliation decide by: who may order what from which account, and what may match an entry."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from adapters.profile import Profile
 from gateway.core.calendar import BusinessCalendar
 from gateway.core.checks import Context, RailRules, Seen, SourceRules
+from gateway.core.matching import Tolerance
+from gateway.core.pipeline import MATCHERS
+from gateway.core.pool import MatchingRules
 from schemas.model.payment import Agent
 
 
@@ -56,3 +60,21 @@ class Policy:
         """Return what one payment is checked against, at this moment."""
         local = now.astimezone(relationship.zone)
         return Context(relationship.rail, source, local.date(), local.time(), self.calendar, seen)
+
+
+def matching_rules(profile: Profile) -> MatchingRules:
+    """Return what a relationship says of matching."""
+    said = profile.matching
+    return MatchingRules(
+        order=tuple(name for name in said.order if name in MATCHERS),
+        tolerances={
+            currency: Tolerance(said.absolute_minor(currency), given.relative_bp, given.account)
+            for currency, given in said.tolerances.items()
+        },
+        days=said.days,
+        name_score_min=said.name_score_min,
+        margin_min=said.margin_min,
+        prefixes=said.prefixes,
+        charge_accounts=said.charges,
+        sweep_codes=frozenset(said.sweeps),
+    )

@@ -74,8 +74,8 @@ def _whole(entry: EntryFacts, bundle: Bundle, open_ones: Sequence[Candidate]) ->
     """Match an entry to every payment of a batch that can still be booked, if they sum to it."""
     if not open_ones or any(c.currency != entry.currency for c in open_ones):
         return None
-    if entry.batch_count not in (None, len(open_ones)) and bundle.rule == SUM:
-        return None
+    if bundle.rule == SUM and (len(open_ones) == 1 or entry.batch_count not in (None, len(open_ones))):
+        return None  # nothing but the sum points to it
     charge = -entry.amount_minor - sum(c.amount_minor for c in open_ones)
     if charge not in (0, entry.charges_minor):
         return None

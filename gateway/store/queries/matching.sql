@@ -21,7 +21,7 @@ WHERE payment IS NOT NULL;
 SELECT pick.id, message.message_id, message_payment.payment
 FROM pick JOIN message ON message.message_id = pick.one
 JOIN message_payment ON message_payment.message = message.id
-JOIN payment ON payment.id = message_payment.payment AND payment.debtor_account = pick.two
+WHERE (SELECT payment.debtor_account FROM payment WHERE payment.id = message_payment.payment) = pick.two
 ORDER BY pick.id, message_payment.payment;
 
 -- name: messages_about

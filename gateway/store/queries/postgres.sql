@@ -26,14 +26,15 @@ SELECT pick.id, found.* FROM pick CROSS JOIN LATERAL (
 -- name: payments_of_messages
 -- The payments of the picked messages that are paid from an account, with what is booked on them.
 SELECT pick.id, found.* FROM pick CROSS JOIN LATERAL (
-    SELECT payment.id, payment.amount_minor, payment.state,
-           (SELECT COUNT(*) FROM entry WHERE entry.payment = payment.id AND entry.matched = 'settle')
+    SELECT sent.payment,
+           (SELECT payment.amount_minor FROM payment
+            WHERE payment.id = sent.payment AND payment.debtor_account = :account) AS minor,
+           (SELECT payment.state FROM payment WHERE payment.id = sent.payment) AS state,
+           (SELECT COUNT(*) FROM entry WHERE entry.payment = sent.payment AND entry.matched = 'settle')
            + (SELECT COUNT(*) FROM allocation
-              WHERE allocation.payment = payment.id AND allocation.matched = 'settle')
-    FROM message_payment JOIN payment ON payment.id = message_payment.payment
-    WHERE message_payment.message = pick.id AND payment.debtor_account = :account
-    OFFSET 0) AS found
-ORDER BY 1, 2;
+              WHERE allocation.payment = sent.payment AND allocation.matched = 'settle') AS booked
+    FROM message_payment AS sent WHERE sent.message = pick.id OFFSET 0) AS found
+WHERE found.minor IS NOT NULL ORDER BY 1, 2;
 
 -- name: pieces_of
 -- The entries in suspense that name the picked payments.

@@ -109,11 +109,31 @@ def mistakes(file: TomlFile, error: ValidationError, reasons: Mapping[str, str])
     for one in error.errors():
         cause = one.get("ctx", {}).get("error")
         location: Location = cause.location if isinstance(cause, MistakeAt) else one["loc"]
-        location = tuple(part for part in location if part != "[key]")
+        location = _without_tags(file, tuple(part for part in location if part != "[key]"))
+        if one["type"] == "union_tag_invalid":
+            tags = one["ctx"]
+            location, cause = (*location, str(tags["discriminator"]).strip("'")), f"should be {tags['expected_tags']}"
         where = ".".join(str(part) for part in location)
         said = _reason(where, one["type"], str(cause or one["msg"]), reasons)
         found.add((file.line(location), f"{where}: {said}" if where else said))
     return sorted(found)
+
+
+def _without_tags(file: TomlFile, location: Location) -> Location:
+    """Leave out the kinds by which pydantic has chosen among several tables: the file has no such keys."""
+    found: list[int | str] = []
+    at: Any = file.data
+    for part in location:
+        if isinstance(at, dict) and part not in at and at.get("kind") == part:
+            continue
+        found.append(part)
+        if isinstance(at, dict):
+            at = at.get(part)
+        elif isinstance(at, list) and isinstance(part, int) and part < len(at):
+            at = at[part]
+        else:
+            at = None
+    return tuple(found)
 
 
 def _reason(where: str, kind: str, said: str, reasons: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, model_validator
 
+from adapters.channel_settings import ChannelSettings
 from adapters.fields import (
     Bic,
     ClockTime,
@@ -32,6 +34,7 @@ from adapters.fields import (
 from adapters.matching import MatchingSettings
 from adapters.table_settings import TableSettings
 from adapters.toml import Location, read
+from adapters.transport_settings import BusSettings, TransportSettings
 from schemas.codes import currency_exponent
 from schemas.errors import ConfigurationError
 from schemas.model.money import Money
@@ -39,7 +42,7 @@ from schemas.model.money import Money
 SHIPPED = Path(__file__).parent / "profiles"
 """The profiles that come with the project."""
 
-OUTGOING_RULES = (*range(1, 10), 11, *range(13, 17), *range(18, 23), *range(26, 30), *range(31, 41))
+OUTGOING_RULES = (*range(1, 17), *range(18, 23), *range(26, 30), *range(31, 41))
 TEXT_RULES = tuple(range(41, 53))
 """Business rules (by number) that concern every outgoing credit transfer; a profile may name fewer or more."""
 
@@ -51,11 +54,11 @@ class MessageSettings(Table):
     """How this bank wants its messages.
 
     Attributes:
-        envelope_namespace: namespace of the element around the business header and the document.
+        envelope_namespace: namespace of the element around business header and document, on rails that have one.
         envelope_name: local name of that element.
         business_service: BizSvc of the header, where the rail asks for one.
         transactions_max: payments in one message; also what one refusal of a whole message can delay.
-        settlement_method: SttlmMtd; CLRG needs the clearing system as well (rule 36).
+        settlement_method: SttlmMtd, on rails that state it; CLRG needs the clearing system as well (rule 36).
         clearing_system: ClrSys/Cd of the rail.
         charge_bearers: the charge bearers that this rail takes (rule 31).
         character_set: ``utf-8``, or ``x`` for the rail that takes the X character set only (rule 47).
@@ -64,17 +67,28 @@ class MessageSettings(Table):
         guidelines_folder: the bank's own usage guidelines (``<definition>.xsd``), used instead of ours.
     """
 
-    envelope_namespace: str = Field(min_length=1)
-    envelope_name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")
+    envelope_namespace: str | None = Field(default=None, min_length=1)
+    envelope_name: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")
     business_service: str | None = Field(default=None, min_length=1, max_length=35)
     transactions_max: int = Field(default=1_000, ge=1, le=10_000)
-    settlement_method: Literal["CLRG", "INDA", "INGA", "COVE"] = "CLRG"
+    settlement_method: Literal["CLRG", "INDA", "INGA", "COVE"] | None = None
     clearing_system: str | None = Field(default=None, min_length=1, max_length=35)
     charge_bearers: Listed[tuple[ChargeBearer, ...]] = ("SLEV",)
     character_set: Literal["utf-8", "x"] = "utf-8"
     remittance: Literal["unstructured", "structured", "either"] = "either"
     created_tolerance_s: int = Field(default=86_400, ge=60)
     guidelines_folder: Path | None = None
+
+    @property
+    def envelope(self) -> tuple[str, str]:
+        """Namespace and local name of the envelope.
+
+        Raises:
+            ConfigurationError: the profile names none, although its rail has one.
+        """
+        if self.envelope_namespace is None or self.envelope_name is None:
+            raise ConfigurationError("message.envelope_namespace and envelope_name: missing, and the rail needs them")
+        return self.envelope_namespace, self.envelope_name
 
     @model_validator(mode="after")
     def clearing_has_its_system(self) -> Self:
@@ -153,12 +167,6 @@ class StatementSettings(Table):
         return self
 
 
-class TransportSettings(Table):
-    """How the bank is reached: ``bus`` is a pair of queues, ``bank.<profile>.out`` and ``bank.<profile>.in``."""
-
-    kind: Literal["bus"] = "bus"
-
-
 class Profile(Table):
     """One bank relationship.
 
@@ -195,7 +203,8 @@ class Profile(Table):
     late_after_days: int = Field(default=2, ge=0, le=60)
     resends_max: int = Field(default=3, ge=0, le=20)
     days_ahead_max: int = Field(default=30, ge=0, le=366)
-    transport: TransportSettings = TransportSettings()
+    channel: ChannelSettings = ChannelSettings()
+    transport: TransportSettings = BusSettings()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -345,9 +354,7 @@ def check_profiles(
             if other != path:
                 said = f"accounts.{index}.number: this account is also in {other}; statements could not be told apart"
                 findings.append(Finding(path, file.line(("accounts", index, "number")), said))
-        if find_spec(f"adapters.rails.{profile.rail}") is None:
-            said = f"rail: there is no adapters/rails/{profile.rail}.py"
-            findings.append(Finding(path, file.line(("rail",)), said))
+        findings += [Finding(path, file.line(place), said) for place, said in _rail_faults(profile)]
         if certificates is not None:
             findings += [Finding(path, file.line(place), said) for place, said in _trust_faults(profile, certificates)]
         algorithm = algorithm_of(profile.name)
@@ -355,6 +362,15 @@ def check_profiles(
             said = f"signature.algorithm: the key that signs now is of {algorithm}; run: gateway keys rotate"
             findings.append(Finding(path, file.line(("signature", "algorithm")), said))
     return sorted(findings)
+
+
+def _rail_faults(profile: Profile) -> Sequence[tuple[Location, str]]:
+    """Return what the rail misses in its profile; what it is, the rail's own module knows."""
+    name = f"adapters.rails.{profile.rail}"
+    if find_spec(name) is None:
+        return [(("rail",), f"rail: there is no adapters/rails/{profile.rail}.py")]
+    faults: Callable[[Profile], Sequence[tuple[Location, str]]] | None = getattr(import_module(name), "faults", None)
+    return [] if faults is None else faults(profile)
 
 
 def _trust_faults(profile: Profile, certificates: Path) -> list[tuple[Location, str]]:

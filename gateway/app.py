@@ -40,6 +40,7 @@ from security.jws import OrderKeys, read_public
 from security.keys import FileKey, KeyRing, SigningKey
 from security.trust import TrustStore
 from security.trustfiles import load_trust
+from security.vault import FolderVault
 
 ROLES = ("intake", "dispatch", "relay", "inbound")
 """The workers, in the order of the flow."""
@@ -166,6 +167,10 @@ class Gateway:
             return held.store
 
         return current
+
+    def vault(self, profile: Profile) -> FolderVault:
+        """Return where the secrets of a relationship's transport lie."""
+        return FolderVault(self.settings.secrets_folder / profile.name)
 
     def signer(self, profile: Profile) -> Callable[[], SigningKey]:
         """Return a function that gives the key that signs for a profile now, looked up again every minute."""

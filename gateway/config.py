@@ -163,6 +163,7 @@ class Settings(BaseSettings):
         bus_url: ``memory://`` or ``amqp://user@host/vhost``; left out of repr likewise.
         keys_folder: our signing keys, encrypted with the passphrase.
         certificates_folder: the trust anchors and revocation lists that profiles name.
+        secrets_folder: what transports need: passwords, private keys, known hosts; one folder a profile.
         passphrase: of the signing keys; better from GATEWAY_PASSPHRASE or passphrase_file than in the file.
         profiles_folder: the bank relationships; None: those that come with the project.
         profiles: names of those in use; none named: all of the folder.
@@ -182,6 +183,7 @@ class Settings(BaseSettings):
     bus_url: str = Field(default="memory://", repr=False)
     keys_folder: Path = Path("keys")
     certificates_folder: Path = Path("certificates")
+    secrets_folder: Path = Path("secrets")
     passphrase: SecretStr | None = None
     passphrase_file: Path | None = None
     profiles_folder: Path | None = None
@@ -292,7 +294,7 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
     """Return the settings with each relative path put under its folder: home under the file's, the rest under home."""
     home = folder / settings.home
     changed: dict[str, Any] = {"home": home}
-    for name in ("keys_folder", "certificates_folder", "passphrase_file", "profiles_folder"):
+    for name in ("keys_folder", "certificates_folder", "secrets_folder", "passphrase_file", "profiles_folder"):
         value = getattr(settings, name)
         changed[name] = None if value is None else home / value
     kind, separator, rest = settings.database_url.partition(":///")

@@ -13,6 +13,9 @@ that cannot be used at all and for broken infrastructure; each carries what was 
     |   +-- StoreUnavailable
     |   +-- BusUnavailable
     |   +-- KeyUnavailable         no key can sign: a person has to install or renew one
+    |   +-- ChannelUnavailable     a bank cannot be reached: nothing was handed over
+    +-- HandoverUnknown            the connection broke when a handover had begun: the bank may have it, or not
+    +-- HandoverRefused            the bank's side took nothing, and said so: code, and whether it has it already
     +-- ArchiveDamaged             a kept document is gone or no longer the bytes of its name
     +-- Conflict                   another worker was first: run the step again
     +-- OperationRefused           a person asked for what may not be done: what, why, and what to do instead
@@ -78,6 +81,33 @@ class BusUnavailable(Unavailable):
 
 class KeyUnavailable(Unavailable):
     """No key can sign."""
+
+
+class ChannelUnavailable(Unavailable):
+    """A bank cannot be reached: nothing was handed over."""
+
+
+class HandoverUnknown(GatewayError):
+    """Nobody can tell whether the bank has what was being handed over: it is in doubt, and never simply sent anew."""
+
+
+class HandoverRefused(GatewayError):
+    """The bank's side took nothing, and said so.
+
+    Args:
+        message: what it said, without any secret or full account number.
+        code: an ISO external reason code, or the transport's own (``HTTP 422``, ``SOAP Client``).
+        known: it refused because it has something of this name already.
+    """
+
+    def __init__(self, message: str | None = None, *, code: str = "NARR", known: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.known = known
+
+    def __str__(self) -> str:
+        """Return ``code: message``."""
+        return f"{self.code}: {super().__str__()}"
 
 
 class ArchiveDamaged(GatewayError):

@@ -153,7 +153,7 @@ class Companion:
             trust=_trust(gateway, profile),
             now=gateway.clock.now,
             random=Random(f"{past.closed}"),
-            envelope=Envelope(profile.message.envelope_namespace, profile.message.envelope_name),
+            envelope=Envelope(*profile.message.envelope),
             behaviour=BEHAVIOUR,
             clearing_system=profile.message.clearing_system or "",
         )

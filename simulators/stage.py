@@ -104,7 +104,7 @@ class Stage:
             trust=self.bank_trust,
             now=now,
             random=random,
-            envelope=Envelope(profile.message.envelope_namespace, profile.message.envelope_name),
+            envelope=Envelope(*profile.message.envelope),
             behaviour=behaviour,
             clearing_system=profile.message.clearing_system or "",
             **more,

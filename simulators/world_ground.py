@@ -179,7 +179,7 @@ def ground() -> Ground:
         settings, own, bank, stranger, source_keys,
         bank_trust=TrustStore(anchors=[authority.certificate], signers=[own.certificate, stranger.certificate]),
         gateway_trust=TrustStore(anchors=[authority.certificate], signers=[bank.certificate, stranger.certificate]),
-        resources=resources, envelope=Envelope(message.envelope_namespace, message.envelope_name), folder=folder,
+        resources=resources, envelope=Envelope(*message.envelope), folder=folder,
     )  # fmt: skip
 
 

@@ -56,12 +56,13 @@ def reachable(roots: set[str]) -> set[str]:
 
 
 def entry_points() -> set[str]:
-    """Return the modules that commands, the Makefile and a first process start, and the rails, which profiles name."""
+    """Return the modules that commands, the Makefile and a first process start, and those that profiles name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     groups = [project["scripts"], *project.get("entry-points", {}).values()]
     started = {target.partition(":")[0] for group in groups for target in group.values()}
     started |= set(re.findall(r"python -m ([a-z_0-9.]+)", (ROOT / "Makefile").read_text(encoding="utf-8")))
-    return started | {SECOND} | {name for name in MODULES if name.startswith("adapters.rails.")}
+    named = ("adapters.rails.", "adapters.transports.")
+    return started | {SECOND} | {name for name in MODULES if name.startswith(named)}
 
 
 def test_every_module_is_reached_from_a_command() -> None:

@@ -2,23 +2,30 @@
 
 A rail module has three functions, and the profile names the module:
 
-- ``compose(profile, order, payments, key) -> Composed``
+- ``compose(profile, task, payments, key, inspect) -> Composed``
 - ``read(profile, document, trust, at) -> Received``
 - ``read_unsigned(profile, source) -> Received | None``
+
+and those of these that its bank knows; where one is missing, the bank cannot be asked that:
+
+- ``inquire(profile, task, sent, key) -> Composed``: what became of a message?
+- ``recall(profile, task, sent, plea, key) -> Composed``: please do not pay one of its payments, or give it back
+- ``faults(profile) -> [(place, what is wrong)]``: what this rail misses in a profile, for ``gateway profiles check``
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from importlib import import_module
 from typing import BinaryIO, Protocol
 
 from adapters.profile import Profile
+from schemas.model.money import Money
 from schemas.model.payment import Payment
 from schemas.model.statement import Entry, Statement
-from schemas.model.status import Return, StatusReport
+from schemas.model.status import RecallAnswer, Return, StatusReport, SystemEvent
 from security.keys import SigningKey
 from security.trust import TrustStore
 
@@ -33,15 +40,39 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What a finished message says of itself, read back from it before it is signed (rules 1 to 9)."""
+class HeaderFacts:
+    """What the business application header of a finished message says (rules 1 to 6)."""
 
-    header_message_id: str
-    header_definition: str
-    header_from: str
-    header_to: str
-    header_created: datetime
+    message_id: str
+    definition: str
+    from_bic: str
+    to_bic: str
+    created: datetime
     possible_duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BlockFacts:
+    """What a payment-information block of a finished pain.001 says of itself (rules 10 and 12)."""
+
+    block_id: str
+    stated_count: str | None
+    stated_sum: str | None
+    amounts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a finished message says of itself, read back from it before it is signed (rules 1 to 12 and 17).
+
+    Attributes:
+        header: None on a rail whose messages have no business application header.
+        instructing_bic, instructed_bic: empty where the message names no agents of its own.
+        amounts: of all transactions, in their order.
+        blocks: of a pain.001.
+    """
+
+    header: HeaderFacts | None
     message_id: str
     namespace: str
     created: datetime
@@ -50,14 +81,53 @@ class Facts:
     stated_count: str
     stated_sum: str | None
     amounts: tuple[str, ...]
+    blocks: tuple[BlockFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A signed message: exactly these bytes are archived and sent."""
+    """A finished message: exactly these bytes are archived and sent.
+
+    Attributes:
+        name: what the bank knows it by on the wire, where that is not its MsgId: a file name, a PmtInfId.
+        blocks: PmtInfId -> the payments (by the gateway's number) in that block, where there are blocks.
+    """
 
     document: bytes
     definition: str
+    name: str | None = None
+    blocks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message of payments that the bank was sent, for who asks what became of it.
+
+    Attributes:
+        message_id, name, definition: as composed; ``name`` is what the bank knows it by on the wire.
+        created: when it was composed.
+        payments: those that are asked about; not always all that it carried.
+        count, total: of all that it carried.
+    """
+
+    message_id: str
+    name: str
+    definition: str
+    created: datetime
+    settlement_date: date
+    payments: tuple[Payment, ...]
+    count: int
+    total: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Plea:
+    """Why a payment is asked back: the case, an ISO external cancellation reason (DUPL, CUST, FRAD ...), and words."""
+
+    case_id: str
+    payment: Payment
+    reason: str
+    info: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +135,11 @@ class Received:
     """A bank's document, verified as its profile asks.
 
     Attributes:
-        reports, returns: what it says of payments.
-        statements: a Statement, then its entries, then the next; read while iterating.
+        reports, returns, recall_answers: what it says of payments. A message that the bank's system rejected whole
+            (admi.002) is a report with the group status RJCT.
+        events: what the bank's system announces (admi.004).
+        statements: a Statement, then its entries, then the next; read while iterating. A transfer that came in is a
+            notification with one entry.
     """
 
     definition: str
@@ -74,6 +147,8 @@ class Received:
     reports: tuple[StatusReport, ...] = ()
     returns: tuple[Return, ...] = ()
     statements: Iterator[Statement | Entry] | None = None
+    recall_answers: tuple[RecallAnswer, ...] = ()
+    events: tuple[SystemEvent, ...] = ()
 
 
 class Rail(Protocol):
@@ -102,3 +177,17 @@ class Rail(Protocol):
 def rail(name: str) -> Rail:
     """Return the module of a rail by the name that profiles use."""
     return import_module(f"adapters.rails.{name}")
+
+
+Inquire = Callable[[Profile, Task, Sent, SigningKey], Composed]
+Recall = Callable[[Profile, Task, Sent, Plea, SigningKey], Composed]
+
+
+def inquiry_of(made_by: Rail) -> Inquire | None:
+    """Return how a rail asks what became of a message, or None where its bank cannot be asked."""
+    return getattr(made_by, "inquire", None)
+
+
+def recall_of(made_by: Rail) -> Recall | None:
+    """Return how a rail asks a payment back, or None where its bank cannot be asked."""
+    return getattr(made_by, "recall", None)

@@ -13,7 +13,8 @@ from lxml.etree import _Element
 
 from adapters import statement_files
 from adapters.profile import Profile
-from adapters.rails import Composed, Facts, Received, Task
+from adapters.rails import Composed, Facts, HeaderFacts, Received, Task
+from adapters.toml import Location
 from schemas.errors import DocumentRefused
 from schemas.iso20022 import camt, head001, pacs002, pacs004, pacs008, xml
 from schemas.model.payment import Payment
@@ -40,10 +41,11 @@ def compose(
         DocumentRefused: the message is not valid against the usage guideline, or the inspection refused it.
     """
     settings = profile.message
+    namespace, name = settings.envelope
     group = pacs008.Group(
         message_id=task.message_id,
         created=task.created,
-        settlement_method=settings.settlement_method,
+        settlement_method=settings.settlement_method or "CLRG",
         clearing_system=settings.clearing_system,
         settlement_date=task.settlement_date,
         instructing_bic=profile.own_bic,
@@ -59,7 +61,7 @@ def compose(
     )
     document = pacs008.build(group, payments)
     xml.validate(document, pacs008.DEFINITION, settings.guidelines_folder)
-    envelope = head001.envelope(header, document, namespace=settings.envelope_namespace, name=settings.envelope_name)
+    envelope = head001.envelope(header, document, namespace=namespace, name=name)
     xml.validate(envelope[0], head001.DEFINITION, settings.guidelines_folder)
     inspect(_facts(envelope))
     return Composed(xmldsig.sign(envelope, key, key_info=profile.signature.key_info), pacs008.DEFINITION)
@@ -76,12 +78,14 @@ def _facts(envelope: _Element) -> Facts:
 
     group = "p:FIToFICstmrCdtTrf/p:GrpHdr/"
     return Facts(
-        header_message_id=header.message_id,
-        header_definition=header.definition,
-        header_from=header.from_bic,
-        header_to=header.to_bic,
-        header_created=header.created,
-        possible_duplicate=header.possible_duplicate,
+        header=HeaderFacts(
+            header.message_id,
+            header.definition,
+            header.from_bic,
+            header.to_bic,
+            header.created,
+            header.possible_duplicate,
+        ),
         message_id=text(group + "p:MsgId"),
         namespace=namespace["p"],
         created=datetime.fromisoformat(text(group + "p:CreDtTm")),
@@ -143,7 +147,7 @@ def _validate(folder: Path | None, root: _Element) -> None:
 
 def _check_envelope(profile: Profile, root: _Element) -> None:
     """The envelope's own name is not signed, so it has to be the agreed one."""
-    expected = f"{{{profile.message.envelope_namespace}}}{profile.message.envelope_name}"
+    expected = "{{{}}}{}".format(*profile.message.envelope)
     if root.tag != expected:
         raise DocumentRefused(f"the envelope is {str(root.tag)[:120]}, agreed was {expected}", path="/")
 
@@ -190,3 +194,13 @@ def read_unsigned(profile: Profile, source: BinaryIO) -> Received | None:
         return None
     found = statement_files.opened(profile, source)
     return None if found is None else Received(found.definition, found.message_id, statements=found.items)
+
+
+def faults(profile: Profile) -> list[tuple[Location, str]]:
+    """Return what this rail misses in a profile: how a payment settles, and the envelope around each message."""
+    needed = ("settlement_method", "envelope_namespace", "envelope_name")
+    return [
+        (("message", name), f"message.{name}: missing, and the rail {profile.rail} needs it")
+        for name in needed
+        if getattr(profile.message, name) is None
+    ]

@@ -11,10 +11,19 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from adapters import rails
 from adapters.profile import Profile
 from adapters.rails import Facts, Rail, Task, rail
 from gateway.core.batching import Parcel, parcels
-from gateway.core.checks import MessageFacts, Seen, SourceRules, check_message, execution_day
+from gateway.core.checks import (
+    BlockFacts,
+    HeaderFacts,
+    MessageFacts,
+    Seen,
+    SourceRules,
+    check_message,
+    execution_day,
+)
 from gateway.flow.hands import Kit
 from gateway.flow.policy import Policy, Relationship
 from gateway.store import archive
@@ -166,12 +175,7 @@ def _message_facts(
     """Return what the message rules look at, from the finished message."""
     settings = profile.message
     return MessageFacts(
-        header_message_id=facts.header_message_id,
-        header_definition=facts.header_definition,
-        header_from=facts.header_from,
-        header_to=facts.header_to,
-        header_created=facts.header_created,
-        possible_duplicate=facts.possible_duplicate,
+        header=_header(facts),
         group_message_id=facts.message_id,
         namespace=facts.namespace,
         instructing_agent=facts.instructing_bic,
@@ -185,7 +189,20 @@ def _message_facts(
         debtor_accounts=accounts,
         settlement_method=settings.settlement_method,
         clearing_system=settings.clearing_system,
+        blocks=[_block(block, parcel.currency) for block in facts.blocks],
     )
+
+
+def _header(facts: Facts) -> HeaderFacts | None:
+    said = facts.header
+    return None if said is None else HeaderFacts(
+        said.message_id, said.definition, said.from_bic, said.to_bic, said.created, said.possible_duplicate
+    )  # fmt: skip
+
+
+def _block(said: rails.BlockFacts, currency: str) -> BlockFacts:
+    count = None if said.stated_count is None else int(said.stated_count)
+    return BlockFacts(said.block_id, count, said.stated_sum, _amounts(said.amounts, currency))
 
 
 def _amounts(texts: Sequence[str], currency: str) -> list[Money]:

@@ -72,6 +72,41 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
+class RegulatoryReport:
+    """What the authorities of a country want to know of a payment across borders (RgltryRptg, rule 53).
+
+    Attributes:
+        code: the country's own code of the reason (Dtls/Cd), at most 10 characters.
+        country: ISO 3166 code of the authority's country (Authrty/Ctry).
+        details: free lines of at most 35 characters (Dtls/Inf).
+    """
+
+    code: str | None = None
+    country: str | None = None
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The transfer that came in and is given back by a payment: its references, as the bank wrote them.
+
+    Attributes:
+        message_id, definition: of the message that it came in.
+        amount: what came in; a payment that gives it back may be of less.
+        reason: ISO external return reason, such as AC04.
+    """
+
+    message_id: str
+    definition: str
+    end_to_end_id: str | None
+    instruction_id: str | None
+    uetr: str | None
+    amount: Money
+    reason: str
+    info: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Payment:
     """One credit transfer, complete enough to be written as a CdtTrfTxInf.
 
@@ -88,6 +123,11 @@ class Payment:
         execution_date: the day the source wants it executed.
         charge_bearer: DEBT, CRED, SHAR or SLEV.
         urgency: ``normal`` or ``high`` (InstrPrty).
+        kind: ``customer``: to anybody (pacs.008, pain.001); ``institution``: from the treasury to a bank, or between
+            own accounts (pacs.009); ``return``: of a transfer that came in (``original``).
+        intermediary_agents: banks between ours and the creditor's, at most three, nearest to us first.
+        instructed_amount, exchange_rate: where the debtor orders in another currency than is settled (rule 24).
+        original: what a return gives back.
     """
 
     payment_id: int
@@ -114,3 +154,9 @@ class Payment:
     ultimate_debtor: Party | None = None
     ultimate_creditor: Party | None = None
     charges: tuple[Charge, ...] = ()
+    kind: str = "customer"
+    intermediary_agents: tuple[Agent, ...] = ()
+    regulatory_reports: tuple[RegulatoryReport, ...] = ()
+    instructed_amount: Money | None = None
+    exchange_rate: str | None = None
+    original: Original | None = None

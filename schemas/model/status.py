@@ -1,9 +1,9 @@
-"""What a bank says of a payment that it was sent: status reports and returns."""
+"""What a bank says of a payment that it was sent: status reports, returns, answers to recalls, events of its system."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from schemas.model.money import Money
 from schemas.model.pickled import by_fields
@@ -28,12 +28,33 @@ class TransactionStatus:
 
 @by_fields
 @dataclass(frozen=True, slots=True)
+class BlockStatus:
+    """What a pain.002 says of one payment-information block (OrgnlPmtInfAndSts).
+
+    Attributes:
+        block_id: PmtInfId, as we wrote it.
+        status: of the whole block, or None when only transactions are reported.
+        transactions: empty when the block's status holds for each of its transactions.
+    """
+
+    block_id: str
+    status: str | None
+    reason: str | None = None
+    info: str | None = None
+    transactions: tuple[TransactionStatus, ...] = ()
+    path: str = ""
+
+
+@by_fields
+@dataclass(frozen=True, slots=True)
 class StatusReport:
-    """A pacs.002: a status of a whole message, of single transactions, or both.
+    """A pacs.002 or pain.002: a status of a whole message, of its blocks, of single transactions, or several of these.
 
     Attributes:
         group_status: status of the whole original message, or None when only transactions are reported.
         transactions: empty when the group status holds for every transaction of the original.
+        blocks: what it says of payment-information blocks, each with its own transactions.
+        created: when the bank made it: of two reports of one payment the later one counts, however they arrive.
     """
 
     message_id: str
@@ -43,6 +64,8 @@ class StatusReport:
     group_reason: str | None
     group_info: str | None
     transactions: tuple[TransactionStatus, ...] = ()
+    blocks: tuple[BlockStatus, ...] = ()
+    created: datetime | None = None
 
 
 @by_fields
@@ -64,3 +87,44 @@ class Return:
     settlement_date: date | None = None
     charges_minor: int = 0
     path: str = ""
+
+
+@by_fields
+@dataclass(frozen=True, slots=True)
+class RecallAnswer:
+    """What a bank says of a recall (camt.029): one transaction of it, or the whole case.
+
+    Attributes:
+        case_id: the case of our camt.056, as the bank repeats it.
+        status: ``CNCL`` (cancelled), ``RJCR`` (refused), ``PDCR`` (pending), ``PECR`` (partly), ``CWFW`` (forwarded).
+        reason: of a refusal: ARDT, AM04, CUST, LEGL, NOOR, PTNA ...
+    """
+
+    message_id: str
+    case_id: str | None
+    status: str
+    reason: str | None
+    info: str | None
+    original_message_id: str | None = None
+    end_to_end_id: str | None = None
+    instruction_id: str | None = None
+    uetr: str | None = None
+    path: str = ""
+
+
+@by_fields
+@dataclass(frozen=True, slots=True)
+class SystemEvent:
+    """Something that a bank's system announces (admi.004): a cut-off, the start or end of its business day.
+
+    Attributes:
+        code: the event's code, the bank's own.
+        parameters: its parameters (EvtParam), such as a currency.
+        at: when it happens or happened, where it says so.
+    """
+
+    message_id: str
+    code: str
+    description: str | None = None
+    parameters: tuple[str, ...] = ()
+    at: datetime | None = None

@@ -3,7 +3,7 @@
 Three lists, by what a rule looks at:
 
     CHECKS          (Payment, Context)   rules 13-16, 19-22, 26-29, 31-35, 37-51
-    MESSAGE_CHECKS  (MessageFacts)       rules 1-9, 11, 36
+    MESSAGE_CHECKS  (MessageFacts)       rules 1-12, 36
     BATCH_CHECKS    (BatchFacts)         rules 18, 52
 
 A rule returns its refusals, most often none. The functions stand in one module a family: references, amounts, dates,
@@ -19,8 +19,10 @@ from gateway.core.checks import accounts, agents, amounts, batches, dates, heade
 from gateway.core.checks.dates import execution_day
 from gateway.core.checks.facts import (
     BatchFacts,
+    BlockFacts,
     Context,
     CurrencyRules,
+    HeaderFacts,
     MessageFacts,
     RailRules,
     Seen,
@@ -36,8 +38,10 @@ __all__ = [
     "CHECKS",
     "MESSAGE_CHECKS",
     "BatchFacts",
+    "BlockFacts",
     "Context",
     "CurrencyRules",
+    "HeaderFacts",
     "MessageFacts",
     "RailRules",
     "Refusal",
@@ -96,7 +100,9 @@ MESSAGE_CHECKS: list[Callable[[MessageFacts], Sequence[Refusal]]] = [
     header.rule_07_signer,
     header.rule_08_number_of_transactions,
     header.rule_09_control_sum,
+    header.rule_10_blocks_add_up,
     header.rule_11_message_id_unique,
+    header.rule_12_block_id_unique,
     header.rule_36_settlement_method,
 ]
 BATCH_CHECKS: list[Callable[[BatchFacts], Sequence[Refusal]]] = [

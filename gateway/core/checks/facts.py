@@ -60,7 +60,7 @@ class RailRules:
     account_patterns: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     account_pattern: re.Pattern[str] = re.compile(r"[0-9]{9,15}", re.ASCII)
     clearing_system: str | None = None
-    settlement_method: str = "CLRG"
+    settlement_method: str | None = "CLRG"
     days_ahead_max: int = 30
     rules: frozenset[int] | None = None
     time_zone: str = "Asia/Phnom_Penh"
@@ -114,11 +114,33 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderFacts:
+    """A business application header; BICs in any length, compared by bank."""
+
+    message_id: str
+    definition: str
+    from_bic: str
+    to_bic: str
+    created: datetime
+    possible_duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BlockFacts:
+    """A payment-information block of a pain.001: its PmtInfId, what it states, and the amounts that are there."""
+
+    block_id: str
+    declared_count: int | None
+    control_sum: str | None
+    amounts: Sequence[Money]
+
+
+@dataclass(frozen=True, slots=True)
 class MessageFacts:
     """A bank message's header beside its group header, ours before it is signed or theirs after it is verified.
 
     Attributes:
-        header_*: from the business application header; BICs in any length, compared by bank.
+        header: the business application header, or None on a rail that has none; its rules hold then of themselves.
         now, tolerance: against which the creation date is compared.
         control_sum: CtrlSum as written, or None where the message states none.
         amounts: of the transactions, in their order.
@@ -127,14 +149,11 @@ class MessageFacts:
         debtor_accounts: the accounts that the message debits.
         known_message_ids: MsgIds that were seen before from this sender.
         settlement_account: SttlmAcct, where stated.
+        blocks: the payment-information blocks of a pain.001.
+        known_block_ids: PmtInfIds that were seen before from this sender.
     """
 
-    header_message_id: str
-    header_definition: str
-    header_from: str
-    header_to: str
-    header_created: datetime
-    possible_duplicate: bool
+    header: HeaderFacts | None
     group_message_id: str
     namespace: str
     instructing_agent: str
@@ -151,6 +170,8 @@ class MessageFacts:
     settlement_method: str | None = None
     clearing_system: str | None = None
     settlement_account: Account | None = None
+    blocks: Sequence[BlockFacts] = ()
+    known_block_ids: Collection[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Rules 1 to 9, 11 and 36: a bank message's header beside its group header, before we sign it or after we verify it."""
+"""Rules 1 to 12 and 36: a bank message's header beside its group header, before we sign it or after we verify it."""
 
 from __future__ import annotations
 
@@ -16,36 +16,38 @@ _ACCOUNT_METHODS = frozenset({"INDA", "INGA"})
 
 def rule_01_message_id(facts: MessageFacts) -> Sequence[Refusal]:
     """1: the header's BizMsgIdr is the group's MsgId (CH16)."""
-    if facts.header_message_id == facts.group_message_id:
+    if facts.header is None or facts.header.message_id == facts.group_message_id:
         return NOTHING
-    text = f"BizMsgIdr {facts.header_message_id} is not MsgId {facts.group_message_id}"
+    text = f"BizMsgIdr {facts.header.message_id} is not MsgId {facts.group_message_id}"
     return (Refusal(1, "CH16", "AppHdr/BizMsgIdr", text),)
 
 
 def rule_02_definition(facts: MessageFacts) -> Sequence[Refusal]:
     """2: the header's MsgDefIdr is the Document's namespace (FF01)."""
-    if _NAMESPACE_PREFIX + facts.header_definition == facts.namespace:
+    if facts.header is None or _NAMESPACE_PREFIX + facts.header.definition == facts.namespace:
         return NOTHING
-    return (Refusal(2, "FF01", "AppHdr/MsgDefIdr", f"{facts.header_definition} is not {facts.namespace}"),)
+    return (Refusal(2, "FF01", "AppHdr/MsgDefIdr", f"{facts.header.definition} is not {facts.namespace}"),)
 
 
 def rule_03_sender(facts: MessageFacts) -> Sequence[Refusal]:
     """3: the header's Fr is the instructing agent (AGNT)."""
-    if bic8(facts.header_from) == bic8(facts.instructing_agent):
+    if facts.header is None or bic8(facts.header.from_bic) == bic8(facts.instructing_agent):
         return NOTHING
-    return (Refusal(3, "AGNT", "AppHdr/Fr", f"{facts.header_from} is not InstgAgt {facts.instructing_agent}"),)
+    return (Refusal(3, "AGNT", "AppHdr/Fr", f"{facts.header.from_bic} is not InstgAgt {facts.instructing_agent}"),)
 
 
 def rule_04_receiver(facts: MessageFacts) -> Sequence[Refusal]:
     """4: the header's To is the instructed agent (AGNT)."""
-    if bic8(facts.header_to) == bic8(facts.instructed_agent):
+    if facts.header is None or bic8(facts.header.to_bic) == bic8(facts.instructed_agent):
         return NOTHING
-    return (Refusal(4, "AGNT", "AppHdr/To", f"{facts.header_to} is not InstdAgt {facts.instructed_agent}"),)
+    return (Refusal(4, "AGNT", "AppHdr/To", f"{facts.header.to_bic} is not InstdAgt {facts.instructed_agent}"),)
 
 
 def rule_05_creation_date(facts: MessageFacts) -> Sequence[Refusal]:
     """5: CreDt has an offset and is within the tolerance of now, on both sides (DT02)."""
-    created = facts.header_created
+    if facts.header is None:
+        return NOTHING
+    created = facts.header.created
     if created.tzinfo is None or created.utcoffset() is None:
         return (Refusal(5, "DT02", "AppHdr/CreDt", "no offset from UTC"),)
     if abs(facts.now - created) <= facts.tolerance:
@@ -56,17 +58,19 @@ def rule_05_creation_date(facts: MessageFacts) -> Sequence[Refusal]:
 
 def rule_06_possible_duplicate(facts: MessageFacts) -> Sequence[Refusal]:
     """6: a message marked as possible duplicate is never processed automatically (DUPL); a person compares it first."""
-    if not facts.possible_duplicate:
+    header = facts.header
+    if header is None or not header.possible_duplicate:
         return NOTHING
-    known = "this MsgId was seen before" if facts.header_message_id in facts.known_message_ids else "MsgId is new here"
+    known = "this MsgId was seen before" if header.message_id in facts.known_message_ids else "MsgId is new here"
     return (Refusal(6, "DUPL", "AppHdr/PssblDplct", f"possible duplicate ({known}): compare it with the original"),)
 
 
 def rule_07_signer(facts: MessageFacts) -> Sequence[Refusal]:
     """7: the signer may speak for Fr (DS0G), and for the accounts that the message debits (DS0H)."""
     refusals = []
-    if facts.signer_bic is not None and bic8(facts.signer_bic) != bic8(facts.header_from):
-        text = f"the key of {facts.signer_bic} does not speak for {facts.header_from}"
+    header = facts.header
+    if header is not None and facts.signer_bic is not None and bic8(facts.signer_bic) != bic8(header.from_bic):
+        text = f"the key of {facts.signer_bic} does not speak for {header.from_bic}"
         refusals.append(Refusal(7, "DS0G", "AppHdr/Sgntr", text))
     if facts.signer_accounts is not None and not facts.debtor_accounts <= facts.signer_accounts:
         refusals.append(Refusal(7, "DS0H", "AppHdr/Sgntr", "the key may not sign for the account that is debited"))
@@ -85,14 +89,24 @@ def rule_09_control_sum(facts: MessageFacts) -> Sequence[Refusal]:
     """9: CtrlSum, where stated, is the exact decimal sum of the amounts, whatever their currencies (AM10)."""
     if facts.control_sum is None:
         return NOTHING
-    actual = sum((_decimal(amount) for amount in facts.amounts), Decimal(0))
-    try:
-        holds = facts.control_sum.isascii() and Decimal(facts.control_sum) == actual
-    except InvalidOperation:
-        holds = False
-    if holds:
+    if _is_sum(facts.control_sum, facts.amounts):
         return NOTHING
-    return (Refusal(9, "AM10", "GrpHdr/CtrlSum", f"CtrlSum says {facts.control_sum[:40]}, the sum is {actual}"),)
+    text = f"CtrlSum says {facts.control_sum[:40]}, the sum is {_sum(facts.amounts)}"
+    return (Refusal(9, "AM10", "GrpHdr/CtrlSum", text),)
+
+
+def rule_10_blocks_add_up(facts: MessageFacts) -> Sequence[Refusal]:
+    """10: a payment-information block's NbOfTxs and CtrlSum, where stated, are its transactions' (AM18, AM10)."""
+    found = []
+    for number, block in enumerate(facts.blocks, start=1):
+        path = f"PmtInf[{number}]"
+        if block.declared_count not in (None, len(block.amounts)):
+            text = f"NbOfTxs says {block.declared_count}, there are {len(block.amounts)}"
+            found.append(Refusal(10, "AM18", f"{path}/NbOfTxs", text))
+        if block.control_sum is not None and not _is_sum(block.control_sum, block.amounts):
+            text = f"CtrlSum says {block.control_sum[:40]}, the sum is {_sum(block.amounts)}"
+            found.append(Refusal(10, "AM10", f"{path}/CtrlSum", text))
+    return found
 
 
 def rule_11_message_id_unique(facts: MessageFacts) -> Sequence[Refusal]:
@@ -100,6 +114,17 @@ def rule_11_message_id_unique(facts: MessageFacts) -> Sequence[Refusal]:
     if facts.group_message_id not in facts.known_message_ids:
         return NOTHING
     return (Refusal(11, "DU01", "GrpHdr/MsgId", f"{facts.group_message_id} was seen before from this sender"),)
+
+
+def rule_12_block_id_unique(facts: MessageFacts) -> Sequence[Refusal]:
+    """12: PmtInfId is unique, in the message and for its sender (DU02)."""
+    seen = set(facts.known_block_ids)
+    found = []
+    for number, block in enumerate(facts.blocks, start=1):
+        if block.block_id in seen:
+            found.append(Refusal(12, "DU02", f"PmtInf[{number}]/PmtInfId", f"{block.block_id} was used before"))
+        seen.add(block.block_id)
+    return found
 
 
 def rule_36_settlement_method(facts: MessageFacts) -> Sequence[Refusal]:
@@ -112,5 +137,13 @@ def rule_36_settlement_method(facts: MessageFacts) -> Sequence[Refusal]:
     return NOTHING
 
 
-def _decimal(amount: Money) -> Decimal:
-    return Decimal(amount.text())
+def _sum(amounts: Sequence[Money]) -> Decimal:
+    return sum((Decimal(amount.text()) for amount in amounts), Decimal(0))
+
+
+def _is_sum(stated: str, amounts: Sequence[Money]) -> bool:
+    """Tell whether a text is the exact decimal sum of amounts."""
+    try:
+        return stated.isascii() and Decimal(stated) == _sum(amounts)
+    except InvalidOperation:
+        return False

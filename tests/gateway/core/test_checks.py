@@ -14,6 +14,8 @@ from gateway.core.checks import (
     CHECKS,
     MESSAGE_CHECKS,
     BatchFacts,
+    BlockFacts,
+    HeaderFacts,
     MessageFacts,
     Seen,
     SourceRules,
@@ -30,15 +32,21 @@ from schemas.model.payment import Account, Party
 from tests.gateway.core.check_cases import CASES, CONTEXT, MONDAY, OUR_ACCOUNT, PAYMENT, RAIL, Case, put
 
 RULES: list[Callable[..., object]] = [*CHECKS, *MESSAGE_CHECKS, *BATCH_CHECKS]
-REQUIRED = {*range(1, 10), 11, *range(13, 17), *range(18, 23), *range(26, 30), *range(31, 37), 38, 39, *range(41, 53)}
+REQUIRED = {*range(1, 17), *range(18, 23), *range(26, 30), *range(31, 37), 38, 39, *range(41, 53)}
 NOW = datetime(2026, 11, 30, 2, 0, tzinfo=UTC)
+HEADER = HeaderFacts(
+    "NCAMKHPP-20261130-000000000001", "pacs.008.001.08", "MEFTKHPP", "NCAMKHPP", NOW, possible_duplicate=False
+)
+
+
+def header(**change: object) -> dict[str, HeaderFacts]:
+    """Return the header with something else in it, as a change of the message."""
+    return {"header": replace(HEADER, **change)}  # type: ignore[arg-type]  # a table names the fields
+
+
+BLOCK = BlockFacts("B-1", 2, "4.00", (Money(150, "USD"), Money(250, "USD")))
 MESSAGE = MessageFacts(
-    header_message_id="NCAMKHPP-20261130-000000000001",
-    header_definition="pacs.008.001.08",
-    header_from="MEFTKHPP",
-    header_to="NCAMKHPP",
-    header_created=NOW,
-    possible_duplicate=False,
+    header=HEADER,
     group_message_id="NCAMKHPP-20261130-000000000001",
     namespace="urn:iso:std:iso:20022:tech:xsd:pacs.008.001.08",
     instructing_agent="MEFTKHPPXXX",
@@ -57,19 +65,19 @@ MESSAGE = MessageFacts(
 )
 MESSAGE_CASES = [
     (1, {}, None),
-    (1, {"header_message_id": "OTHER"}, ("CH16", "AppHdr/BizMsgIdr")),
+    (1, header(message_id="OTHER"), ("CH16", "AppHdr/BizMsgIdr")),
     (2, {}, None),
-    (2, {"header_definition": "pacs.009.001.08"}, ("FF01", "AppHdr/MsgDefIdr")),
-    (3, {"header_from": "MEFTKHPPABC"}, None),
-    (3, {"header_from": "ABAAKHPP"}, ("AGNT", "AppHdr/Fr")),
+    (2, header(definition="pacs.009.001.08"), ("FF01", "AppHdr/MsgDefIdr")),
+    (3, header(from_bic="MEFTKHPPABC"), None),
+    (3, header(from_bic="ABAAKHPP"), ("AGNT", "AppHdr/Fr")),
     (4, {}, None),
     (4, {"instructed_agent": "ABAAKHPP"}, ("AGNT", "AppHdr/To")),
-    (5, {"header_created": NOW - timedelta(hours=1)}, None),
-    (5, {"header_created": NOW.replace(tzinfo=None)}, ("DT02", "AppHdr/CreDt")),
-    (5, {"header_created": NOW - timedelta(hours=1, seconds=1)}, ("DT02", "AppHdr/CreDt")),
-    (5, {"header_created": NOW + timedelta(hours=2)}, ("DT02", "AppHdr/CreDt")),
+    (5, header(created=NOW - timedelta(hours=1)), None),
+    (5, header(created=NOW.replace(tzinfo=None)), ("DT02", "AppHdr/CreDt")),
+    (5, header(created=NOW - timedelta(hours=1, seconds=1)), ("DT02", "AppHdr/CreDt")),
+    (5, header(created=NOW + timedelta(hours=2)), ("DT02", "AppHdr/CreDt")),
     (6, {}, None),
-    (6, {"possible_duplicate": True}, ("DUPL", "AppHdr/PssblDplct")),
+    (6, header(possible_duplicate=True), ("DUPL", "AppHdr/PssblDplct")),
     (7, {"signer_bic": None, "signer_accounts": None}, None),
     (7, {"signer_bic": "ABAAKHPP"}, ("DS0G", "AppHdr/Sgntr")),
     (7, {"debtor_accounts": frozenset({"000999"})}, ("DS0H", "AppHdr/Sgntr")),
@@ -82,8 +90,21 @@ MESSAGE_CASES = [
     (9, {"control_sum": "four"}, ("AM10", "GrpHdr/CtrlSum")),
     (9, {"control_sum": "٤"}, ("AM10", "GrpHdr/CtrlSum")),
     (9, {"control_sum": "NaN"}, ("AM10", "GrpHdr/CtrlSum")),
+    (1, {"header": None}, None),
+    (2, {"header": None}, None),
+    (3, {"header": None}, None),
+    (4, {"header": None}, None),
+    (5, {"header": None}, None),
+    (6, {"header": None}, None),
+    (10, {"blocks": (BLOCK, replace(BLOCK, declared_count=None, control_sum=None))}, None),
+    (10, {"blocks": (BLOCK, replace(BLOCK, declared_count=3))}, ("AM18", "PmtInf[2]/NbOfTxs")),
+    (10, {"blocks": (replace(BLOCK, control_sum="4.01"),)}, ("AM10", "PmtInf[1]/CtrlSum")),
+    (10, {"blocks": (replace(BLOCK, control_sum="NaN"),)}, ("AM10", "PmtInf[1]/CtrlSum")),
     (11, {}, None),
     (11, {"known_message_ids": {MESSAGE.group_message_id}}, ("DU01", "GrpHdr/MsgId")),
+    (12, {"blocks": (BLOCK, replace(BLOCK, block_id="B-2"))}, None),
+    (12, {"blocks": (BLOCK, BLOCK)}, ("DU02", "PmtInf[2]/PmtInfId")),
+    (12, {"blocks": (BLOCK,), "known_block_ids": {"B-1"}}, ("DU02", "PmtInf[1]/PmtInfId")),
     (36, {}, None),
     (36, {"settlement_method": "INDA", "settlement_account": Account(OUR_ACCOUNT)}, None),
     (36, {"clearing_system": None}, ("CH21", "GrpHdr/SttlmInf/ClrSys")),

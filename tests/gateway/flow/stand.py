@@ -142,7 +142,7 @@ class Bank:
 
     def __init__(self, stage: Stage, gateway: Gateway, clock: ManualClock) -> None:
         settings = gateway.profiles[PROFILE].message
-        self._envelope = Envelope(settings.envelope_namespace, settings.envelope_name)
+        self._envelope = Envelope(*settings.envelope)
         self._clock = clock
         self._stage = stage
         self.letters = self.writer(BANK_BIC, stage.bank_key)

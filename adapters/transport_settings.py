@@ -1,0 +1,19 @@
+"""How a bank is reached, from the ``[transport]`` table of its profile; ``kind`` says which of these it is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from adapters.fields import Table
+
+
+class BusSettings(Table):
+    """A bank on the message broker: a pair of queues, ``bank.<profile>.out`` and ``bank.<profile>.in``."""
+
+    kind: Literal["bus"] = "bus"
+
+
+TransportSettings = Annotated[BusSettings, Field(discriminator="kind")]
+"""One of the kinds."""

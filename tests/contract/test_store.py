@@ -30,9 +30,12 @@ AT_MS = 1_795_000_000_000
 TRAIL = Trail("test", "tester", AT_MS)
 APPEND_ONLY = (
     "transfer", "trail", "move", "archive", "archive_part", "approval", "refusal", "payment_order", "inbox",
-    "receipt_booking", "receipt_reversal", "exception_note",
+    "receipt_booking", "receipt_reversal", "exception_note", "reissue",
 )  # fmt: skip
-NUMBERED = ("payment", "message", "outbox", "batch", "refusal", "statement", "entry", "exception", "trail", "receipt")
+NUMBERED = (
+    "payment", "message", "outbox", "batch", "refusal", "statement", "entry", "exception", "trail", "receipt",
+    "recall",
+)  # fmt: skip
 WORKERS = 4
 Told = TypeVar("Told")
 
@@ -485,18 +488,20 @@ ROWS = {
     "inbox": "INSERT INTO inbox VALUES ('fmis', 'm', 'ab', 1, 1)",
     "receipt_booking": "INSERT INTO receipt_booking VALUES (1, 1, 100, 0, 'receipt_text', 1)",
     "receipt_reversal": "INSERT INTO receipt_reversal VALUES (1, 1, 1)",
+    "reissue": "INSERT INTO reissue VALUES (1, 'REJECTED', 1)",
     "exception_note": "INSERT INTO exception_note VALUES (1, 1, 1, 'a', 'comment', 'b', '{}', 1)",
 }
 FIRST_COLUMN = dict.fromkeys(APPEND_ONLY, "id") | {
     "transfer": "subject", "move": "payment", "archive": "sha256", "archive_part": "sha256", "approval": "payment",
     "inbox": "source", "receipt_booking": "receipt", "receipt_reversal": "receipt", "exception_note": "exception",
+    "reissue": "payment",
 }  # fmt: skip
 PAYMENT = "INSERT INTO payment VALUES (1, 1, 'READY', 'fmis', 'PO', 7, 'p', '1', 'E', 'u', 5, 'KHR', 'd', 'ab', 1, 1)"
 FIXED = (
     "id", "source", "order_id", "batch", "profile", "debtor_account", "end_to_end_id", "uetr", "amount_minor",
     "currency", "settlement_day", "content_sha256", "received_ms",
 )  # fmt: skip
-STANDING = ("version", "state", "changed_ms", "message", "reason", "info")
+STANDING = ("version", "state", "changed_ms", "message", "reason", "info", "told_ms")
 COLUMNS = (
     "id", "version", "state", "source", "order_id", "batch", "profile", "debtor_account", "end_to_end_id", "uetr",
     "amount_minor", "currency", "settlement_day", "content_sha256", "received_ms", "changed_ms",

@@ -30,4 +30,4 @@ CREATE TABLE recall (
 CREATE INDEX recall_by_payment ON recall (payment);
 
 -- A payment that was ordered anew in the place of one that was rejected or came back.
-CREATE TABLE reissue (payment BIGINT PRIMARY KEY, replaces BIGINT NOT NULL UNIQUE, from_state TEXT NOT NULL);
+CREATE TABLE reissue (payment BIGINT PRIMARY KEY, from_state TEXT NOT NULL, replaces BIGINT NOT NULL UNIQUE);

@@ -14,6 +14,11 @@ class BusSettings(Table):
 
     kind: Literal["bus"] = "bus"
 
+    @property
+    def idempotent(self) -> bool:
+        """A bank on the bus knows a message by its MsgId, however often it comes."""
+        return True
+
 
 TransportSettings = Annotated[BusSettings, Field(discriminator="kind")]
 """One of the kinds."""

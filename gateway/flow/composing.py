@@ -51,7 +51,13 @@ class Stored(NamedTuple):
 
 
 class Written(NamedTuple):
-    """A signed message, and what its row says of it. ``parts`` are its bytes as the archive keeps them."""
+    """A signed message, and what its row says of it.
+
+    Attributes:
+        parts: its bytes as the archive keeps them.
+        wire_name: what the bank knows it by, where that is not its MsgId.
+        blocks: each PmtInfId with its payments.
+    """
 
     number: int
     name: str
@@ -64,6 +70,8 @@ class Written(NamedTuple):
     sha256: str
     parts: list[bytes]
     key: str
+    wire_name: str | None = None
+    blocks: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 class Prepared(NamedTuple):
@@ -116,6 +124,7 @@ def write(made_by: Rail, profile: Profile, parcel: Parcel, number: int, key: Sig
         number, name, made.definition, parcel.currency, parcel.settlement_date,
         tuple(p.payment_id for p in parcel.payments), sum(p.amount.amount_minor for p in parcel.payments),
         made.document, archive.sha256(made.document), archive.compress(made.document), key.key_id,
+        made.name, tuple(made.blocks.items()),
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from gateway.core.ledger import Transfer, posting
 from gateway.core.lifecycle import Event, Posting, State
-from gateway.store import ledger
+from gateway.store import findings, ledger
 from gateway.store.session import Session
 from gateway.store.trail import Trail, append, digest_of_moves
 from schemas.errors import Conflict
@@ -142,6 +142,10 @@ def move(db: Session, moves: Sequence[PaymentMove], trail: Trail, cause: str) ->
     if back:
         db.pick(back)
         db.run("look_again")
+        for recall, payment in db.all("recalls_returned"):
+            db.run("answer_recall", id=recall, state="RETURNED", answer=None, reason=None, now_ms=trail.at_ms)
+            by = f"payment {payment} came back"
+            findings.close(db, "recall_refused", str(recall), "reconcile", by, trail.at_ms)
 
 
 def release(db: Session, numbers: Sequence[int], trail: Trail, cause: str) -> None:

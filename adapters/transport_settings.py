@@ -1,7 +1,7 @@
 """How a bank is reached, from the ``[transport]`` table of its profile; ``kind`` says which of these it is.
 
-Each says of itself whether it is ``idempotent``: the same document under the same name, handed over twice, is one to the
-bank's side. Where it is not, nothing is ever handed over twice without two people.
+Each says of itself whether it is ``idempotent``: the same document under the same name, handed over twice, is one to
+the bank's side. Where it is not, nothing is ever handed over twice without two people.
 """
 
 from __future__ import annotations

@@ -100,3 +100,7 @@ WHERE answered_ms IS NULL AND id IN (SELECT payment.message FROM pick JOIN payme
 -- The messages of the picked payments.
 SELECT DISTINCT message.id, message.message_id, message.sha256, message.sendings
 FROM pick JOIN payment ON payment.id = pick.id JOIN message ON message.id = payment.message ORDER BY message.id;
+
+-- name: outbox_waiting
+-- How many messages of a kind wait to be emitted.
+SELECT COUNT(*) FROM outbox WHERE kind = :kind;

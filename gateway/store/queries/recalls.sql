@@ -90,3 +90,17 @@ WHERE reissue.replaces = :replaces;
 -- name: replaced_by
 -- What a payment was ordered anew in the place of.
 SELECT reissue.replaces, reissue.from_state FROM reissue WHERE reissue.payment = :payment;
+
+-- name: forget_ready!
+-- A payment is not to be composed any more.
+DELETE FROM ready WHERE profile = :profile AND payment = :payment;
+
+-- name: forget_waiting!
+-- A payment does not wait for its batch any more.
+DELETE FROM waiting WHERE batch = :batch AND payment = :payment;
+
+-- name: funded_by_returns
+-- Of the picked payments, those that were ordered anew in the place of one that came back, with what had come back.
+SELECT pick.id, (SELECT transfer.amount_minor FROM transfer
+                 WHERE transfer.subject = reissue.replaces AND transfer.cause = 'give_back' AND transfer.leg = 0)
+FROM pick JOIN reissue ON reissue.payment = pick.id WHERE reissue.from_state = 'RETURNED';

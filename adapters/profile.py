@@ -32,6 +32,7 @@ from adapters.fields import (
     mistakes,
 )
 from adapters.matching import MatchingSettings
+from adapters.pain_settings import PainSettings
 from adapters.table_settings import TableSettings
 from adapters.toml import Location, read
 from adapters.transport_settings import BusSettings, TransportSettings
@@ -184,6 +185,7 @@ class Profile(Table):
         late_after_days: calendar days after its settlement day from which a payment that is not booked is late.
         resends_max: how often the same bytes are sent again before a person decides.
         days_ahead_max: how far ahead an execution date may lie (rule 27).
+        pain: how the bank wants the files of its customers, on rails that send such.
     """
 
     name: ShortName
@@ -204,6 +206,7 @@ class Profile(Table):
     resends_max: int = Field(default=3, ge=0, le=20)
     days_ahead_max: int = Field(default=30, ge=0, le=366)
     channel: ChannelSettings = ChannelSettings()
+    pain: PainSettings | None = None
     transport: TransportSettings = BusSettings()
 
     @property

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from adapters.fields import Table
+from adapters.web_settings import HttpsSettings, SoapSettings
 
 
 class BusSettings(Table):
@@ -15,5 +16,5 @@ class BusSettings(Table):
     kind: Literal["bus"] = "bus"
 
 
-TransportSettings = Annotated[BusSettings, Field(discriminator="kind")]
+TransportSettings = Annotated[BusSettings | HttpsSettings | SoapSettings, Field(discriminator="kind")]
 """One of the kinds."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from simulators.tls_files import TlsFiles
+from tests.tls_files import TlsFiles
 
 BODY_BYTES_MAX = 64 * 1024 * 1024
 IDLE_S = 30.0
@@ -96,17 +96,20 @@ class _Server(ThreadingHTTPServer):
         self._lock = threading.Lock()
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        """Remember the connection."""
         with self._lock:
             self._connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
+        """Forget the connection, which may be broken already."""
         with self._lock:
             self._connections.discard(request)
         with contextlib.suppress(OSError):
             super().shutdown_request(request)
 
     def end_connections(self) -> None:
+        """End every connection that is open."""
         with self._lock:
             for connection in self._connections:
                 with contextlib.suppress(OSError):

@@ -174,7 +174,7 @@ class Dispatch:
 
     def _wait(self, db: Session, later: Sequence[tuple[int, date]]) -> None:
         """Put payments back until the day they can settle."""
-        payments.make_ready(db, [(payment, self._profile.name, day.isoformat()) for payment, day in later])
+        payments.put_back(db, [(payment, day.isoformat()) for payment, day in later])
 
     def _send(self, db: Session, parcel: Parcel, standings: Mapping[int, Standing], trail: Trail) -> None:
         """Write one message, and move its payments, in the caller's transaction."""

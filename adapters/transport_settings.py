@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from adapters.fields import Listed, MistakeAt, Table, Text
+from adapters.web_settings import HttpsSettings
 
 GIBIBYTE = 1 << 30
 
@@ -109,5 +110,5 @@ class FolderSettings(FileSettings):
     root: AbsolutePath
 
 
-TransportSettings = Annotated[BusSettings | FolderSettings, Field(discriminator="kind")]
+TransportSettings = Annotated[BusSettings | FolderSettings | HttpsSettings, Field(discriminator="kind")]
 """One of the kinds."""

@@ -216,9 +216,7 @@ def reissue_payment(
             )
         changes[field.strip()] = value.strip()
     with shell.gateway() as gateway:
-        made = reissue.reissue(
-            shell.operator(gateway, by), gateway.policy, gateway.new_uetr, payment, changes, reason
-        )
+        made = reissue.reissue(shell.operator(gateway, by), gateway.policy, gateway.new_uetr, payment, changes, reason)
     if as_json:
         shell.screen.json(made)
         return

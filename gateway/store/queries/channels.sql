@@ -83,14 +83,6 @@ FROM message WHERE id = :id;
 -- What a message without payments is for, and which message it is about.
 UPDATE message SET operation = :operation, about = :about, booked = 1 WHERE id = :id;
 
--- name: add_block!
--- Keep a payment-information block of a message.
-INSERT INTO block (id, message, profile) VALUES (:id, :message, :profile);
-
--- name: put_into_block!
--- The picked payments of a message are in this block.
-UPDATE message_payment SET block = :block WHERE message = :message AND payment IN (SELECT id FROM pick);
-
 -- name: messages_answered!
 -- The bank has said something of the messages of the picked payments.
 UPDATE message SET answered_ms = :now_ms

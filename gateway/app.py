@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, cached_property
@@ -20,9 +20,8 @@ from gateway.bus.base import ORDERS_QUEUE, RECEIPTS_QUEUE, Bus, Consumer, Publis
 from gateway.bus.memory import MemoryBus
 from gateway.bus.rabbitmq import RabbitBus
 from gateway.clock import Clock, SystemClock, random_uetr
-from gateway.config import Settings, SourceSettings
+from gateway.config import Settings
 from gateway.core.calendar import BusinessCalendar
-from gateway.core.checks import CurrencyRules, RailRules, SourceRules
 from gateway.flow.asking import Asking
 from gateway.flow.collector import Collector
 from gateway.flow.courier import Courier
@@ -31,18 +30,17 @@ from gateway.flow.dispatch import Dispatch
 from gateway.flow.hands import Hands, Kit, OwnHands, SecondProcess
 from gateway.flow.inbound import Inbound
 from gateway.flow.intake import Intake
-from gateway.flow.policy import Policy, Relationship, Terms
+from gateway.flow.policy import Policy
 from gateway.flow.receipts import ReceiptIntake
 from gateway.flow.relay import Relay
 from gateway.holidays import load_calendar
 from gateway.metrics import Metrics
+from gateway.relationships import relationship, terms
 from gateway.store.postgres import PostgresStore
 from gateway.store.session import Session, Store
 from gateway.store.sqlite import SqliteStore
 from schemas.codes import bank_directory
 from schemas.errors import ConfigurationError, KeyUnavailable
-from schemas.model.identifiers import account_pattern, bic8
-from schemas.model.payment import Agent
 from security.jws import OrderKeys, read_public
 from security.keys import FileKey, KeyRing, SigningKey
 from security.trust import TrustStore
@@ -362,40 +360,3 @@ def add_accounts(db: Session, profile: Profile) -> None:
         db.run("add_account", number=account.number, currency=account.currency, profile=profile.name)
     for account in profile.accounts:
         db.run("add_account_rail", profile=profile.name, number=account.number, currency=account.currency)
-
-
-def terms(name: str, source: SourceSettings) -> Terms:
-    """Return a source as intake sees it."""
-    limits = {c: limit.amount_minor for c in source.approval_limits if (limit := source.approval_limit(c)) is not None}
-    rules = SourceRules(name, frozenset(source.accounts), limits)
-    return Terms(rules, source.batch_timeout_s * 1_000, frozenset(source.receipt_accounts))
-
-
-def relationship(profile: Profile, directory: Iterable[str]) -> Relationship:
-    """Return a bank relationship as the checks see it."""
-    patterns = {bic8(k): account_pattern(v) for k, v in profile.account_patterns.items() if k != "default"}
-    limits = {currency: profile.limit(currency) for currency in profile.currencies}
-    rules = RailRules(
-        name=profile.rail,
-        currencies={
-            currency: CurrencyRules(
-                decimals=settings.decimals,
-                limit_minor=limit.amount_minor if (limit := limits[currency]) is not None else None,
-                cut_off=settings.cut_off,
-                after_cut_off=settings.after_cut_off,
-            )
-            for currency, settings in profile.currencies.items()
-        },
-        directory=frozenset(bic8(bic) for bic in directory),
-        charge_bearers=frozenset(profile.message.charge_bearers),
-        character_set=profile.message.character_set,
-        remittance=profile.message.remittance,
-        account_patterns=patterns,
-        account_pattern=account_pattern(profile.account_patterns["default"]),
-        clearing_system=profile.message.clearing_system,
-        settlement_method=profile.message.settlement_method,
-        days_ahead_max=profile.days_ahead_max,
-        time_zone=profile.time_zone,
-        rules=frozenset(profile.rules),
-    )
-    return Relationship(profile.name, rules, Agent(bic=profile.bank_bic), profile.zone)

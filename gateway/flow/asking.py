@@ -78,7 +78,7 @@ class Asking:
             )  # fmt: skip
             asked = sum(self._ask_about(db, number, inquiries, trail) for number, inquiries in due)
         if due:
-            self._desk.reach("asking.committed")
+            self._desk.reach("dispatch.asked")
         return asked
 
     def _ask_about(self, db: Session, number: int, inquiries: int, trail: Trail) -> int:
@@ -135,7 +135,7 @@ class Asking:
             for row in asked:
                 self._ask_back(db, row, trail)
         if asked:
-            self._desk.reach("asking.committed")
+            self._desk.reach("dispatch.asked")
         return len(asked)
 
     def _ask_back(self, db: Session, row: Sequence[Any], trail: Trail) -> None:

@@ -61,9 +61,9 @@ class Collector:
             return left_over
         if arrivals:
             self._take(arrivals)
-            desk.reach("collector.taken")
+            desk.reach("inbound.collected")
             self._let_go(arrivals)
-            desk.reach("collector.let_go")
+            desk.reach("inbound.let_go")
         if len(arrivals) == desk.limits.inbound_batch:
             self._next_ms = now_ms  # there may be more
         with desk.store.transaction() as db:

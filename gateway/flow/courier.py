@@ -29,8 +29,8 @@ from gateway.store.session import Session
 from gateway.store.trail import append
 from schemas.errors import ArchiveDamaged, ChannelUnavailable, HandoverRefused, HandoverUnknown
 
-LEASE_MS = 600_000
-"""Longer than any handover takes; a worker that dies in one leaves its message for so long."""
+LEASES = 5
+"""A handover takes longer than a publication: its lease is so many times as long."""
 AGAIN_MS = 5_000
 """Pause before the same bytes are handed over again, while the channel is not down yet."""
 
@@ -89,7 +89,7 @@ class Courier:
             if sheet is None:
                 stage.skip()
                 return 0
-            desk.reach("courier.leased")
+            desk.reach("relay.courier_leased")
             try:
                 handover = self._transport.send(sheet.outbound())
             except ChannelUnavailable as away:
@@ -103,11 +103,11 @@ class Courier:
                     self._doubt(sheet, "handover_refused", str(refused))
                     return 1
                 handover = Handover()
-            desk.reach("courier.handed_over")
+            desk.reach("relay.courier_handed_over")
             if handover.answers:
                 self._inbound.take(handover.answers)
             self._mark(sheet)
-        desk.reach("courier.marked")
+        desk.reach("relay.courier_marked")
         desk.metrics.stage_items.labels("relay").inc()
         return 1
 
@@ -120,7 +120,7 @@ class Courier:
             now_ms = desk.now_ms()
             if channels.of(db, name).health(now_ms) is not Health.UP:
                 return None
-            leased = outbox.lease(db, outbox.kind_of(name), now_ms, now_ms + LEASE_MS, 1)
+            leased = outbox.lease(db, outbox.kind_of(name), now_ms, now_ms + LEASES * desk.limits.lease_s * 1_000, 1)
             if not leased:
                 return None
             sheet = self._sheet(db, leased[0])

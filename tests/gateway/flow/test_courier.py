@@ -9,7 +9,8 @@ import pytest
 
 from gateway.store import channels
 from schemas.errors import ChannelUnavailable, DocumentRefused, GatewayError, HandoverRefused, HandoverUnknown
-from tests.gateway.flow.stand import PROFILE, Killed, Stand, booked, order
+from simulators.stage import PROFILE
+from tests.gateway.flow.stand import Killed, Stand, booked, order
 from tests.gateway.flow.wire import Wire, collector, courier
 
 CUT = HandoverUnknown("cut after the last byte")
@@ -169,7 +170,7 @@ def test_a_process_that_dies_while_it_hands_over_pays_once(stand: Stand, *, idem
     wire = Wire(idempotent=idempotent)
     stand.compose(order())
     courier(stand, wire)
-    stand.kill_at = "courier.handed_over"
+    stand.kill_at = "relay.courier_handed_over"
     with pytest.raises(Killed):
         stand.step("relay")
     courier(stand, wire)
@@ -185,7 +186,7 @@ def test_a_process_that_dies_before_the_first_byte_leaves_a_doubt_where_nobody_c
     wire = Wire(idempotent=False)
     stand.compose(order())
     courier(stand, wire)
-    stand.kill_at = "courier.leased"
+    stand.kill_at = "relay.courier_leased"
     with pytest.raises(Killed):
         stand.step("relay")
     courier(stand, wire)
@@ -234,7 +235,7 @@ def test_documents_are_kept_before_they_are_let_go(stand: Stand) -> None:
     [paid] = stand.sent(order())
     wire.waiting["status.xml"] = stand.bank.status("ACSC", [paid])
     collector(stand, wire)
-    stand.kill_at = "collector.taken"
+    stand.kill_at = "inbound.collected"
     with pytest.raises(Killed):
         stand.step("inbound")
     assert (state(stand), wire.let_go) == ("SETTLED", [])

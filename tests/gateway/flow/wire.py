@@ -15,8 +15,10 @@ from adapters.profile import Profile
 from adapters.transports import Arrival, Handover, Outbound
 from gateway.flow.collector import Collector
 from gateway.flow.courier import Courier
+from gateway.flow.inbound import Inbound
 from schemas.errors import ChannelUnavailable, DocumentRefused, GatewayError, HandoverRefused, HandoverUnknown
-from tests.gateway.flow.stand import PROFILE, Stand
+from simulators.stage import PROFILE
+from tests.gateway.flow.stand import Stand
 
 
 @dataclass
@@ -84,6 +86,7 @@ def courier(stand: Stand, wire: Wire, **channel: object) -> Courier:
     desk = stand.gateway.desk("relay.wire")
     inbound = stand.gateway.inbound("relay.wire.in", profile, None, "wire")
     made = Courier(desk, profile, wire, inbound)
+    close(stand, "relay")
     stand.workers["relay"] = made
     return made
 
@@ -93,8 +96,16 @@ def collector(stand: Stand, wire: Wire, **channel: object) -> Collector:
     profile = wired(stand, **channel)
     desk = stand.gateway.desk("inbound.wire")
     made = Collector(desk, profile, wire, stand.gateway.inbound("inbound.wire.in", profile, None, "wire"))
+    close(stand, "inbound")
     stand.workers["inbound"] = made
     return made
+
+
+def close(stand: Stand, role: str) -> None:
+    """Close what worked in a role before, as the end of its process would."""
+    before = stand.workers[role]
+    if isinstance(before, Courier | Collector | Inbound):
+        before.close()
 
 
 def wired(stand: Stand, **channel: object) -> Profile:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from adapters.fields import Listed, MistakeAt, Table, Text
-from adapters.web_settings import HttpsSettings
+from adapters.web_settings import HttpsSettings, SoapSettings
 
 GIBIBYTE = 1 << 30
 
@@ -96,5 +96,5 @@ class FolderSettings(FileSettings):
     root: AbsolutePath
 
 
-TransportSettings = Annotated[BusSettings | FolderSettings | HttpsSettings, Field(discriminator="kind")]
+TransportSettings = Annotated[BusSettings | FolderSettings | HttpsSettings | SoapSettings, Field(discriminator="kind")]
 """One of the kinds."""

@@ -6,7 +6,7 @@ times as long to make.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -275,6 +275,10 @@ def lock_orders(db: Session, numbers: Collection[int]) -> list[tuple[Standing, b
     return found
 
 
-def carry(db: Session, message: int, numbers: Iterable[int]) -> None:
-    """Write down which payments a message carries."""
-    db.bulk("message_payment", ("message", "payment"), ((message, payment) for payment in numbers))
+def carry(db: Session, message: int, profile: str, numbers: Iterable[int], blocks: Mapping[str, Sequence[int]]) -> None:
+    """Write down which payments a message carries, and in which of its blocks, where it has any."""
+    block_of = {number: block for block, inside in blocks.items() for number in inside}
+    columns = ("message", "payment", "block")
+    db.bulk("message_payment", columns, ((message, number, block_of.get(number)) for number in numbers))
+    if blocks:
+        db.bulk("block", ("id", "message", "profile"), [(block, message, profile) for block in blocks])

@@ -101,7 +101,7 @@ def read(answer: bytes, size_max: int) -> _Element | Fault:
 def _escaped(section: bytes) -> bytes:
     """Return the content of a CDATA section as text that a parser reads as the same bytes.
 
-    A carriage return would be read as a line feed (XML 1.0, 2.11); a document's bytes are what the bank may have signed.
+    A carriage return would be read as a line feed (XML 1.0, 2.11), and a document's bytes may be signed.
     """
     escaped = section.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
     return escaped.replace(b"\r", b"&#13;")

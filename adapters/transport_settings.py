@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from adapters.fields import Listed, MistakeAt, Table, Text
+from adapters.fields import KeyId, Listed, MistakeAt, Table, Text
 
 GIBIBYTE = 1 << 30
 
@@ -95,5 +95,33 @@ class FolderSettings(FileSettings):
     root: AbsolutePath
 
 
-TransportSettings = Annotated[BusSettings | FolderSettings, Field(discriminator="kind")]
+class SftpSettings(FileSettings):
+    """A bank's SFTP server (SSH File Transfer Protocol, version 3).
+
+    Attributes:
+        host, port, user: where, and as whom. By key only: no password, no agent, no settings of the machine's own ssh.
+        known_hosts: file of the vault with the bank's host keys, as ``ssh-keyscan`` writes it, compared with what the
+            bank has given on paper; a server with any other key is not spoken to.
+        key: file of the vault with our private key, in OpenSSH's or PKCS#8 form.
+        passphrase: secret of the vault that opens it; None: it is not encrypted.
+        root: folder at the bank's side below which the others lie; left out: where the server puts us.
+        connect_within_s: connecting, host key and authentication together.
+        answer_within_s: each single step: a name looked at, a piece of a file read or written.
+        keep_alive_s: an idle connection is asked for a sign of life so often; three without one, and it is closed.
+    """
+
+    kind: Literal["sftp"]
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,253}$")]
+    port: int = Field(default=22, ge=1, le=65_535)
+    user: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@\\-]{0,63}$")]
+    known_hosts: KeyId = "bank.hosts"
+    key: KeyId = "client.key"
+    passphrase: KeyId | None = None
+    root: Annotated[str, Field(pattern=r"^[^\x00-\x1f]{0,200}$")] = ""
+    connect_within_s: float = Field(default=20.0, gt=0, le=300)
+    answer_within_s: float = Field(default=60.0, gt=0, le=600)
+    keep_alive_s: float = Field(default=30.0, gt=0, le=3_600)
+
+
+TransportSettings = Annotated[BusSettings | FolderSettings | SftpSettings, Field(discriminator="kind")]
 """One of the kinds."""

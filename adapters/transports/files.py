@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import BinaryIO, Final, cast
 
-from adapters.transport_settings import FileSettings
+from adapters.file_settings import FileSettings
 from adapters.transports import SUBMIT, Arrival, Outbound
 from schemas.errors import DocumentRefused, HandoverRefused
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from adapters.transport_settings import FolderSettings
+from adapters.file_settings import FolderSettings
 from adapters.transports import Arrival, Handover, Outbound, Vault, files
 from adapters.transports.files import Completeness, Handle, Seen
 from schemas.errors import ChannelUnavailable, ConfigurationError, HandoverUnknown

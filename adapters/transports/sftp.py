@@ -29,7 +29,7 @@ from asyncssh import (
     SFTPOpUnsupported,
 )
 
-from adapters.transport_settings import SftpSettings
+from adapters.file_settings import SftpSettings
 from adapters.transports import Arrival, Handover, Outbound, Vault, files
 from adapters.transports.files import Completeness, Handle, Seen
 from adapters.transports.sftp_session import Broken, Session, is_answer, said

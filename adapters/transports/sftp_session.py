@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import asyncssh
 from asyncssh import SFTPClient, SFTPError
 
-from adapters.transport_settings import SftpSettings
+from adapters.file_settings import SftpSettings
 from adapters.transports import Vault, files
 from schemas.errors import ConfigurationError
 

@@ -11,7 +11,7 @@ import asyncssh
 import pytest
 
 from adapters.profile import SHIPPED, check_profiles, load
-from adapters.transport_settings import SftpSettings
+from adapters.file_settings import SftpSettings
 from adapters.transports import Arrival, Outbound, connect
 from adapters.transports.sftp import SftpTransport, _Upload
 from adapters.transports.sftp_session import Broken

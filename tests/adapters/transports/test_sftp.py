@@ -10,8 +10,8 @@ from typing import Any, cast
 import asyncssh
 import pytest
 
-from adapters.profile import SHIPPED, check_profiles, load
 from adapters.file_settings import SftpSettings
+from adapters.profile import SHIPPED, check_profiles, load
 from adapters.transports import Arrival, Outbound, connect
 from adapters.transports.sftp import SftpTransport, _Upload
 from adapters.transports.sftp_session import Broken

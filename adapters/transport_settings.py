@@ -8,7 +8,7 @@ from pydantic import Field
 
 from adapters.fields import Table
 from adapters.file_settings import FolderSettings, SftpSettings
-from adapters.web_settings import HttpsSettings
+from adapters.web_settings import HttpsSettings, SoapSettings
 
 
 class BusSettings(Table):
@@ -17,5 +17,7 @@ class BusSettings(Table):
     kind: Literal["bus"] = "bus"
 
 
-TransportSettings = Annotated[BusSettings | FolderSettings | SftpSettings | HttpsSettings, Field(discriminator="kind")]
+TransportSettings = Annotated[
+    BusSettings | FolderSettings | SftpSettings | HttpsSettings | SoapSettings, Field(discriminator="kind")
+]
 """One of the kinds."""

@@ -165,7 +165,7 @@ def test_a_recall_of_a_whole_message_names_no_transaction() -> None:
 
 def test_a_case_is_answered_as_a_whole() -> None:
     """A bank may leave the transactions out, or state a group's status beside them."""
-    text = etree.tostring(
+    written = etree.tostring(
         camt029.build([examples.ANSWER], examples.CREATED, assigner_bic="A" * 8, assignee_bic="B" * 8)
     )
     start, end = written.index(b"<CxlDtls>"), written.index(b"</CxlDtls>") + len(b"</CxlDtls>")

@@ -7,7 +7,7 @@ cannot be taken for one that is in force.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -32,10 +32,20 @@ from adapters.fields import (
     mistakes,
 )
 from adapters.matching import MatchingSettings
+from adapters.pain_settings import PainSettings
+from adapters.payment_settings import (
+    AccountSettings,
+    Bank,
+    CounterpartySettings,
+    CurrencySettings,
+    LiquiditySettings,
+    PrefundingSettings,
+    RailCalendarSettings,
+    wrong_amounts,
+)
 from adapters.table_settings import TableSettings
 from adapters.toml import Location, read
 from adapters.transport_settings import BusSettings, TransportSettings
-from schemas.codes import currency_exponent
 from schemas.errors import ConfigurationError
 from schemas.model.money import Money
 
@@ -47,7 +57,6 @@ TEXT_RULES = tuple(range(41, 53))
 """Business rules (by number) that concern every outgoing credit transfer; a profile may name fewer or more."""
 
 ChargeBearer = Literal["DEBT", "CRED", "SHAR", "SLEV"]
-AfterCutOff = Literal["next_business_day", "refuse"]
 
 
 class MessageSettings(Table):
@@ -96,30 +105,6 @@ class MessageSettings(Table):
         if self.settlement_method == "CLRG" and self.clearing_system is None:
             raise ValueError("settlement_method CLRG needs a clearing_system (rule 36)")
         return self
-
-
-class CurrencySettings(Table):
-    """What holds for one currency on this rail.
-
-    Attributes:
-        decimals: decimals that the rail takes, which may be fewer than the currency's own (KHR: 2 in ISO 4217, 0 here).
-        limit: largest amount of one payment, as a plain decimal; None where the rail sets none (rule 26).
-        cut_off: wall-clock time in the profile's time zone until which a payment settles the same day (rule 29).
-        after_cut_off: what happens to a payment for today after that.
-    """
-
-    decimals: int = Field(ge=0, le=5)
-    limit: str | None = None
-    cut_off: ClockTime
-    after_cut_off: AfterCutOff = "next_business_day"
-
-
-class AccountSettings(Table):
-    """An account of ours at this bank; which source may debit it (rule 38) is said in the gateway's configuration."""
-
-    number: str = Field(pattern=r"^[A-Za-z0-9-]{1,34}$")
-    currency: Currency
-    name: str = Field(min_length=1, max_length=140)
 
 
 class SignatureSettings(Table):
@@ -178,12 +163,17 @@ class Profile(Table):
         time_zone: IANA name; cut-offs and value dates are meant in it.
         rules: numbers of the business rules that hold for this rail.
         currencies: what may be paid, by currency.
-        accounts: our accounts at this bank.
+        accounts: our accounts that this rail debits.
+        calendar: its business days, where they are not the gateway's own.
+        cut_off_warning_min: minutes before a cut-off from which on payments of the day that have not left are told.
+        prefunding: currencies whose payments leave only while the account covers them.
+        counterparties: what may leave to one bank (BIC8) on one day, by currency.
         account_patterns: regular expression of a valid account number by BIC, and ``default`` for all others (rule 37).
         in_doubt_after_s: seconds without an answer after which a sent payment is in doubt.
         late_after_days: calendar days after its settlement day from which a payment that is not booked is late.
         resends_max: how often the same bytes are sent again before a person decides.
         days_ahead_max: how far ahead an execution date may lie (rule 27).
+        pain: how the bank wants the files of its customers, on rails that send such.
     """
 
     name: ShortName
@@ -203,7 +193,13 @@ class Profile(Table):
     late_after_days: int = Field(default=2, ge=0, le=60)
     resends_max: int = Field(default=3, ge=0, le=20)
     days_ahead_max: int = Field(default=30, ge=0, le=366)
+    calendar: RailCalendarSettings | None = None
+    cut_off_warning_min: int = Field(default=0, ge=0, le=720)
+    liquidity: LiquiditySettings = LiquiditySettings()
+    prefunding: Mapping[Currency, PrefundingSettings] = Field(default_factory=dict)
+    counterparties: Mapping[Bank, Mapping[Currency, CounterpartySettings]] = Field(default_factory=dict)
     channel: ChannelSettings = ChannelSettings()
+    pain: PainSettings | None = None
     transport: TransportSettings = BusSettings()
 
     @property
@@ -221,23 +217,20 @@ class Profile(Table):
         settings = self.currencies.get(currency)
         return Money.parse(settings.limit, currency) if settings and settings.limit is not None else None
 
+    @property
+    def home_accounts(self) -> tuple[AccountSettings, ...]:
+        """The accounts whose statements come from this bank to this profile."""
+        return tuple(account for account in self.accounts if account.home in {None, self.name})
+
     def account(self, number: str) -> AccountSettings | None:
         """Return our account with this number at this bank, or None."""
         return next((account for account in self.accounts if account.number == number), None)
 
     @model_validator(mode="after")
     def limits_fit_their_currency(self) -> Self:
-        """A limit is an amount of its currency, and a rail has no more decimals than the currency."""
-        for currency, settings in self.currencies.items():
-            exponent = currency_exponent(currency) or 0
-            if settings.decimals > exponent:
-                raise MistakeAt(("currencies", currency, "decimals"), f"{currency} has {exponent} decimals at most")
-            try:
-                limit = self.limit(currency)
-            except ValueError as error:
-                raise MistakeAt(("currencies", currency, "limit"), str(error)) from error
-            if limit is not None and limit.amount_minor <= 0:
-                raise MistakeAt(("currencies", currency, "limit"), "a limit is greater than zero")
+        """A limit is an amount of its currency, which is one of this rail, with no more decimals than it has."""
+        for location, said in wrong_amounts(self.currencies, self.prefunding, self.counterparties):
+            raise MistakeAt(location, said)
         return self
 
     @model_validator(mode="after")
@@ -278,6 +271,7 @@ class Profile(Table):
 _REASONS = {
     "time_zone missing": "missing, and a cut-off means nothing without a time zone",
     "currencies.limit": "a limit without a currency; write it under [currencies.KHR], for example",
+    "currencies.day_limit": "a limit without a currency; write it under [currencies.KHR], for example",
     "currencies.cut_off": "a cut-off without a currency; write it under [currencies.KHR], for example",
 }
 
@@ -338,7 +332,7 @@ def check_profiles(
     """
     findings: list[Finding] = []
     names: dict[str, Path] = {}
-    accounts: dict[tuple[str, str], Path] = {}
+    whole: list[tuple[Path, Profile]] = []
     for path in paths:
         profile, found = _examine(path)
         findings += found
@@ -349,11 +343,7 @@ def check_profiles(
             said = f"name: {profile.name!r} is also the name in {names[profile.name]}"
             findings.append(Finding(path, file.line(("name",)), said))
         names.setdefault(profile.name, path)
-        for index, account in enumerate(profile.accounts):
-            other = accounts.setdefault((account.number, account.currency), path)
-            if other != path:
-                said = f"accounts.{index}.number: this account is also in {other}; statements could not be told apart"
-                findings.append(Finding(path, file.line(("accounts", index, "number")), said))
+        whole.append((path, profile))
         findings += [Finding(path, file.line(place), said) for place, said in _rail_faults(profile)]
         if certificates is not None:
             findings += [Finding(path, file.line(place), said) for place, said in _trust_faults(profile, certificates)]
@@ -361,7 +351,16 @@ def check_profiles(
         if algorithm not in {None, profile.signature.algorithm}:
             said = f"signature.algorithm: the key that signs now is of {algorithm}; run: gateway keys rotate"
             findings.append(Finding(path, file.line(("signature", "algorithm")), said))
-    return sorted(findings)
+    return sorted([*findings, *_side_by_side(whole)])
+
+
+def _side_by_side(whole: Sequence[tuple[Path, Profile]]) -> Iterator[Finding]:
+    """Yield what is wrong with accounts that several profiles name."""
+    from adapters import homes  # noqa: PLC0415  it looks at profiles, and stands beside them
+
+    for place, location, said in homes.faults([profile for _, profile in whole], [path for path, _ in whole]):
+        path = whole[place][0]
+        yield Finding(path, read(path).line(location), said)
 
 
 def _rail_faults(profile: Profile) -> Sequence[tuple[Location, str]]:

@@ -117,7 +117,7 @@ def _document(source: BinaryIO, definition: str, message_id: str) -> StatementFi
 def _table(profile: Profile, kind: Kind, layout: Layout, source: BinaryIO) -> Iterator[Statement | Entry]:
     """Return the reader for a table."""
     rows: Callable[[], Iterator[Row]] = partial(delimited.rows if kind == "CSV" else spreadsheet.rows, source, layout)
-    accounts = [(account.number, account.currency) for account in profile.accounts]
+    accounts = [(account.number, account.currency) for account in profile.home_accounts]
     items = read(rows, layout, accounts, ragged=kind == "CSV")
     return _with_byte(source, items) if kind == "CSV" else items
 

@@ -44,7 +44,13 @@ class TomlFile:
     lines: Mapping[Location, int]
 
     def line(self, location: Location) -> int:
-        """Return the line of a value, or of the nearest table around it that stands in the file; 1 at the outermost."""
+        """Return the line of a value; of the first one within it where only those stand in the file (``[a.b]``: b is
+        within a); or of the nearest table around it; 1 at the outermost.
+        """
+        if location not in self.lines:
+            within = [line for place, line in self.lines.items() if place[: len(location)] == location]
+            if location and within:
+                return min(within)
         for length in range(len(location), 0, -1):
             if location[:length] in self.lines:
                 return self.lines[location[:length]]

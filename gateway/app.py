@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from weakref import WeakSet
 
+from adapters import homes
 from adapters.profile import Profile, load_all
 from gateway.bus.amqp_link import LinkSettings
 from gateway.bus.base import ORDERS_QUEUE, RECEIPTS_QUEUE, Bus, Consumer, Publisher, bank_queues
@@ -30,7 +31,7 @@ from gateway.flow.relay import Relay
 from gateway.holidays import load_calendar
 from gateway.metrics import Metrics
 from gateway.store.postgres import PostgresStore
-from gateway.store.session import Store
+from gateway.store.session import Session, Store
 from gateway.store.sqlite import SqliteStore
 from schemas.codes import bank_directory
 from schemas.errors import ConfigurationError, KeyUnavailable
@@ -115,7 +116,11 @@ class Gateway:
         missing = [name for name in names if name not in known]
         if missing:
             raise ConfigurationError(f"profiles: {self.settings.profile_folder} has none called {', '.join(missing)}")
-        return {name: known[name] for name in names}
+        used = {name: known[name] for name in names}
+        faults = [f"{names[place]}: {said}" for place, _, said in homes.faults([*used.values()], names)]
+        if faults:
+            raise ConfigurationError("\n".join(["profiles:", *faults]))
+        return used
 
     @cached_property
     def calendar(self) -> BusinessCalendar:
@@ -131,7 +136,7 @@ class Gateway:
         return Policy(
             sources={name: terms(name, source) for name, source in self.settings.sources.items()},
             relationships={name: relationship(profile, directory) for name, profile in self.profiles.items()},
-            by_account={(a.number, a.currency): p.name for p in self.profiles.values() for a in p.accounts},
+            by_account={(a.number, a.currency): p.name for p in self.profiles.values() for a in p.home_accounts},
             calendar=self.calendar,
         )
 
@@ -210,8 +215,7 @@ class Gateway:
         self.store.migrate()
         with self.store.transaction() as db:
             for profile in self.profiles.values():
-                for account in profile.accounts:
-                    db.run("add_account", number=account.number, currency=account.currency, profile=profile.name)
+                add_accounts(db, profile)
         self.declare()
 
     def declare(self) -> None:
@@ -316,6 +320,14 @@ class _Signer:
 
     key: FileKey | None = None
     until: Any = None
+
+
+def add_accounts(db: Session, profile: Profile) -> None:
+    """Make known which accounts a relationship is home to, and which it may debit."""
+    for account in profile.home_accounts:
+        db.run("add_account", number=account.number, currency=account.currency, profile=profile.name)
+    for account in profile.accounts:
+        db.run("add_account_rail", profile=profile.name, number=account.number, currency=account.currency)
 
 
 def terms(name: str, source: SourceSettings) -> Terms:

@@ -250,7 +250,7 @@ def _past(gateway: Gateway, profile: Profile, folder: Path) -> Past:
     with gateway.store.transaction() as db:
         closings = db.all("last_closings")
     found = {account: Money(minor, currency) for account, currency, minor, _, _ in closings}
-    fresh = {a.number: Money.parse(OPENING.get(a.currency, "0"), a.currency) for a in profile.accounts}
+    fresh = {a.number: Money.parse(OPENING.get(a.currency, "0"), a.currency) for a in profile.home_accounts}
     days = [date.fromisoformat(row[3]) for row in closings if row[3]]
     return Past({number: found.get(number, money) for number, money in fresh.items()}, max(days, default=None))
 

@@ -12,7 +12,8 @@ from datetime import date, datetime
 from random import Random
 
 from adapters.matching import MatchingSettings
-from adapters.profile import AccountSettings, Profile, StatementSettings
+from adapters.payment_settings import AccountSettings
+from adapters.profile import Profile, StatementSettings
 from adapters.table_settings import TableSettings
 from gateway.clock import ManualClock
 from gateway.flow import receipts

@@ -1,4 +1,4 @@
-"""What the treasury asks a bank: what became of a message, a payment back, a statement. Each is a Document, unsigned."""
+"""What the treasury asks a bank: what became of a message, a payment back, a statement. Documents, unsigned."""
 
 from __future__ import annotations
 
@@ -77,6 +77,12 @@ def statement_request(profile: Profile, task: Task, account: str, day: date) -> 
         raise ConfigurationError(f"profile {profile.name} has no account of this number")
     asked = Account(account, currency=currencies[0] if len(currencies) == 1 else None)
     request = camt060.Request(
-        task.message_id, task.created, STATEMENT, asked, owner_bic=profile.own_bic, servicer_bic=profile.bank_bic, day=day
+        task.message_id,
+        task.created,
+        STATEMENT,
+        asked,
+        owner_bic=profile.own_bic,
+        servicer_bic=profile.bank_bic,
+        day=day,
     )
     return camt060.build(request)

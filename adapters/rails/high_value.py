@@ -1,8 +1,8 @@
 """The central bank's high-value rail, all signed in the business header.
 
 Out: payments to customers (pacs.008) and institutions (pacs.009), returns of what came in (pacs.004), inquiries
-(pacs.028), recalls (camt.056), requests for statements (camt.060). Back: statuses, returns, answers to recalls, recalls of
-what came in, rejections and events of its system, reports, statements and notifications.
+(pacs.028), recalls (camt.056), requests for statements (camt.060). Back: statuses, returns, answers to recalls, recalls
+of what came in, rejections and events of its system, reports, statements and notifications.
 """
 
 from __future__ import annotations
@@ -30,6 +30,14 @@ from security.keys import SigningKey
 from security.trust import TrustStore
 
 DIALECT = Dialect(taken=READ)
+KEYS_MAX = 3
+"""A message carries payments to customers, payments to institutions, or returns."""
+
+
+def apart(profile: Profile, payment: Payment) -> str:
+    """Return what the payments of one message have in common: their kind, which makes it another message."""
+    del profile
+    return payment.kind
 
 
 def compose(
@@ -150,7 +158,10 @@ def read_unsigned(profile: Profile, source: BinaryIO) -> Received | None:
     Raises:
         DocumentRefused: now or while its statements are iterated.
     """
-    return statement_files.received(profile, source)
+    if profile.statements.signed:
+        return None
+    found = statement_files.opened(profile, source)
+    return None if found is None else Received(found.definition, found.message_id, statements=found.items)
 
 
 def faults(profile: Profile) -> list[tuple[Location, str]]:

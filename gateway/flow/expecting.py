@@ -35,7 +35,7 @@ def tell(db: Session, profile: Profile, day: date, trail: Trail) -> None:
 
     An account that never had a statement is not waited for: nobody knows yet from which day on it has any.
     """
-    for account in profile.accounts:
+    for account in profile.home_accounts:
         last = db.value("last_closing_day", account=account.number, currency=account.currency)
         if last is None or last >= day.isoformat():
             continue

@@ -212,8 +212,8 @@ def _profile(gateway: Gateway, file: Path, source: BinaryIO, name: str | None) -
         return profiles[name]
     if len(profiles) == 1:
         return next(iter(profiles.values()))
-    numbers = statement_files.named(source, {a.number for p in profiles.values() for a in p.accounts})
-    found = [p for p in profiles.values() if any(a.number in numbers for a in p.accounts)]
+    numbers = statement_files.named(source, {a.number for p in profiles.values() for a in p.home_accounts})
+    found = [p for p in profiles.values() if any(a.number in numbers for a in p.home_accounts)]
     if len(found) != 1:
         said = "several" if found else "no account of ours, so none"
         raise OperationRefused(f"{file.name} names {said} of our relationships; say which: --profile")

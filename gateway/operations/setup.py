@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from adapters.profile import Profile
-from gateway.app import Gateway
+from gateway.app import Gateway, add_accounts
 from gateway.config import Settings, load, write_default
 from gateway.operations import keyring
 from gateway.operations.operator import Operator
@@ -154,10 +154,8 @@ def _accounts(gateway: Gateway) -> Iterator[Done]:
     with gateway.store.transaction() as db:
         known = {(number, currency) for number, currency, _ in db.all("list_accounts")}
         for profile in gateway.profiles.values():
-            count = 0
-            for account in profile.accounts:
-                count += (account.number, account.currency) not in known
-                db.run("add_account", number=account.number, currency=account.currency, profile=profile.name)
+            count = sum((account.number, account.currency) not in known for account in profile.home_accounts)
+            add_accounts(db, profile)
             yield Done("accounts", profile.name, "made" if count else "kept", f"{len(profile.accounts)} accounts")
 
 

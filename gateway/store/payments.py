@@ -6,21 +6,28 @@ times as long to make.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
 from gateway.core.ledger import Transfer, posting
 from gateway.core.lifecycle import Event, Posting, State
 from gateway.store import ledger
-from gateway.store.session import Session
+from gateway.store.session import Row, Session
 from gateway.store.trail import Trail, append, digest_of_moves
 from schemas.errors import Conflict
 
 _PAYMENT = (
     "id", "version", "state", "source", "order_id", "batch", "profile", "debtor_account", "end_to_end_id", "uetr",
-    "amount_minor", "currency", "settlement_day", "content_sha256", "received_ms", "changed_ms",
+    "amount_minor", "currency", "settlement_day", "content_sha256", "received_ms", "changed_ms", "lane",
+    "rank", "creditor_bank",
 )  # fmt: skip
+_READY = ("payment", "profile", "lane", "day", "rank", "currency")
+_HELD = ("payment", "profile", "currency", "day")
+URGENT, NORMAL = 0, 1
+"""The lanes of payments on their way out: whatever is urgent goes before everything that is not."""
+LIMITED, UNFUNDED = 10, 20
+"""Added to the lane of a payment that waits for room under a limit, or for funds; dispatch does not claim it then."""
 _STATES = {state.value: state for state in State}
 _MOVE = ("payment", "version", "from_state", "event", "to_state", "reason", "cause", "at_ms", "trail")
 
@@ -48,6 +55,9 @@ class NewPayment(NamedTuple):
         state: READY, HELD, or RECEIVED while its batch is not complete.
         body: the order as accepted, JSON.
         day: the day it may be composed (ISO date).
+        lane: ``URGENT`` or ``NORMAL``.
+        rank: its place among the payments of its day, the least first, in the order that its profile wants.
+        creditor_bank: BIC8 of the bank that it goes to, where that is known by its BIC.
     """
 
     id: int
@@ -65,6 +75,9 @@ class NewPayment(NamedTuple):
     content_sha256: str
     body: bytes
     held: bool = False
+    lane: int = NORMAL
+    rank: int = 0
+    creditor_bank: str | None = None
 
 
 class PaymentMove(NamedTuple):
@@ -92,14 +105,20 @@ def add(db: Session, new: Sequence[NewPayment], trail: Trail, cause: str) -> Non
     at = trail.at_ms
     db.bulk("payment", _PAYMENT, [
         (p.id, int(p.state is not State.RECEIVED), p.state.value, p.source, p.order_id, p.batch, p.profile,
-         p.debtor_account, p.end_to_end_id, p.uetr, p.amount_minor, p.currency, p.day, p.content_sha256, at, at)
+         p.debtor_account, p.end_to_end_id, p.uetr, p.amount_minor, p.currency, p.day, p.content_sha256, at, at,
+         p.lane, p.rank, p.creditor_bank)
         for p in new
     ])  # fmt: skip
     db.bulk("payment_order", ("id", "body"), [(p.id, p.body) for p in new])
     waiting = [(p.batch, p.id, int(p.held)) for p in new if p.state is State.RECEIVED]
     if waiting:
         db.bulk("waiting", ("batch", "payment", "held"), waiting)
-    make_ready(db, [(p.id, p.profile, p.day) for p in new if p.state is State.READY])
+    ready = [(p.id, p.profile, p.lane, p.day, p.rank, p.currency) for p in new if p.state is State.READY]
+    if ready:
+        db.bulk("ready", _READY, ready)
+    held = [(p.id, p.profile, p.currency, p.day) for p in new if p.state is State.HELD]
+    if held:
+        db.bulk("held", _HELD, held)
     moves = [
         (p.id, 1, State.RECEIVED.value, (Event.PASS if p.state is State.READY else Event.HOLD).value, p.state.value,
          None, cause)
@@ -108,11 +127,18 @@ def add(db: Session, new: Sequence[NewPayment], trail: Trail, cause: str) -> Non
     _record(db, moves, trail, cause)
 
 
-def make_ready(db: Session, rows: Iterable[tuple[int, str, str]]) -> None:
-    """Let dispatch see payments: (payment, profile, day)."""
-    rows = list(rows)
-    if rows:
-        db.bulk("ready", ("payment", "profile", "day"), rows)
+def put_back(db: Session, rows: Iterable[tuple[int, str]], lanes: int = 0) -> None:
+    """Put claimed payments back into dispatch's sight.
+
+    Args:
+        db: the transaction that claimed them.
+        rows: (payment, the day it waits for as an ISO date).
+        lanes: ``LIMITED`` or ``UNFUNDED`` for those that wait for something else than a day.
+    """
+    picked = list(rows)
+    if picked:
+        db.pick(picked)
+        db.run("put_back_ready", lanes=lanes)
 
 
 def move(db: Session, moves: Sequence[PaymentMove], trail: Trail, cause: str) -> None:
@@ -138,10 +164,21 @@ def move(db: Session, moves: Sequence[PaymentMove], trail: Trail, cause: str) ->
         rows.append((payment, version, m.payment.state.value, m.event.value, m.to.value, m.reason, cause))
     _record(db, rows, trail, cause)
     ledger.post(db, (t for m in moves for t in _transfers(m)), trail.at_ms)
+    held = [(m.payment, m.to) for m in moves if State.HELD in {m.payment.state, m.to}]
+    if held:
+        _hold(db, held)
     back = [(m.payment.id,) for m in moves if m.event is Event.RETURN]
     if back:
         db.pick(back)
         db.run("look_again")
+
+
+def _hold(db: Session, moved: Sequence[tuple[Standing, State]]) -> None:
+    """Note who waits for a person now, and who does no more."""
+    db.pick([(standing.id,) for standing, to in moved])
+    db.run("forget_held")
+    db.pick([(standing.id,) for standing, to in moved if to is State.HELD])
+    db.run("note_held")
 
 
 def release(db: Session, numbers: Sequence[int], trail: Trail, cause: str) -> None:
@@ -206,12 +243,20 @@ def _standings(db: Session, name: str) -> list[Standing]:
 
 def claim_ready(db: Session, profile: str, day: str, count: int) -> list[int]:
     """Take up to ``count`` payments that may be composed on this day; nobody else gets them."""
-    return sorted(row[0] for row in db.all("claim_ready", profile=profile, day=day, count=count))
+    found: list[int] = []
+    for lane in (URGENT, NORMAL):
+        if len(found) < count:
+            rows = db.all("claim_ready", profile=profile, lane=lane, day=day, count=count - len(found))
+            found += [row[0] for row in rows]
+    return sorted(found)
 
 
 def look_ready(db: Session, profile: str, day: str, count: int) -> list[tuple[int, str, str, str, bytes]]:
     """Return what would be claimed: (payment, source, UETR, currency, order as JSON); it stays for anybody to claim."""
-    rows = db.all("look_ready", profile=profile, day=day, count=count)
+    rows: list[Row] = []
+    for lane in (URGENT, NORMAL):
+        if len(rows) < count:
+            rows += db.all("look_ready", profile=profile, lane=lane, day=day, count=count - len(rows))
     return [(number, source, uetr, currency, bytes(body)) for number, source, uetr, currency, body in rows]
 
 
@@ -230,6 +275,10 @@ def lock_orders(db: Session, numbers: Collection[int]) -> list[tuple[Standing, b
     return found
 
 
-def carry(db: Session, message: int, numbers: Iterable[int]) -> None:
-    """Write down which payments a message carries."""
-    db.bulk("message_payment", ("message", "payment"), ((message, payment) for payment in numbers))
+def carry(db: Session, message: int, profile: str, numbers: Iterable[int], blocks: Mapping[str, Sequence[int]]) -> None:
+    """Write down which payments a message carries, and in which of its blocks, where it has any."""
+    block_of = {number: block for block, inside in blocks.items() for number in inside}
+    columns = ("message", "payment", "block")
+    db.bulk("message_payment", columns, ((message, number, block_of.get(number)) for number in numbers))
+    if blocks:
+        db.bulk("block", ("id", "message", "profile"), [(block, message, profile) for block in blocks])

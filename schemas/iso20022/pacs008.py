@@ -22,6 +22,7 @@ from schemas.iso20022.parties import (
     write_party,
     write_remittance,
 )
+from schemas.iso20022.regulatory import read_regulatory_reports, write_regulatory_reports
 from schemas.iso20022.transfers import (
     Group,
     check_totals,
@@ -51,7 +52,7 @@ from schemas.iso20022.xml import (
     require_namespace,
 )
 from schemas.model.money import Money
-from schemas.model.payment import Charge, Party, Payment, RegulatoryReport
+from schemas.model.payment import Charge, Party, Payment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +64,7 @@ __all__ = ["DEFINITION", "NAMESPACE", "Group", "build", "build_single", "read"]
 DEFINITION = "pacs.008.001.08"
 NAMESPACE = f"urn:iso:std:iso:20022:tech:xsd:{DEFINITION}"
 _MESSAGE = "FIToFICstmrCdtTrf"
-_TRANSACTION, _CHARGES, _REPORT = Shape("ChrgsInf", "RgltryRptg"), Shape(), Shape()
+_TRANSACTION, _CHARGES = Shape("ChrgsInf", "RgltryRptg"), Shape()
 
 
 # --------------------------------------------------------------------------------------------------- writing
@@ -120,7 +121,7 @@ def _transaction(payment: Payment, single: Group | None) -> Markup:
         write_account("CdtrAcct", payment.creditor_account),
         write_party("UltmtCdtr", payment.ultimate_creditor),
         leaf("Purp/Cd", payment.purpose),
-        *[_regulatory_report(report) for report in payment.regulatory_reports],
+        write_regulatory_reports(payment.regulatory_reports),
         write_remittance(payment.remittance),
     )
 
@@ -141,15 +142,6 @@ def instructed(payment: Payment) -> Money | None:
         else sum(charge.amount.amount_minor for charge in payment.charges if charge.amount.currency == currency)
     )
     return Money(payment.amount.amount_minor + taken, currency)
-
-
-def _regulatory_report(report: RegulatoryReport) -> Markup:
-    """Return RgltryRptg: the authority's country, and its code with free lines."""
-    return el(
-        "RgltryRptg",
-        leaf("Authrty/Ctry", report.country),
-        el("Dtls", leaf("Cd", report.code), *[leaf("Inf", line) for line in report.details]),
-    )
 
 
 # --------------------------------------------------------------------------------------------------- reading
@@ -209,10 +201,7 @@ def _read_transaction(record: Record, settlement: Settlement) -> Payment:
             for charge in record.each("ChrgsInf", _CHARGES)
         ),
         intermediary_agents=read_intermediaries(record),
-        regulatory_reports=tuple(
-            RegulatoryReport(report.opt("Dtls/Cd"), report.opt("Authrty/Ctry"), tuple(report.all("Dtls/Inf")))
-            for report in record.each("RgltryRptg", _REPORT)
-        ),
+        regulatory_reports=read_regulatory_reports(record),
         exchange_rate=record.opt("XchgRate"),
     )
     stated = record.opt_amount("InstdAmt")

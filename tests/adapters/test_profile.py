@@ -181,3 +181,88 @@ def test_what_a_profile_leaves_out_has_a_safe_default() -> None:
     assert Profile.model_fields["rules"].default == profile.rules
     assert {20, 26, 29, 39, 43, 47} <= set(profile.rules)
     assert type(profile.statements).model_fields["signed"].default is True
+
+
+def rail(folder: Path, name: str, *changes: tuple[str, str]) -> Path:
+    """Write another profile of the same bank into a folder and return its path."""
+    text = GOOD.replace('name = "central-bank"', f'name = "{name}"', 1)
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return write(folder, text, f"{name}.toml")
+
+
+GUEST = tuple((f'name = "National Treasury, single account {c}"', 'name = "T"\nhome = "b"') for c in ("KHR", "USD"))
+
+
+def test_an_account_is_debited_over_several_rails_and_has_one_home(tmp_path: Path) -> None:
+    """Its statements come to one profile; each other one says which that is."""
+    paths = [rail(tmp_path, "a", *GUEST), rail(tmp_path, "b"), rail(tmp_path, "c", *GUEST)]
+    assert check_profiles(paths) == []
+    profiles = load_all(tmp_path)
+    assert [len(profiles[name].home_accounts) for name in "abc"] == [0, 2, 0]
+
+
+def test_an_account_with_two_homes_is_found(tmp_path: Path) -> None:
+    """Nobody could tell to whom a statement belongs."""
+    paths = [rail(tmp_path, "a"), rail(tmp_path, "b")]
+    found = check_profiles(paths)
+    assert [(finding.file.name, "this account is also in" in finding.message) for finding in found] == [
+        ("b.toml", True), ("b.toml", True),
+    ]  # fmt: skip
+    assert found[0].line == line_of(paths[1].read_text(), 'number = "000100000001"')
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ({}, "accounts.0.home: there is no profile 'b'"),
+        ({"b": (("000100000001", "000100000009"),)}, "accounts.0.home: b has no such account of its own"),
+        ({"b": GUEST[:0], "c": ()}, "this account is also in"),
+    ],
+)
+def test_a_home_that_is_none_is_found(
+    tmp_path: Path, others: dict[str, tuple[tuple[str, str], ...]], said: str
+) -> None:
+    """Else the statements of an account would come to nobody."""
+    paths = [rail(tmp_path, "a", *GUEST), *(rail(tmp_path, name, *changes) for name, changes in others.items())]
+    assert any(said in finding.message for finding in check_profiles(paths))
+
+
+def test_funds_are_watched_on_every_rail_of_an_account_or_on_none(tmp_path: Path) -> None:
+    """One rail could spend what another one has just been told is there."""
+    kept = ("[signature]", '[prefunding.KHR]\nminimum = "5"\n\n[signature]')
+    paths = [rail(tmp_path, "a", *GUEST, kept), rail(tmp_path, "b")]
+    [finding] = check_profiles(paths)
+    assert finding.message == "prefunding.KHR: b debits the same account without [prefunding.KHR]"
+    paths[1] = rail(tmp_path, "b", kept)
+    assert check_profiles(paths) == []
+
+
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        ('[prefunding.EUR]\nminimum = "5"', "prefunding.EUR: EUR is not among this profile's currencies"),
+        ('[prefunding.KHR]\nminimum = "-5"', "prefunding.KHR.minimum: "),
+        ('[counterparties.ABAAKHPP.EUR]\nday_limit = "5"', "counterparties.ABAAKHPP.EUR: EUR is not among"),
+        ('[counterparties.ABAAKHPP.KHR]\nday_limit = "0"', "counterparties.ABAAKHPP.KHR.day_limit: a limit is greater"),
+        ('[counterparties.ABAAKHPP]\nday_limit = "5"', "counterparties.ABAAKHPP.day_limit: "),
+        ('[counterparties.aba.KHR]\nday_limit = "5"', "counterparties.aba"),
+        ('[liquidity]\norder = "random"', "liquidity.order: "),
+        ('[calendar]\nweekend = ["caturday"]', "calendar.weekend.0: "),
+        ('[calendar.holidays]\n2026-13-01 = "x"', "calendar.holidays.2026-13-01"),
+    ],
+)
+def test_a_mistake_in_limits_or_business_days_is_said_with_its_line(tmp_path: Path, added: str, said: str) -> None:
+    """A limit that is not in force because it is misspelt is worse than none."""
+    text = GOOD.replace("[signature]", f"{added}\n\n[signature]", 1)
+    (finding, *_) = check_profiles([write(tmp_path, text)])
+    assert finding.message.startswith(said)
+    assert finding.line >= line_of(text, added.splitlines()[0])
+
+
+def test_a_days_limit_stands_under_its_currency(tmp_path: Path) -> None:
+    """An amount is an amount of something."""
+    text = GOOD.replace("[currencies.KHR]", '[currencies]\nday_limit = "5"\n[currencies.KHR]')
+    (finding, *_) = check_profiles([write(tmp_path, text)])
+    assert "a limit without a currency" in finding.message

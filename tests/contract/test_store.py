@@ -368,6 +368,50 @@ def test_only_what_is_due_at_this_bank_is_claimed(store: Store) -> None:
         assert payments.claim_ready(db, "bank", "2026-12-01", 9) == [3, 4]
 
 
+def test_payments_leave_urgent_first_then_by_day_then_by_rank(store: Store) -> None:
+    """Whoever orders urgently is not queued behind a payroll; what was left over goes before what is of today."""
+    with store.transaction() as db:
+        payments.add(db, [
+            new(1, rank=5), new(2, rank=-5), new(3, rank=-5, day="2026-12-01"), new(4, lane=payments.URGENT, rank=9),
+            new(5, lane=payments.URGENT, day="2026-12-02"), new(6, rank=5), new(7, rank=7, day="2026-11-27"),
+        ], TRAIL, "test")  # fmt: skip
+        order = [payments.claim_ready(db, "bank", "2026-11-30", 1) for _ in range(6)]
+    assert order == [[4], [7], [2], [1], [6], []]
+
+
+def test_what_is_put_back_is_claimed_on_its_day_and_not_while_it_waits_for_something_else(store: Store) -> None:
+    """Beyond a limit or without funds a payment stays ready, but out of the way of those that can go."""
+    with store.transaction() as db:
+        payments.add(db, [new(n, lane=n % 2) for n in range(1, 5)], TRAIL, "test")
+        assert payments.claim_ready(db, "bank", "2026-11-30", 9) == [1, 2, 3, 4]
+        payments.put_back(db, [(1, "2026-12-01"), (2, "2026-11-30")])
+        payments.put_back(db, [(3, "2026-11-30")], payments.LIMITED)
+        payments.put_back(db, [(4, "2026-11-30")], payments.UNFUNDED)
+        assert payments.claim_ready(db, "bank", "2026-11-30", 9) == [2]
+        assert payments.claim_ready(db, "bank", "2026-12-01", 9) == [1]
+        assert [tuple(row) for row in db.connection.execute("SELECT payment, lane FROM ready ORDER BY 1")] == [
+            (3, 11), (4, 20),
+        ]  # fmt: skip
+
+
+def test_who_waits_for_a_person_is_known_by_day(store: Store) -> None:
+    """Before a cut-off, what would miss it is told; the states of years are not read through for that."""
+
+    def waiting() -> list[int]:
+        with store.transaction() as db:
+            return sorted(row[0] for row in db.connection.execute("SELECT payment FROM held").fetchall())
+
+    with store.transaction() as db:
+        payments.add(db, [new(1, State.HELD), new(2), new(3, State.HELD)], TRAIL, "test")
+    assert waiting() == [1, 3]
+    with store.transaction() as db:
+        standings = payments.lock(db, [1, 2])
+        events = ((Event.APPROVE, State.READY), (Event.HOLD, State.HELD))
+        moves = [PaymentMove(s, event, to) for s, (event, to) in zip(standings, events, strict=True)]
+        payments.move(db, moves, TRAIL, "test")
+    assert waiting() == [2, 3]
+
+
 def letters(store: Store, number: int) -> None:
     """Put letters into the outbox."""
     with store.transaction() as db:
@@ -498,10 +542,10 @@ FIRST_COLUMN = dict.fromkeys(APPEND_ONLY, "id") | {
 }  # fmt: skip
 PAYMENT = "INSERT INTO payment VALUES (1, 1, 'READY', 'fmis', 'PO', 7, 'p', '1', 'E', 'u', 5, 'KHR', 'd', 'ab', 1, 1)"
 FIXED = (
-    "id", "source", "order_id", "batch", "profile", "debtor_account", "end_to_end_id", "uetr", "amount_minor",
-    "currency", "settlement_day", "content_sha256", "received_ms",
+    "id", "source", "order_id", "batch", "debtor_account", "end_to_end_id", "uetr", "amount_minor", "currency",
+    "settlement_day", "content_sha256", "received_ms", "lane", "creditor_bank",
 )  # fmt: skip
-STANDING = ("version", "state", "changed_ms", "message", "reason", "info", "told_ms")
+STANDING = ("version", "state", "changed_ms", "message", "reason", "info", "told_ms", "profile", "rank")
 COLUMNS = (
     "id", "version", "state", "source", "order_id", "batch", "profile", "debtor_account", "end_to_end_id", "uetr",
     "amount_minor", "currency", "settlement_day", "content_sha256", "received_ms", "changed_ms",
@@ -577,6 +621,21 @@ def test_of_a_payment_only_its_standing_changes(store: Store) -> None:
     for column in STANDING:
         assert change(store, f"UPDATE payment SET {column} = {column}") is None, column  # noqa: S608 - our own names
     assert count(store, "payment") == 1
+
+
+def test_a_payment_changes_its_rail_only_until_it_is_composed(store: Store) -> None:
+    """A message has gone out over a rail: which one, nobody may say otherwise afterwards. Staying is no change."""
+    assert change(store, PAYMENT.replace("payment VALUES", f"payment ({', '.join(COLUMNS)}) VALUES")) is None
+    before = (State.RECEIVED, State.HELD, State.READY)
+    for state in State:
+        assert change(store, f"UPDATE payment SET state = '{state}'") is None  # noqa: S608 - our own names
+        refused = change(store, f"UPDATE payment SET profile = 'other {state}'")  # noqa: S608 - our own names
+        assert (refused is None) == (state in before), state
+        assert change(store, "UPDATE payment SET profile = profile") is None, state
+    assert change(store, "UPDATE payment SET state = 'READY'") is None
+    refused = change(store, "UPDATE payment SET state = 'COMPOSED', profile = 'while it is composed'")
+    assert "append-only: payment" in str(refused)
+    assert not isinstance(refused, Conflict | StoreUnavailable), "no worker may try this again for ever"
 
 
 # ------------------------------------------------------------------------------------------- servers that are away

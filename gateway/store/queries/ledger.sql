@@ -53,6 +53,12 @@ UNION ALL
 SELECT payment.id, payment.state, 'is in sight of dispatch' FROM ready JOIN payment ON payment.id = ready.payment
 WHERE payment.state <> 'READY'
 UNION ALL
+SELECT payment.id, payment.state, 'is not among those that wait for a person' FROM payment
+WHERE payment.state = 'HELD' AND NOT EXISTS (SELECT 1 FROM held WHERE held.payment = payment.id)
+UNION ALL
+SELECT payment.id, payment.state, 'is among those that wait for a person' FROM held
+JOIN payment ON payment.id = held.payment WHERE payment.state <> 'HELD'
+UNION ALL
 SELECT payment.id, payment.state, 'waits for no batch' FROM payment
 WHERE payment.state = 'RECEIVED' AND NOT EXISTS (
     SELECT 1 FROM waiting WHERE waiting.batch = payment.batch AND waiting.payment = payment.id)

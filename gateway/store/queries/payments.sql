@@ -1,8 +1,8 @@
 -- name: claim_ready
--- Take payments that may be composed today, the oldest days first, for this worker alone.
-DELETE FROM ready WHERE (profile, day, payment) IN
-    (SELECT profile, day, payment FROM ready WHERE profile = :profile AND day <= :day
-     ORDER BY day, payment LIMIT :count /*lock skip*/)
+-- Take payments of one lane that may be composed today, the oldest days first and then by rank, for this worker alone.
+DELETE FROM ready WHERE (profile, lane, day, rank, payment) IN
+    (SELECT profile, lane, day, rank, payment FROM ready WHERE profile = :profile AND lane = :lane AND day <= :day
+     ORDER BY day, rank, payment LIMIT :count /*lock skip*/)
 RETURNING payment;
 
 -- name: look_ready
@@ -11,8 +11,8 @@ SELECT ready.payment, payment.source, payment.uetr, payment.currency, payment_or
 FROM ready
 JOIN payment ON payment.id = ready.payment
 JOIN payment_order ON payment_order.id = ready.payment
-WHERE ready.profile = :profile AND ready.day <= :day
-ORDER BY ready.day, ready.payment LIMIT :count;
+WHERE ready.profile = :profile AND ready.lane = :lane AND ready.day <= :day
+ORDER BY ready.day, ready.rank, ready.payment LIMIT :count;
 
 -- name: lock_orders
 -- The picked payments with their orders, taken for ourselves in the order of their numbers.
@@ -54,11 +54,12 @@ FROM payment WHERE payment.id IN
 ORDER BY payment.id /*lock*/;
 
 -- name: payments_by_end_to_end_id
--- The numbers of the payments with the picked (one: profile, two: EndToEndId) references, and the messages they are in.
+-- The numbers of the payments with the picked (one: profile, two: EndToEndId) references, and the messages they are in;
+-- the profile is one of those that may debit the account.
 SELECT payment.id, payment.end_to_end_id, message.message_id
 FROM payment LEFT JOIN message ON message.id = payment.message
 WHERE (payment.debtor_account, payment.end_to_end_id) IN
-    (SELECT account.number, pick.two FROM pick JOIN account ON account.profile = pick.one);
+    (SELECT account_rail.number, pick.two FROM pick JOIN account_rail ON account_rail.profile = pick.one);
 
 -- name: find_payment
 -- One payment by its number, UETR, or order id.
@@ -101,8 +102,26 @@ SELECT COUNT(*) FROM refusal;
 
 -- name: make_picked_ready!
 -- Let dispatch see the picked payments.
-INSERT INTO ready (payment, profile, day)
-SELECT payment.id, payment.profile, payment.settlement_day FROM pick JOIN payment ON payment.id = pick.id;
+INSERT INTO ready (payment, profile, lane, day, rank, currency)
+SELECT payment.id, payment.profile, payment.lane, payment.settlement_day, payment.rank, payment.currency
+FROM pick JOIN payment ON payment.id = pick.id;
+
+-- name: put_back_ready!
+-- Let the picked payments (one: day) wait in dispatch's sight: lanes = 0 until that day; 10 for room under a limit, 20
+-- for funds.
+INSERT INTO ready (payment, profile, lane, day, rank, currency)
+SELECT payment.id, payment.profile, payment.lane + :lanes, pick.one, payment.rank, payment.currency
+FROM pick JOIN payment ON payment.id = pick.id;
+
+-- name: note_held!
+-- The picked payments wait for a person.
+INSERT INTO held (payment, profile, currency, day)
+SELECT payment.id, payment.profile, payment.currency, payment.settlement_day
+FROM pick JOIN payment ON payment.id = pick.id;
+
+-- name: forget_held!
+-- The picked payments wait for nobody any more.
+DELETE FROM held WHERE payment IN (SELECT id FROM pick);
 
 -- name: add_references!
 -- Keep the bank's own references of the picked payments (one: account, two: reference).

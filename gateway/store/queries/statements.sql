@@ -11,6 +11,11 @@ SELECT profile FROM account WHERE number = :number AND currency = :currency /*lo
 INSERT INTO account (number, currency, profile) VALUES (:number, :currency, :profile)
 ON CONFLICT (number, currency) DO UPDATE SET profile = excluded.profile;
 
+-- name: add_account_rail!
+-- Let a rail debit an account of ours.
+INSERT INTO account_rail (profile, number, currency) VALUES (:profile, :number, :currency)
+ON CONFLICT (profile, number, currency) DO NOTHING;
+
 -- name: list_accounts
 -- Our accounts.
 SELECT number, currency, profile FROM account ORDER BY number, currency;

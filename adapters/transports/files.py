@@ -1,0 +1,180 @@
+"""What holds for files however they travel: harmless names, complete files, content that is seekable and bounded.
+
+Nothing here touches a folder: folder.py and sftp.py do, each in its own way, and ask here what may be done.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import BinaryIO, Final, cast
+
+from adapters.transport_settings import FileSettings
+from adapters.transports import SUBMIT, Arrival, Outbound
+from schemas.errors import DocumentRefused, HandoverRefused
+
+CHUNK_BYTES: Final = 1 << 18
+SPOOLED_BYTES_MAX: Final = 4 << 20
+"""A smaller file stays in memory, a larger one goes to the machine's folder for temporary files."""
+RECEIVED_BYTES_MAX: Final = 1 << 30
+"""Files are fetched until this much is held; the others wait for the next look."""
+NAME_LENGTH_MAX: Final = 200
+"""File systems take 255 bytes; what is put around a name while it is written needs some of them."""
+SHOWN_LENGTH_MAX: Final = 120
+
+_SAFE_NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._+=@,-]{{0,{NAME_LENGTH_MAX - 1}}}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file as a listing shows it.
+
+    Attributes:
+        name: exactly as the other side writes it.
+        size: in bytes.
+        modified: its time of change, in the unit of the other side: only compared with itself.
+        regular: a file, and neither a folder nor a link, device, pipe or socket.
+    """
+
+    name: str
+    size: int
+    modified: int
+    regular: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """Where a file that was fetched lies, and how it looked then.
+
+    Attributes:
+        folder: an incoming folder, as the profile has it.
+        seen: as it was when it was fetched; what has changed since is another file, which is not let go of.
+        unread: its content was not fetched, so it is never deleted.
+    """
+
+    folder: str
+    seen: Seen
+    unread: bool = False
+
+
+def outgoing(settings: FileSettings, outbound: Outbound) -> tuple[str, str]:
+    """Return the folder and the name under which a document is handed over.
+
+    Raises:
+        HandoverRefused: no file may have this name.
+    """
+    name = f"{outbound.name}{settings.name_suffix}"
+    if _SAFE_NAME.fullmatch(name) is None:
+        said = f"{harmless(name)!r} is not a file name: letters, digits and ._+=@,- only, at most {NAME_LENGTH_MAX}"
+        raise HandoverRefused(said, code="FILE NAME")
+    if outbound.operation == SUBMIT:
+        return settings.outgoing, name
+    folders = {str(operation): folder for operation, folder in settings.outgoing_for.items()}
+    return folders.get(outbound.operation, settings.outgoing), name
+
+
+def temporary(name: str) -> str:
+    """Return the name that a file has while it is written: hidden, and the same each time, so that none is left."""
+    return f".{name}.part"
+
+
+def known(name: str, size: int, ours: int) -> HandoverRefused:
+    """Return the refusal of a name that the other side has already, and say whether it may be the same file."""
+    alike = "of the same size" if size == ours else f"of {size} bytes, ours has {ours}"
+    return HandoverRefused(
+        f"a file {name} is there already, {alike}; it was not touched", code="FILE EXISTS", known=True
+    )
+
+
+def harmless(name: str) -> str:
+    """Return a name that can be shown and logged: no path, no control or invisible character, not too long."""
+    shown = "".join(
+        letter if letter not in '/\\"' and unicodedata.category(letter)[0] not in {"C", "Z"} else "_" for letter in name
+    )
+    return shown[:SHOWN_LENGTH_MAX] or "_"
+
+
+class Completeness:
+    """Tells which files of a listing are complete: by their markers, or because they have stopped changing.
+
+    Args:
+        settings: as the profile has it.
+        ticks: seconds of a clock that never goes back, whatever its zero.
+    """
+
+    def __init__(self, settings: FileSettings, ticks: Callable[[], float]) -> None:
+        self._settings = settings
+        self._ticks = ticks
+        self._since: dict[str, dict[str, tuple[Seen, float]]] = {}
+
+    def complete(self, folder: str, listing: Iterable[Seen]) -> list[Seen]:
+        """Return the complete files of a folder, oldest first; the whole listing of each look has to pass here."""
+        regular = [seen for seen in listing if seen.regular]
+        wanted = [seen for seen in regular if self._is_wanted(seen.name)]
+        suffix = self._settings.marker_suffix
+        if suffix is not None:
+            names = {seen.name for seen in regular}
+            found = [seen for seen in wanted if seen.name + suffix in names]
+        else:
+            found = self._unchanged(folder, wanted)
+        return sorted(found, key=lambda seen: (seen.modified, seen.name))
+
+    def _is_wanted(self, name: str) -> bool:
+        settings = self._settings
+        if name.startswith(".") or "/" in name or "\0" in name:
+            return False
+        if settings.marker_suffix is not None and name.endswith(settings.marker_suffix):
+            return False
+        if any(fnmatchcase(name, pattern) for pattern in settings.unfinished):
+            return False
+        return any(fnmatchcase(name, pattern) for pattern in settings.names)
+
+    def _unchanged(self, folder: str, wanted: Sequence[Seen]) -> list[Seen]:
+        """Return what has looked the same for long enough; what is gone is forgotten."""
+        now, before = self._ticks(), self._since.get(folder, {})
+        current: dict[str, tuple[Seen, float]] = {}
+        for seen in wanted:
+            known_as, since = before.get(seen.name, (seen, now))
+            current[seen.name] = (seen, since if known_as == seen else now)
+        self._since[folder] = current
+        return [seen for seen, since in current.values() if now - since >= self._settings.stable_s]
+
+
+def spooled(chunks: Iterable[bytes]) -> tuple[BinaryIO, int]:
+    """Return a seekable file with these bytes, at its beginning, and their number."""
+    file = tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES_MAX)  # noqa: SIM115  it is open until Transport.done
+    size = 0
+    try:
+        for chunk in chunks:
+            size += file.write(chunk)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return cast("BinaryIO", file), size
+
+
+def arrival(folder: str, seen: Seen, chunks: Iterable[bytes]) -> Arrival | None:
+    """Return a file that was fetched, or None where it is not the one that was listed (it grew, or shrank)."""
+    source, size = spooled(chunks)
+    if size != seen.size:
+        source.close()
+        return None
+    return Arrival(harmless(seen.name), source, size, Handle(folder, seen))
+
+
+def oversized(folder: str, seen: Seen, bytes_max: int) -> Arrival:
+    """Return a file that is too large to be read: reported, and never deleted."""
+    fault = DocumentRefused(f"{seen.size} bytes are more than the {bytes_max} that are taken", path=harmless(seen.name))
+    source, _ = spooled(())
+    return Arrival(harmless(seen.name), source, seen.size, Handle(folder, seen, unread=True), fault)
+
+
+def archive_names(name: str) -> Iterable[str]:
+    """Yield the names under which a file may be archived, first choice first: nothing is ever overwritten."""
+    yield name
+    yield from (f"{name}.{number}" for number in range(1, 1_000))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.iso20022.parties import Naming
-from schemas.iso20022.xml import NOTHING, Markup, Record, Shape, el, leaf
+from schemas.iso20022.xml import NOTHING, Markup, Record, el, leaf
 
 NAMES_2009 = Naming(bic="BIC", any_bic="BICOrBEI", lei=False)
 """What versions 03 call identifiers."""

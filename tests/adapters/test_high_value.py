@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -134,7 +135,7 @@ def test_a_message_that_breaks_the_guideline_is_not_signed(ends: Line) -> None:
 
 ANSWER = RecallAnswer("B-1", "CASE-7", "RJCR", "CUST", None, "M-1", "E-1", original_message_name=pacs008.DEFINITION)
 NOTICE = replace(examples.NOTIFICATION, message_id="B-1")
-FROM_BANK = {
+FROM_BANK: dict[str, tuple[str, Callable[[], etree._Element]]] = {
     "reports": (pacs002.DEFINITION, lambda: pacs002.build(replace(examples.REPORT, message_id="B-1"), NOW)),
     "returns": (
         pacs004.DEFINITION,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -72,10 +73,10 @@ def test_what_an_institutions_payment_cannot_say_is_refused(change: str) -> None
 
 @thorough
 @given(strategies.given_back(), moments)
-def test_what_is_given_back_is_read_as_it_was_written(payment: Payment, created: object) -> None:
+def test_what_is_given_back_is_read_as_it_was_written(payment: Payment, created: datetime) -> None:
     """The bank must find the transfer that it brought, and what was kept of it."""
     settlement = Settlement("CLRG", "KHRTGS", payment.execution_date, "TREAKHPP", "NCAMKHPP")
-    document = pacs004.build_given_back("M-1", created, [payment], settlement=settlement)  # type: ignore[arg-type]  # drawn
+    document = pacs004.build_given_back("M-1", created, [payment], settlement=settlement)
     (item,) = pacs004.read(_sent(document, pacs004.DEFINITION))
     original = payment.original
     assert original is not None
@@ -98,18 +99,18 @@ def test_no_more_is_given_back_than_came_in() -> None:
 
 @thorough
 @given(strategies.recalls(), moments)
-def test_a_recall_is_read_as_it_was_written(request: RecallRequest, created: object) -> None:
+def test_a_recall_is_read_as_it_was_written(request: RecallRequest, created: datetime) -> None:
     """The bank stops exactly the payment that is meant."""
-    document = camt056.build(request, created, assigner_bic="TREAKHPP", assignee_bic="NCAMKHPP")  # type: ignore[arg-type]  # drawn
+    document = camt056.build(request, created, assigner_bic="TREAKHPP", assignee_bic="NCAMKHPP")
     (read,) = camt056.read(_sent(document, camt056.DEFINITION))
     assert replace(read, path="") == request
 
 
 @thorough
 @given(strategies.answers, moments)
-def test_an_answer_to_a_recall_is_read_as_it_was_written(answer: RecallAnswer, created: object) -> None:
+def test_an_answer_to_a_recall_is_read_as_it_was_written(answer: RecallAnswer, created: datetime) -> None:
     """Accepted, refused, pending, or forwarded: the case stands where the bank says."""
-    document = camt029.build([answer], created, assigner_bic="NCAMKHPP", assignee_bic="TREAKHPP")  # type: ignore[arg-type]  # drawn
+    document = camt029.build([answer], created, assigner_bic="NCAMKHPP", assignee_bic="TREAKHPP")
     (read,) = camt029.read(_sent(document, camt029.DEFINITION))
     assert replace(read, path="") == answer
 
@@ -138,10 +139,10 @@ def test_a_system_event_is_read_as_it_was_written(event: SystemEvent) -> None:
 @thorough
 @given(reference(), code(), moments, st.none() | text(300), st.none() | text(300))
 def test_a_rejected_message_is_read_as_a_report_of_it(
-    message_id: str, reason: str, rejected: object, location: str | None, info: str | None
+    message_id: str, reason: str, rejected: datetime, location: str | None, info: str | None
 ) -> None:
     """What a bank's system could not read is rejected whole."""
-    document = admi002.build(message_id, reason, rejected, location=location, info=info)  # type: ignore[arg-type]  # drawn
+    document = admi002.build(message_id, reason, rejected, location=location, info=info)
     report = admi002.read(_sent(document, admi002.DEFINITION), "B-1")
     assert (report.message_id, report.original_message_id, report.group_status) == ("B-1", message_id, "RJCT")
     assert (report.group_reason, report.created) == (reason, rejected)

@@ -206,6 +206,7 @@ def _message_facts(
         settlement_method=settings.settlement_method,
         clearing_system=settings.clearing_system,
         blocks=[_block(block, parcel.currency) for block in facts.blocks],
+        participants=facts.participants,
     )
 
 
@@ -218,7 +219,9 @@ def _header(facts: Facts) -> HeaderFacts | None:
 
 def _block(said: rails.BlockFacts, currency: str) -> BlockFacts:
     count = None if said.stated_count is None else int(said.stated_count)
-    return BlockFacts(said.block_id, count, said.stated_sum, _amounts(said.amounts, currency))
+    return BlockFacts(
+        said.block_id, count, said.stated_sum, _amounts(said.amounts, currency), said.debtor_agent, said.creditor_agents
+    )  # fmt: skip
 
 
 def _amounts(texts: Sequence[str], currency: str) -> list[Money]:

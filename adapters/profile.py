@@ -32,6 +32,7 @@ from adapters.fields import (
     mistakes,
 )
 from adapters.instant_settings import InstantSettings
+from adapters.layout_settings import LayoutSettings
 from adapters.matching import MatchingSettings
 from adapters.pain_settings import PainSettings
 from adapters.payment_settings import (
@@ -176,6 +177,7 @@ class Profile(Table):
         days_ahead_max: how far ahead an execution date may lie (rule 27).
         pain: how the bank wants the files of its customers, on rails that send such.
         instant: how the rail names banks and refunds, where each transfer is a message of its own.
+        layout: how the flat files of a clearing house are laid out, on rails that send such.
     """
 
     name: ShortName
@@ -203,6 +205,7 @@ class Profile(Table):
     channel: ChannelSettings = ChannelSettings()
     pain: PainSettings | None = None
     instant: InstantSettings = InstantSettings()
+    layout: LayoutSettings | None = None
     transport: TransportSettings = BusSettings()
 
     @property

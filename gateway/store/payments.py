@@ -237,6 +237,16 @@ def lock_of_messages(db: Session, messages: Iterable[int]) -> list[Standing]:
     return _standings(db, "lock_payments_of_messages")
 
 
+def lock_of_blocks(db: Session, profile: str, blocks: Collection[str]) -> dict[str, list[Standing]]:
+    """Return the payments of these payment-information blocks of a relationship, locked until the commit."""
+    db.pick((None, block) for block in set(blocks))
+    inside: dict[int, str] = dict(db.all("payments_of_blocks", profile=profile))
+    found: dict[str, list[Standing]] = {}
+    for standing in lock(db, inside):
+        found.setdefault(inside[standing.id], []).append(standing)
+    return found
+
+
 def _standings(db: Session, name: str) -> list[Standing]:
     return [Standing(row[0], _STATES[row[1]], *row[2:]) for row in db.all(name)]
 

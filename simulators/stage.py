@@ -132,7 +132,9 @@ def set_up(
         database_url: ``sqlite:///...`` inside the folder if left out.
         bus_url: as in the configuration.
         approval_limits: amount by currency above which an order waits for an approval.
-        profile, own_bic, bank_bic: the relationship that the keys are for.
+        profile: the relationship that the keys are for.
+        own_bic: our BIC there.
+        bank_bic: the BIC of the bank.
         settings: more of the configuration.
     """
     authority = create_authority("Simulated Certification Authority", at=at)

@@ -192,7 +192,7 @@ def treasury(
     found: list[Treasury] = []
     gateway = made.gateway(
         clock, QUIET, new_uetr=lambda: str(uuid.UUID(int=chance.getrandbits(128), version=4)),
-        reach=lambda point: found[0].reach(point), durable=False,
+        reach=lambda point: found[0].reach(point), durable=False,  # noqa: PLW0108 - it is not there yet
     )  # fmt: skip
     gateway.prepare()
     [relationship] = gateway.profiles.values()

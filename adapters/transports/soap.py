@@ -82,9 +82,10 @@ class Soap:
             ChannelUnavailable, HandoverRefused, HandoverUnknown: as the module says.
             ConfigurationError: the profile has no such operation.
         """
-        operation = self._operations.get(outbound.operation)
+        wanted = self._settings.operation_for(outbound.definition, outbound.operation)
+        operation = self._operations.get(wanted)
         if operation is None:
-            raise ConfigurationError(f"transport.operations.{outbound.operation}: missing, and the bank is asked that")
+            raise ConfigurationError(f"transport.operations.{wanted}: missing, and the bank is to be asked that")
         try:
             answer = self._call(operation, document=outbound.content, name=outbound.name)
         except TooLong as error:

@@ -260,8 +260,9 @@ class SoapOperation(Table):
         return value
 
 
-SoapFault = Literal["refused", "known", "unavailable", "unknown"]
-"""What a fault means: it took nothing; it has it already; it took nothing and may later; nobody can tell."""
+SoapFault = Literal["refused", "known", "absent", "unavailable", "unknown"]
+"""What a fault means: it took nothing; it has it already; it never had what it is asked about; it took nothing and may
+later; nobody can tell."""
 
 
 class SoapSettings(WebSettings):

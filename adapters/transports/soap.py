@@ -192,7 +192,7 @@ class Soap:
             return ChannelUnavailable(f"the bank took nothing: {said}")
         if means == "unknown":
             return HandoverUnknown(f"the bank's service failed: {said}")
-        return HandoverRefused(said, code=code, known=means == "known")
+        return HandoverRefused(said, code=code, known=means == "known", absent=means == "absent")
 
     def _arrival(self, operation: SoapOperation, element: _Element, text: str) -> Arrival:
         content = text.encode("utf-8")

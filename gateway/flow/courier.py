@@ -178,7 +178,7 @@ class Courier:
         desk.log.warning("not handed over, will try again", message_id=sheet.message_id, reason=reason, channel=health)
 
     def _refused(self, sheet: Sheet, refused: HandoverRefused) -> None:
-        """Take a refusal: of payments it leaves a doubt, of an inquiry it may be the answer that the bank had nothing."""
+        """Take a refusal: it leaves payments in doubt; of an inquiry it may say that the bank never had them."""
         if sheet.operation != INQUIRE:
             self._doubt(sheet, "handover_refused", str(refused))
             return

@@ -1,4 +1,4 @@
-"""FAST and Bakong whole: orders in, transfers over SOAP and TLS, answers, incoming money, statements, the ledger equal."""
+"""FAST and Bakong whole: orders in, SOAP over TLS, answers, money that comes in, statements, the ledger equal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,12 @@ def rail(tmp_path: Path, name: str) -> Iterator[Rail]:
     text = (PROFILES / f"{name}.toml").read_text(encoding="utf-8")
     found: list[Treasury] = []
     openings = dict.fromkeys(re.findall(r'number = "(\d+)"\ncurrency = "KHR"', text), OPENING)
-    kinds = {"fast": (FastBank, FAST_PATH), "bakong": (BakongBank, BAKONG_PATH)}
-    kind, path = kinds[name]
-    bank = kind("NCAMKHPP", openings, lambda: found[0].clock.now().astimezone(found[0].profile.zone))
+
+    def now() -> datetime:
+        return found[0].clock.now().astimezone(found[0].profile.zone)
+
+    bank = FastBank("NCAMKHPP", openings, now) if name == "fast" else BakongBank("NCAMKHPP", openings, now)
+    path = FAST_PATH if name == "fast" else BAKONG_PATH
     with served(files, bank.service(CREDENTIALS)) as proxy:
         text = re.sub(
             r'base_url = "[^"]+"', f'base_url = "https://127.0.0.1:{proxy.port}"\nloopback_allowed = true', text

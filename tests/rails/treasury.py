@@ -104,9 +104,8 @@ class Treasury:
                 return
             if not done:
                 time.sleep(PAUSE_S)
-        raise AssertionError(
-            f"never: {what}; {dict(self.states())}, open {dict(self.open())}, refused {self.refusals()}, dead {self.dead()}"
-        )
+        said = f"open {dict(self.open())}, refused {self.refusals()}, dead {self.dead()}"
+        raise AssertionError(f"never: {what}; {dict(self.states())}, {said}")
 
     # -------------------------------------------------------------------------------------------------- what comes in
 

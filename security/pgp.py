@@ -25,6 +25,9 @@ T = TypeVar("T")
 _FAULTS = (RuntimeError, ValueError, TypeError, OSError)
 """What the library raises for anything that is wrong with its input."""
 
+_OF_THE_MACHINE = "os error"
+"""Stands in what it says where the file is not to blame: no space left."""
+
 
 class PgpKeys:
     """Our keys and the bank's.
@@ -60,6 +63,7 @@ class PgpKeys:
         Raises:
             DocumentRefused: FF01.
             SignatureRefused: DS0A, DS0B.
+            OSError: this machine has no room for it.
         """
         for decryptor in self._decryptors:
             asked: list[str] = []
@@ -74,6 +78,8 @@ class PgpKeys:
                 found = pysequoia.decrypt_file(source, target, decryptor=decryptor, store=store)
             except _FAULTS as error:
                 target.unlink(missing_ok=True)
+                if _OF_THE_MACHINE in str(error):
+                    raise OSError(str(error).splitlines()[0]) from error
                 if reached:
                     raise _refused(asked) from error
                 continue

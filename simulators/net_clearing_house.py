@@ -1,7 +1,7 @@
 """A net clearing house with books of its own: takes flat files, answers with status files, and states what it booked.
 
-Its columns are written down here once more, as its own handbook has them, so that a mistake of the rail is not mirrored.
-It debits the sender and credits the receiver in two steps; a plan can stop it in between.
+Its columns are written down here once more, as its own handbook has them, so that a mistake of the rail is not
+mirrored. It debits the sender and credits the receiver in two steps; a plan can stop it in between.
 
     house = NetClearingHouse(folder, {"000300000001": Money(1_000_000_00, "KHR")}, clock.now)
     house.collect()     # takes what lies in ``out``: Waiting

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from adapters.file_settings import ProtectionSettings
-from adapters.transports import Arrival, Handover, Outbound, Transport, Vault
+from adapters.transports import Arrival, Handover, Outbound, Transport, Vault, files
 from schemas.errors import ChannelUnavailable, DocumentRefused, HandoverRefused, HandoverUnknown, SignatureRefused
 from security.pgp import PgpKeys
 
@@ -75,9 +75,16 @@ class Protected:
         Raises:
             ChannelUnavailable: as the transport says.
         """
-        if self._settings.form == "encrypted":
-            return [self._decrypted(arrival) for arrival in self._inner.receive(limit)]
-        return list(self._paired(self._inner.receive(2 * limit)))[:limit]
+        encrypted = self._settings.form == "encrypted"
+        came = self._inner.receive(limit if encrypted else 2 * limit)
+        found: list[Arrival] = []
+        try:
+            found.extend(map(self._decrypted, came) if encrypted else self._paired(came))
+        except OSError as error:
+            files.close([*found, *came])
+            raise ChannelUnavailable(f"no place to open files in: {error.strerror or error}") from error
+        files.close(found[limit:])
+        return found[:limit]
 
     def done(self, arrivals: Sequence[Arrival]) -> None:
         """Let go of files, and of the signatures beside them.
@@ -85,8 +92,7 @@ class Protected:
         Raises:
             ChannelUnavailable: as the transport says.
         """
-        for arrival in arrivals:
-            arrival.source.close()
+        files.close(arrivals)
         self._inner.done([inner for arrival in arrivals for inner in arrival.handle])
 
     def close(self) -> None:

@@ -259,6 +259,7 @@ class SftpTransport:
                 async with asyncio.timeout(self._session.limit_s):
                     await client.rename(path, f"{archive}/{free}")
                 return
+        raise ChannelUnavailable(f"{archive} has too many files of one name; somebody has to clear it")
 
 
 class _Upload:

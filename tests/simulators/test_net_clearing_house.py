@@ -48,10 +48,8 @@ class Session:
     def received(self) -> list[Received]:
         """Return what the house has said since."""
         self.now += timedelta(minutes=1)
-        found = []
         arrivals = self.transport.receive(100)
-        for arrival in arrivals:
-            found.append(net_clearing.read(PROFILE, arrival.source.read(), TRUST, self.now))
+        found = [net_clearing.read(PROFILE, arrival.source.read(), TRUST, self.now) for arrival in arrivals]
         self.transport.done(arrivals)
         return found
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters import transports
-from adapters.file_settings import FolderSettings, SftpSettings
+from adapters.file_settings import FileSettings, FolderSettings, ProtectionSettings, SftpSettings
 from adapters.toml import Location
 from adapters.transport_settings import TransportSettings
 from adapters.web_settings import SoapSettings, WebSettings
@@ -85,6 +85,18 @@ def _named(transport: TransportSettings) -> Iterator[tuple[Location, str, bool]]
         if transport.client_key_passphrase is not None:
             yield ("transport", "client_key_passphrase"), transport.client_key_passphrase, True
         yield from _of_identity(transport)
+    if isinstance(transport, FileSettings) and transport.protection is not None:
+        yield from _of_protection(transport.protection)
+
+
+def _of_protection(protection: ProtectionSettings) -> Iterator[tuple[Location, str, bool]]:
+    """Yield the keys by which files are encrypted and signed."""
+    for index, name in enumerate(protection.own_keys):
+        yield ("transport", "protection", "own_keys", index), name, False
+    for index, name in enumerate(protection.bank_keys):
+        yield ("transport", "protection", "bank_keys", index), name, False
+    if protection.passphrase is not None:
+        yield ("transport", "protection", "passphrase"), protection.passphrase, True
 
 
 def _of_identity(transport: WebSettings) -> Iterator[tuple[Location, str, bool]]:

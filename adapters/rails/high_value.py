@@ -168,8 +168,6 @@ def faults(profile: Profile) -> list[tuple[Location, str]]:
     """Return what this rail misses in a profile: how a payment settles, and the envelope around each message."""
     found = missing(profile)
     if profile.message.settlement_method not in {None, "CLRG"}:
-        said = (
-            "this rail settles in a clearing system (CLRG); the others need a settlement account that it never states"
-        )
+        said = "this rail settles in a clearing system (CLRG); the others need an account that it never states"
         found.append((("message", "settlement_method"), f"message.settlement_method: {said}"))
     return found

@@ -105,6 +105,17 @@ incoming = ["in"]
 """
 )
 
+PROTECTED = (
+    SFTP
+    + """\
+
+[transport.protection]
+form = "encrypted"
+own_keys = ["own.pgp"]
+passphrase = "pgp-passphrase"
+"""
+)
+
 
 def line_of(text: str, part: str) -> int:
     """Return the number of the first line that holds the part."""
@@ -141,7 +152,8 @@ def put(folder: Path, **contents: str) -> None:
         ('incoming = ["out"]', 'incoming = ["in"]', "incoming =", "'in' is a folder for outgoing files as well"),
         ("[currencies.KHR]", '[currencies]\ncut_off = "9:00"\n[currencies.KHR]', 'cut_off = "9:00"',
          "a cut-off without a currency"),
-        ("[currencies.KHR]", '[currencies]\nlimit = "5"\n[currencies.KHR]', 'limit = "5"', "a limit without a currency"),
+        ("[currencies.KHR]", '[currencies]\nlimit = "5"\n[currencies.KHR]', 'limit = "5"',
+         "a limit without a currency"),
         ('time_zone = "Asia/Phnom_Penh"\n', "", "name =", "a cut-off means nothing without a time zone"),
         ('cut_off = "15:00"', 'cut_off = "3 pm"', "cut_off", "is not a time of day"),
         ('limit = "4000000000"', 'limit = "4e9"', "limit =", "currencies.KHR.limit: "),
@@ -167,11 +179,14 @@ def test_a_mistake_in_the_file_is_said_with_its_line(tmp_path: Path, old: str, n
     [
         (SFTP, {"known_hosts": "[transport]", "key": "[transport]", "passphrase": "passphrase ="}),
         (SOAP, {"server_ca": "server_ca", "client_certificate": "client_certificate", "client_key": "client_key =",
-                "client_key_passphrase": "client_key_passphrase", "hmac.key": "key = \"shared-key\"",
+                "client_key_passphrase": "client_key_passphrase", "hmac.key": 'key = "shared-key"',
                 "credentials.user_name": "user_name"}),
+        (PROTECTED, {"known_hosts": "[transport]", "key": "[transport]", "passphrase": "passphrase =",
+                     "protection.own_keys.0": "own_keys", "protection.bank_keys.0": "[transport.protection]",
+                     "protection.passphrase": 'passphrase = "pgp'}),
         (OAUTH, {"server_ca": "server_ca", "oauth.client_id": "client_id", "oauth.client_secret": "client_secret"}),
     ],
-    ids=["sftp", "soap", "oauth"],
+    ids=["sftp", "soap", "protected", "oauth"],
 )  # fmt: skip
 def test_each_secret_that_is_not_there_is_found(tmp_path: Path, text: str, names: dict[str, str]) -> None:
     """The gateway would start without it, and the first payment would find out."""

@@ -87,7 +87,7 @@ SELECT id, page, position, account, currency, amount_minor, booking_day, value_d
        uetr, hint, return_reason, bank_code, charges_minor, details, details_minor, info, batch_name, batch_count,
        counterparty, counterparty_account, reference, reversal
 FROM entry WHERE statement = :statement AND matched IS NULL
-  AND (page > :page OR (page = :page AND position > :position))
+  AND (page, position) > (:page, :position)
   AND CASE WHEN uetr IS NULL THEN 0 WHEN amount_minor > 0 THEN 1 ELSE 2 END = :named
 ORDER BY page, position LIMIT :count;
 

@@ -132,6 +132,16 @@ def test_a_lookup_reads_no_table_from_end_to_end(grown: PostgresStore, name: str
         assert scans(db, name, parameters) == []
 
 
+def test_the_next_entries_are_read_from_where_the_last_ones_ended(grown: PostgresStore) -> None:
+    """A statement is read in many turns; if each read again what lies behind it, time would grow with the square."""
+    with grown.transaction() as db:
+        text = db._queries.unmatched_entries.sql
+        parameters = NEXT | {"named": 0, "page": PAYMENTS // PAGE - 1, "position": PAGE // 2}
+        [[found]] = db.connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}", parameters).fetchone()
+        [read] = [node for node in nodes(found["Plan"]) if node.get("Relation Name") == "entry"]
+        assert read["Actual Rows"] + read["Rows Removed by Filter"] <= PAGE
+
+
 def test_a_lookup_of_each_key_joins_without_hashing_a_table(grown: PostgresStore) -> None:
     """Hash and merge joins are for those who say that they read everything, until their transaction ends."""
     settings = "SELECT current_setting('enable_hashjoin'), current_setting('enable_mergejoin')"

@@ -26,7 +26,7 @@ def settle(db: Session, statement: int, account: str, currency: str, trail: Trai
     for (page,) in db.all("pages_of", statement=statement):  # a page at a time, so that the indexes always serve
         last = db.value("last_position", statement=statement, page=page)
         for after in range(-1, last if last is not None else -1, SLICE):
-            db.run("clear_pick")
+            db.clear_pick()
             place = {"statement": statement, "page": page, "after": after, "until": after + SLICE}
             named = db.run("pick_named_by_uetr", **place)
             if not named:
@@ -39,17 +39,18 @@ def settle(db: Session, statement: int, account: str, currency: str, trail: Trai
 
 def _settle_picked(db: Session, account: str, currency: str, cause: str, trail: Trail) -> int:
     """Move, post and record the picked payments, and tell their sources."""
-    rows = db.all("lock_picked")
-    if db.run("settle_picked", now_ms=trail.at_ms) != len(rows):
+    rows = sorted(db.all("settle_picked", now_ms=trail.at_ms))
+    before = dict(db.all("picked_states"))
+    if len(rows) != len(before):
         raise Conflict("a payment moved while its statement was booked")
     number = db.take_number("trail")
     db.run("record_picked", cause=cause, now_ms=trail.at_ms, trail=number)
     sample = posting(Posting.SETTLE, 1, "", account, 1, currency)
     db.run("post_picked", debit=sample.debit, credit=sample.credit, currency=currency, now_ms=trail.at_ms)
     settle, settled = Event.SETTLE.value, State.SETTLED.value
-    moves = [(r[0], r[1] + 1, r[2], settle, settled, None, cause) for r in rows]
+    moves = [(r[0], r[1], before[r[0]], settle, settled, None, cause) for r in rows]
     body = {"cause": cause, "moves": len(moves), "moves_sha256": digest_of_moves(moves)}
     append(db, trail, "payments.move", body, number)
-    told = (Outcome(r[3], r[4], State.SETTLED, r[5], r[6], r[7], Money(r[8], r[9])) for r in rows)
+    told = (Outcome(r[2], r[3], State.SETTLED, r[4], r[5], r[6], Money(r[7], r[8])) for r in rows)
     outcomes.send(db, told, from_ms(trail.at_ms))
     return len(rows)

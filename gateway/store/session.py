@@ -64,10 +64,14 @@ class Session(ABC):
         Args:
             rows: (id), (id, one), ... up to (id, one, ..., eight), all of one length; id is a whole number or None.
         """
-        self.run("clear_pick")
+        self.clear_pick()
         rows = list(rows)
         if rows:
             self.bulk("pick", PICK_COLUMNS[: len(rows[0])], rows)
+
+    def clear_pick(self) -> None:
+        """Empty the temporary table ``pick``."""
+        self.run("clear_pick")
 
     def survey(self, *, begin: bool = True) -> None:  # noqa: B027 - an engine that plans by statistics overrides it
         """Say that what follows reads whole tables (a proof, a report), for engines that plan for it.

@@ -1,3 +1,7 @@
+-- name: empty_pick!
+-- Give back the room of the temporary table that bulk statements join.
+TRUNCATE pick;
+
 -- name: take_numbers
 -- Take numbers from a sequence.
 SELECT nextval(CAST(:sequence AS regclass)) FROM generate_series(1, :count);

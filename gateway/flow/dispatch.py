@@ -10,14 +10,14 @@ from typing import NamedTuple
 from adapters.profile import Profile
 from adapters.rails import rail
 from gateway.bus.base import BANK_EXCHANGE, bank_queues
-from gateway.core.batching import Parcel, parcels
+from gateway.core.batching import Parcel
 from gateway.core.lifecycle import OUT, Event, Move, advance
-from gateway.flow import batches, expecting, outcomes
-from gateway.flow.composing import Prepared, Stored, Written, dated, messages_max, prepare, still_holds, write
+from gateway.flow import asking, batches, expecting, outcomes
+from gateway.flow.composing import Prepared, Stored, Written, cut, dated, messages_max, prepare, still_holds, write
 from gateway.flow.desk import Desk
 from gateway.flow.hands import Hands, Job
 from gateway.flow.policy import Policy
-from gateway.store import archive, findings, outbox, payments
+from gateway.store import archive, channels, findings, outbox, payments
 from gateway.store.findings import Finding
 from gateway.store.outbox import Letter
 from gateway.store.payments import PaymentMove, Standing
@@ -108,7 +108,7 @@ class Dispatch:
             found = [row for row in found if row[0] not in ahead]
             for start in range(0, min(len(found), size * (CLAIMS_AHEAD - len(self._early))), size):
                 claim = sorted(found[start : start + size])
-                count = messages_max((row[3] for row in claim), self._profile.message.transactions_max)
+                count = messages_max(self._rail, [row[3] for row in claim], self._profile.message.transactions_max)
                 orders = [Stored(number, source, uetr, body) for number, source, uetr, _, body in claim]
                 numbers = db.take_numbers("message", count)
                 self._early.append(_Early(orders, self._hands.submit(prepare, name, orders, numbers, now)))
@@ -119,7 +119,8 @@ class Dispatch:
         today = now.astimezone(self._relationship.zone).date()
         desk = self._desk
         with desk.metrics.stage("dispatch", desk.clock) as stage, desk.store.transaction() as db:
-            numbers = payments.claim_ready(db, self._profile.name, today.isoformat(), count)
+            may = channels.takes_more(db, self._profile.name, self._profile.channel.outstanding_max, trail.at_ms)
+            numbers = payments.claim_ready(db, self._profile.name, today.isoformat(), count) if may else []
             if numbers:
                 self._compose(db, numbers, today, trail, early)
             else:
@@ -148,7 +149,7 @@ class Dispatch:
             return
         dates = dated(self._policy, self._relationship, intact, self._desk.now())
         self._wait(db, [(p.payment_id, day) for p, day in dates if day > today])
-        for parcel in parcels(((p, day) for p, day in dates if day <= today), self._profile.message.transactions_max):
+        for parcel in cut(self._rail, self._profile, ((p, day) for p, day in dates if day <= today)):
             try:
                 self._send(db, parcel, standings, trail)
             except DocumentRefused as refused:
@@ -189,10 +190,10 @@ class Dispatch:
         db.run(
             "add_message", id=number, profile=self._profile.name, message_id=name, definition=written.definition,
             sha256=digest, payments=len(written.payments), total_minor=written.total_minor, currency=written.currency,
-            settlement_day=written.settlement_date.isoformat(), now_ms=trail.at_ms,
+            settlement_day=written.settlement_date.isoformat(), now_ms=trail.at_ms, wire_name=written.wire_name,
         )  # fmt: skip
         moves = [_composed(standings[payment], number) for payment in written.payments]
-        payments.carry(db, number, written.payments)
+        payments.carry(db, number, self._profile.name, written.payments, written.blocks)
         payments.move(db, moves, trail, f"message {name}")
         outbox.add(db, [self._letter(number, name, digest)], trail.at_ms)
         facts = {
@@ -203,7 +204,7 @@ class Dispatch:
 
     def _letter(self, number: int, name: str, digest: str) -> Letter:
         out, _ = bank_queues(self._profile.name)
-        return Letter("bank", BANK_EXCHANGE, out, name, sha256=digest, message=number)
+        return Letter(outbox.kind_of(self._profile.name), BANK_EXCHANGE, out, name, sha256=digest, message=number)
 
     def _isolate(
         self, db: Session, parcel: Parcel, standings: Mapping[int, Standing], refused: DocumentRefused, trail: Trail
@@ -286,7 +287,11 @@ class Dispatch:
         outcomes.send(db, told, self._desk.now())
         unheard = not db.value("answers_of_message", message=number)  # what the bank has, it is not sent again
         waits = db.value("outbox_has_message", message=number)
-        if unheard and sendings <= self._profile.resends_max and not waits:
+        ask_ms = asking.due_at(self._desk.now(), self._profile)
+        if ask_ms is not None:
+            db.pick([(number,)])
+            db.run("ask_first", at_ms=ask_ms)
+        elif unheard and sendings <= self._profile.resends_max and not waits and self._profile.transport.idempotent:
             outbox.add(db, [self._letter(number, name, digest)], trail.at_ms)
             append(db, trail, "message.resend", {"message_id": name, "sha256": digest, "sendings": sendings})
         findings.open_again(db, Finding(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from tempfile import SpooledTemporaryFile, TemporaryFile
 from typing import BinaryIO, cast
 
 from adapters.profile import Profile
 from adapters.rails import Received, rail
 from gateway.flow import beside
-from gateway.flow.hands import Job
+from gateway.flow.hands import Job, Kit
 from gateway.store import archive
 from gateway.store.archive import Pressed
 from gateway.store.session import Session
@@ -91,3 +92,16 @@ def _unsigned(profile: Profile, source: BinaryIO) -> Received:
     if received is None:
         raise DocumentRefused("a document that has to be signed", code="DS0A")
     return received
+
+
+def read_whole(kit: Kit, profile: str, content: bytes, at: datetime) -> Whole:
+    """Verify and read a document, its statements to their end.
+
+    Raises:
+        DocumentRefused, SignatureRefused: nothing of it may be used.
+    """
+    settings = kit.profiles[profile]
+    received = rail(settings.rail).read(settings, content, kit.trust(profile), at)
+    if received.statements is None:
+        return received, None
+    return replace(received, statements=None), tuple(received.statements)

@@ -16,34 +16,34 @@ SLICE = 500_000
 DAY = 40_000
 """Payments of one day; the history goes back as many days as it needs."""
 
-_NEW = """(SELECT :first + n AS id, (n / 1000) + :message AS message,
-    CAST(CAST(:day AS date) - CAST((:done + n) / :a_day AS integer) AS text) AS day,
-    10000 + (CAST(hashint8(:first + n) & 2147483647 AS bigint) % 99999900) * 100 AS minor
-    FROM generate_series(0, :count - 1) AS n) AS new"""
+_NEW = """(SELECT %(first)s + n AS id, (n / 1000) + %(message)s AS message,
+    CAST(CAST(%(day)s AS date) - CAST((%(done)s + n) / %(a_day)s AS integer) AS text) AS day,
+    10000 + (CAST(hashint8(%(first)s + n) & 2147483647 AS bigint) %% 99999900) * 100 AS minor
+    FROM generate_series(0, %(count)s - 1) AS n) AS new"""
 _PAID = """INSERT INTO payment (id, version, state, source, order_id, profile, debtor_account, end_to_end_id, uetr,
     amount_minor, currency, settlement_day, content_sha256, received_ms, changed_ms, message)
-SELECT id, 4, 'SETTLED', 'fmis', 'O' || id, :profile, :account, 'INV' || lpad(CAST(id AS text), 11, '0'),
+SELECT id, 4, 'SETTLED', 'fmis', 'O' || id, %(profile)s, %(account)s, 'INV' || lpad(CAST(id AS text), 11, '0'),
     CAST(CAST(overlay(overlay(md5(CAST(id AS text)) PLACING '4' FROM 13) PLACING '8' FROM 17) AS uuid) AS text),
-    minor, 'KHR', day, md5(CAST(id AS text)) || md5(CAST(-id AS text)), :at, :at, message FROM {new}"""
+    minor, 'KHR', day, md5(CAST(id AS text)) || md5(CAST(-id AS text)), %(at)s, %(at)s, message FROM {new}"""
 _ORDERS = """INSERT INTO payment_order (id, body)
 SELECT id, convert_to('{{"order_id":"O' || id || '","creditor":{{"name":"' || md5(CAST(id AS text)) || '"}},"filling":"'
     || repeat(md5(CAST(id AS text)), 12) || '"}}', 'UTF8') FROM {new}"""
 _MESSAGES = """INSERT INTO message (id, profile, message_id, definition, sha256, payments, total_minor, currency,
     settlement_day, composed_ms, sent_ms, sendings, booked)
-SELECT message, :profile, 'PAST-' || message, 'pacs.008.001.08', md5(CAST(message AS text)), COUNT(*), SUM(minor),
-    'KHR', MIN(day), :at, :at, 1, 1 FROM {new} GROUP BY message"""
+SELECT message, %(profile)s, 'PAST-' || message, 'pacs.008.001.08', md5(CAST(message AS text)), COUNT(*), SUM(minor),
+    'KHR', MIN(day), %(at)s, %(at)s, 1, 1 FROM {new} GROUP BY message"""
 _CARRIED = "INSERT INTO message_payment (message, payment) SELECT message, id FROM {new}"
 _MOVES = """INSERT INTO move (payment, version, from_state, event, to_state, cause, at_ms, trail)
-SELECT id, version, from_state, event, to_state, 'history', :at, -message FROM {new} CROSS JOIN (VALUES
+SELECT id, version, from_state, event, to_state, 'history', %(at)s, -message FROM {new} CROSS JOIN (VALUES
     (1, 'RECEIVED', 'pass', 'READY'), (2, 'READY', 'compose', 'COMPOSED'), (3, 'COMPOSED', 'send', 'SENT'),
     (4, 'SENT', 'settle', 'SETTLED')) AS step (version, from_state, event, to_state)"""
 _POSTED = """INSERT INTO transfer (subject, cause, leg, debit, credit, amount_minor, currency, at_ms)
-SELECT id, cause, 0, debit, credit, minor, 'KHR', :at FROM {new} CROSS JOIN (VALUES
-    ('reserve', 'payable:fmis', 'transit:' || :account), ('settle', 'transit:' || :account, 'bank:' || :account))
+SELECT id, cause, 0, debit, credit, minor, 'KHR', %(at)s FROM {new} CROSS JOIN (VALUES
+    ('reserve', 'payable:fmis', 'transit:' || %(account)s), ('settle', 'transit:' || %(account)s, 'bank:' || %(account)s))
     AS leg (cause, debit, credit)"""
 _BOOKED = """INSERT INTO entry (id, statement, page, position, account, currency, amount_minor, booking_day, value_day,
     servicer_reference, end_to_end_id, uetr, hint, charges_minor, details, matched, payment, rule)
-SELECT :entry + new.id - :first, -message, 1, new.id, :account, 'KHR', -minor, day, day, 'NB' || new.id,
+SELECT %(entry)s + new.id - %(first)s, -new.message, 1, new.id, %(account)s, 'KHR', -new.minor, new.day, new.day, 'NB' || new.id,
     payment.end_to_end_id, payment.uetr, new.id, 0, 1, 'settle', new.id, 'uetr'
 FROM {new} JOIN payment ON payment.id = new.id"""
 
@@ -82,11 +82,7 @@ def _settle(db: Session, profile: str, account: str, at_ms: int, done: int, coun
         "entry": _take(db, "entry", count),
     }  # fmt: skip
     for text in (_PAID, _ORDERS, _MESSAGES, _CARRIED, _MOVES, _POSTED, _BOOKED):
-        names = {name: f"%({name})s" for name in given}
-        statement = text.format(new=_NEW)
-        for name, mark in sorted(names.items(), key=lambda pair: -len(pair[0])):
-            statement = statement.replace(f":{name}", mark)
-        db.connection.execute(statement.replace(" % 99999900", " %% 99999900"), given)
+        db.connection.execute(text.format(new=_NEW), given)
 
 
 def _take(db: Session, kind: str, count: int) -> int:

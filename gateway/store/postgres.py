@@ -107,7 +107,10 @@ class PostgresSession(Session):
 
     def take_numbers(self, kind: str, count: int) -> list[int]:
         """Take numbers from the kind's sequence."""
-        return [row[0] for row in self.all("take_numbers", sequence=f"{kind}_number", count=count)]
+        if not count:
+            return []
+        [(first, last, every)] = self.all("take_numbers", sequence=f"{kind}_number", count=count)
+        return every or list(range(first, last + 1))
 
 
 class PostgresStore(Store):

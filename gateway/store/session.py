@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -53,6 +53,12 @@ class Session(ABC):
     def run(self, name: str, /, **parameters: Any) -> int:
         """Run a statement that returns no rows (``!`` in the file); return how many rows it touched."""
         return int(self._execute(name, parameters).rowcount)
+
+    def run_each(self, name: str, rows: Sequence[Mapping[str, Any]], /) -> int:
+        """Run a statement that returns no rows once for each set of parameters; return how many rows were touched."""
+        cursor = self.connection.cursor()
+        cursor.executemany(getattr(self._queries, name).sql, rows)
+        return int(cursor.rowcount)
 
     def _execute(self, name: str, parameters: dict[str, Any]) -> Any:
         """Execute the text that aiosql has loaded and translated; its own fetching is too slow for many rows."""

@@ -190,6 +190,7 @@ class Courier:
                 outbox.postpone(db, [sheet.letter.id], trail.at_ms + AGAIN_MS)
             else:
                 outbox.finish(db, [sheet.letter.id])
+                db.pick([(sheet.number,)])
                 db.run("mark_sent", now_ms=trail.at_ms, due_ms=trail.at_ms + self._profile.in_doubt_after_s * 1_000)
             evidence = {"message_id": sheet.message_id, "payments": touched, "reason": reason[:500]}
             found = Finding(kind, str(sheet.number), self._profile.name, subject=sheet.number, evidence=evidence)

@@ -39,12 +39,12 @@ SELECT id, version, from_state, event, to_state, 'history', %(at)s, -message FRO
     (4, 'SENT', 'settle', 'SETTLED')) AS step (version, from_state, event, to_state)"""
 _POSTED = """INSERT INTO transfer (subject, cause, leg, debit, credit, amount_minor, currency, at_ms)
 SELECT id, cause, 0, debit, credit, minor, 'KHR', %(at)s FROM {new} CROSS JOIN (VALUES
-    ('reserve', 'payable:fmis', 'transit:' || %(account)s), ('settle', 'transit:' || %(account)s, 'bank:' || %(account)s))
-    AS leg (cause, debit, credit)"""
+    ('reserve', 'payable:fmis', 'transit:' || %(account)s),
+    ('settle', 'transit:' || %(account)s, 'bank:' || %(account)s)) AS leg (cause, debit, credit)"""
 _BOOKED = """INSERT INTO entry (id, statement, page, position, account, currency, amount_minor, booking_day, value_day,
     servicer_reference, end_to_end_id, uetr, hint, charges_minor, details, matched, payment, rule)
-SELECT %(entry)s + new.id - %(first)s, -new.message, 1, new.id, %(account)s, 'KHR', -new.minor, new.day, new.day, 'NB' || new.id,
-    payment.end_to_end_id, payment.uetr, new.id, 0, 1, 'settle', new.id, 'uetr'
+SELECT %(entry)s + new.id - %(first)s, -new.message, 1, new.id, %(account)s, 'KHR', -new.minor, new.day, new.day,
+    'NB' || new.id, payment.end_to_end_id, payment.uetr, new.id, 0, 1, 'settle', new.id, 'uetr'
 FROM {new} JOIN payment ON payment.id = new.id"""
 
 

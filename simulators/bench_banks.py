@@ -17,7 +17,6 @@ import structlog
 
 from adapters.profile import load
 from gateway.app import Gateway
-from gateway.bus.base import Outgoing
 from gateway.clock import SystemClock, random_uetr
 from gateway.config import DEFAULT_NAME
 from security.keys import FileKey
@@ -137,15 +136,19 @@ def opened(made: Stage) -> Gateway:
     return gateway
 
 
-def order(gateway: Gateway, made: Stage, account: str, payments: int, seed: int) -> None:
-    """Let a payroll be ordered, taken in and released: all of it is READY afterwards."""
+def order(gateway: Gateway, made: Stage, accounts: Sequence[str], payments: int) -> None:
+    """Let a payroll of so many payments be ordered from each of these accounts.
+
+    Raises:
+        BenchFailed: the bus did not take every message.
+    """
     today = SystemClock().now().astimezone(next(iter(gateway.profiles.values())).zone).date()
-    government = Government(Random(seed), today, accounts={("salary", "KHR"): account})
-    letters = [sign(one, made.source_keys["salary"]) for one in government.payroll(payments, chunk=CHUNK)]
-    _publish(gateway, [replace(letter, message_id=f"{account}-{letter.message_id}") for letter in letters])
-
-
-def _publish(gateway: Gateway, letters: Sequence[Outgoing]) -> None:
+    pays_from = dict.fromkeys([("salary", "KHR")], accounts[0])
+    government = Government(Random(payments), today, accounts=pays_from)
+    letters = []
+    for account in accounts:
+        pays_from["salary", "KHR"] = account
+        letters += [sign(one, made.source_keys["salary"]) for one in government.payroll(payments, chunk=CHUNK)]
     if gateway.bus.publisher().publish(letters):
         raise BenchFailed("the in-process bus took not every order")
 

@@ -75,7 +75,7 @@ def measure(home: Path, database_url: str, server: SshServer, payments: int) -> 
     made = bench_banks.country(home, database_url, [text], {BANK: vault})
     gateway = bench_banks.opened(made)
     try:
-        order(gateway, made, ACCOUNT, payments, 1)
+        order(gateway, made, [ACCOUNT], payments)
         ready(gateway, payments)
         sent = _send(gateway, made, server, payments, key)
         return sent, _hear(gateway, made, server, bank)

@@ -81,8 +81,7 @@ def _send(home: Path, postgres: PostgresServer, messages: int, *, slow: bool) ->
         made = bench_banks.country(home, url, profiles, {SLOW: vault} if slow else {})
         gateway = bench_banks.opened(made)
         try:
-            for account in accounts.values():
-                order(gateway, made, account, messages, int(account))
+            order(gateway, made, list(accounts.values()), messages)
             ready(gateway, messages * len(accounts))
             for _, worker in gateway.workers("dispatch", "bench"):
                 while worker.compose():  # type: ignore[attr-defined]  # the worker of dispatch

@@ -143,7 +143,7 @@ def order(gateway: Gateway, made: Stage, accounts: Sequence[str], payments: int)
         BenchFailed: the bus did not take every message.
     """
     today = SystemClock().now().astimezone(next(iter(gateway.profiles.values())).zone).date()
-    pays_from = dict.fromkeys([("salary", "KHR")], accounts[0])
+    pays_from = {("salary", "KHR"): accounts[0]}
     government = Government(Random(payments), today, accounts=pays_from)
     letters = []
     for account in accounts:

@@ -53,8 +53,8 @@ from schemas.model.money import Money
 SHIPPED = Path(__file__).parent / "profiles"
 """The profiles that come with the project."""
 
-OUTGOING_RULES = (*range(1, 17), *range(18, 23), *range(26, 30), *range(31, 41))
-TEXT_RULES = tuple(range(41, 53))
+OUTGOING_RULES = (*range(1, 17), *range(18, 30), *range(31, 41))
+TEXT_RULES = tuple(range(41, 54))
 """Business rules (by number) that concern every outgoing credit transfer; a profile may name fewer or more."""
 
 ChargeBearer = Literal["DEBT", "CRED", "SHAR", "SLEV"]
@@ -73,6 +73,10 @@ class MessageSettings(Table):
         charge_bearers: the charge bearers that this rail takes (rule 31).
         character_set: ``utf-8``, or ``x`` for the rail that takes the X character set only (rule 47).
         remittance: whether free text, a structured creditor reference, or either is taken (rule 49).
+        remittance_lines_max: free lines of remittance in one payment.
+        any_bank: the creditor's bank may be any of the world, not only one of the directory (rule 33).
+        addresses_required: a party without a BIC of its own has an address (rule 43).
+        regulatory_reporting: a customer's payment carries a regulatory report (rule 53).
         created_tolerance_s: how far a message's creation time may lie from our own clock when it is signed (rule 5).
         guidelines_folder: the bank's own usage guidelines (``<definition>.xsd``), used instead of ours.
     """
@@ -86,6 +90,10 @@ class MessageSettings(Table):
     charge_bearers: Listed[tuple[ChargeBearer, ...]] = ("SLEV",)
     character_set: Literal["utf-8", "x"] = "utf-8"
     remittance: Literal["unstructured", "structured", "either"] = "either"
+    remittance_lines_max: int = Field(default=10, ge=1, le=10)
+    any_bank: bool = False
+    addresses_required: bool = False
+    regulatory_reporting: bool = False
     created_tolerance_s: int = Field(default=86_400, ge=60)
     guidelines_folder: Path | None = None
 

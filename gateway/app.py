@@ -352,7 +352,7 @@ def relationship(profile: Profile, directory: Iterable[str]) -> Relationship:
             )
             for currency, settings in profile.currencies.items()
         },
-        directory=frozenset(bic8(bic) for bic in directory),
+        directory=None if profile.message.any_bank else frozenset(bic8(bic) for bic in directory),
         charge_bearers=frozenset(profile.message.charge_bearers),
         character_set=profile.message.character_set,
         remittance=profile.message.remittance,
@@ -362,6 +362,13 @@ def relationship(profile: Profile, directory: Iterable[str]) -> Relationship:
         settlement_method=profile.message.settlement_method,
         days_ahead_max=profile.days_ahead_max,
         time_zone=profile.time_zone,
+        remittance_lines_max=profile.message.remittance_lines_max,
+        addresses_required=profile.message.addresses_required,
+        regulatory_reporting=profile.message.regulatory_reporting,
+        account_currencies={
+            number: frozenset(account.currency for account in profile.accounts if account.number == number)
+            for number in {account.number for account in profile.accounts}
+        },
         rules=frozenset(profile.rules),
     )
     return Relationship(profile.name, rules, Agent(bic=profile.bank_bic), profile.zone)

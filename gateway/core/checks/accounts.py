@@ -1,4 +1,4 @@
-"""Rules 37 to 39: the two accounts of a payment. Account numbers are masked in what a refusal says."""
+"""Rules 25 and 37 to 39: the two accounts of a payment. Account numbers are masked in what a refusal says."""
 
 from __future__ import annotations
 
@@ -8,6 +8,20 @@ from gateway.core.checks.facts import NOTHING, Context, same_bank
 from schemas.model.identifiers import bic8, is_iban, mask_account
 from schemas.model.payment import Payment
 from schemas.model.refusal import Refusal
+
+
+def rule_25_account_currency(payment: Payment, context: Context) -> Sequence[Refusal]:
+    """25: the debtor account is kept in the currency of the payment (AC10).
+
+    No exchange out of an account is authorised: the ledger books one currency a payment. What was instructed in another
+    currency (rule 24) is debited in the one that settles.
+    """
+    account, currency = payment.debtor_account, payment.amount.currency
+    kept = context.rail.account_currencies.get(account.number)
+    if account.currency not in (None, currency) or (kept is not None and currency not in kept):
+        text = f"{mask_account(account.number)} is not kept in {currency}"
+        return (Refusal(25, "AC10", "debtor_account.currency", text),)
+    return NOTHING
 
 
 def rule_37_account_number(payment: Payment, context: Context) -> Sequence[Refusal]:

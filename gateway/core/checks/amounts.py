@@ -69,9 +69,7 @@ def rule_23_difference_is_charged(payment: Payment, context: Context) -> Sequenc
         return (Refusal(23, "CH17", "instructed_amount", "a payment between institutions has no instructed amount"),)
     if instructed.currency != payment.amount.currency or instructed == payment.amount or payment.charges:
         return NOTHING
-    return (
-        Refusal(23, "CH21", "charges", f"{instructed} was instructed, {payment.amount} settles, without a reason"),
-    )
+    return (Refusal(23, "CH21", "charges", f"{instructed} was instructed, {payment.amount} settles, without a reason"),)
 
 
 def rule_24_exchange(payment: Payment, context: Context) -> Sequence[Refusal]:

@@ -31,8 +31,10 @@ from adapters.fields import (
     bic,
     mistakes,
 )
+from adapters.instant_settings import InstantSettings
 from adapters.layout_settings import LayoutSettings
 from adapters.matching import MatchingSettings
+from adapters.message_settings import MessageSettings
 from adapters.pain_settings import PainSettings
 from adapters.payment_settings import (
     AccountSettings,
@@ -56,64 +58,6 @@ SHIPPED = Path(__file__).parent / "profiles"
 OUTGOING_RULES = (*range(1, 17), *range(18, 30), *range(31, 41))
 TEXT_RULES = tuple(range(41, 54))
 """Business rules (by number) that concern every outgoing credit transfer; a profile may name fewer or more."""
-
-ChargeBearer = Literal["DEBT", "CRED", "SHAR", "SLEV"]
-
-
-class MessageSettings(Table):
-    """How this bank wants its messages.
-
-    Attributes:
-        envelope_namespace: namespace of the element around business header and document, on rails that have one.
-        envelope_name: local name of that element.
-        business_service: BizSvc of the header, where the rail asks for one.
-        transactions_max: payments in one message; also what one refusal of a whole message can delay.
-        settlement_method: SttlmMtd, on rails that state it; CLRG needs the clearing system as well (rule 36).
-        clearing_system: ClrSys/Cd of the rail.
-        charge_bearers: the charge bearers that this rail takes (rule 31).
-        character_set: ``utf-8``, or ``x`` for the rail that takes the X character set only (rule 47).
-        remittance: whether free text, a structured creditor reference, or either is taken (rule 49).
-        remittance_lines_max: free lines of remittance in one payment.
-        any_bank: the creditor's bank may be any of the world, not only one of the directory (rule 33).
-        addresses_required: a party without a BIC of its own has an address (rule 43).
-        regulatory_reporting: a customer's payment carries a regulatory report (rule 53).
-        created_tolerance_s: how far a message's creation time may lie from our own clock when it is signed (rule 5).
-        guidelines_folder: the bank's own usage guidelines (``<definition>.xsd``), used instead of ours.
-    """
-
-    envelope_namespace: str | None = Field(default=None, min_length=1)
-    envelope_name: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")
-    business_service: str | None = Field(default=None, min_length=1, max_length=35)
-    transactions_max: int = Field(default=1_000, ge=1, le=10_000)
-    settlement_method: Literal["CLRG", "INDA", "INGA", "COVE"] | None = None
-    clearing_system: str | None = Field(default=None, min_length=1, max_length=35)
-    charge_bearers: Listed[tuple[ChargeBearer, ...]] = ("SLEV",)
-    character_set: Literal["utf-8", "x"] = "utf-8"
-    remittance: Literal["unstructured", "structured", "either"] = "either"
-    remittance_lines_max: int = Field(default=10, ge=1, le=10)
-    any_bank: bool = False
-    addresses_required: bool = False
-    regulatory_reporting: bool = False
-    created_tolerance_s: int = Field(default=86_400, ge=60)
-    guidelines_folder: Path | None = None
-
-    @property
-    def envelope(self) -> tuple[str, str]:
-        """Namespace and local name of the envelope.
-
-        Raises:
-            ConfigurationError: the profile names none, although its rail has one.
-        """
-        if self.envelope_namespace is None or self.envelope_name is None:
-            raise ConfigurationError("message.envelope_namespace and envelope_name: missing, and the rail needs them")
-        return self.envelope_namespace, self.envelope_name
-
-    @model_validator(mode="after")
-    def clearing_has_its_system(self) -> Self:
-        """CLRG without a clearing system is a message that every receiver refuses (rule 36)."""
-        if self.settlement_method == "CLRG" and self.clearing_system is None:
-            raise ValueError("settlement_method CLRG needs a clearing_system (rule 36)")
-        return self
 
 
 class SignatureSettings(Table):
@@ -183,6 +127,7 @@ class Profile(Table):
         resends_max: how often the same bytes are sent again before a person decides.
         days_ahead_max: how far ahead an execution date may lie (rule 27).
         pain: how the bank wants the files of its customers, on rails that send such.
+        instant: how the rail names banks and refunds, where each transfer is a message of its own.
         layout: how the flat files of a clearing house are laid out, on rails that send such.
     """
 
@@ -210,6 +155,7 @@ class Profile(Table):
     counterparties: Mapping[Bank, Mapping[Currency, CounterpartySettings]] = Field(default_factory=dict)
     channel: ChannelSettings = ChannelSettings()
     pain: PainSettings | None = None
+    instant: InstantSettings = InstantSettings()
     layout: LayoutSettings | None = None
     transport: TransportSettings = BusSettings()
 

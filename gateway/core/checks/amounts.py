@@ -99,8 +99,8 @@ def _exchanged_minor(payment: Payment, instructed: Money, rate: Fraction) -> Fra
     currency = payment.amount.currency
     whole = Fraction(instructed.amount_minor, 10 ** (currency_exponent(instructed.currency) or 0))
     taken = sum(charge.amount.amount_minor for charge in payment.charges if charge.amount.currency == currency)
-    product = whole * rate * 10 ** (currency_exponent(currency) or 0)
-    return product - (0 if payment.charge_bearer == "DEBT" else taken)
+    minor_units: int = 10 ** (currency_exponent(currency) or 0)
+    return whole * rate * minor_units - (0 if payment.charge_bearer == "DEBT" else taken)
 
 
 def _unit_minor(currency: str, context: Context) -> int:

@@ -133,21 +133,17 @@ _ABROAD: dict[str, Any] = {
         "intermediary_agents": ({"bic": "DEUTDEFF"},), "remittance": {"unstructured": ("Invoice",)},
     },
 }  # fmt: skip
+_KEYS: dict[str, Any] = {
+    "source": "fmis", "payment_id": 1, "instruction_id": "I", "uetr": "U", "debtor_agent": Agent("NCAMKHPP"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("fields", [_ABROAD, *({name: value} for name, value in _ABROAD.items())])
 def test_what_goes_abroad_is_stored_as_it_was_ordered(fields: dict[str, Any]) -> None:
     """Dispatch takes the stored order apart without validating it again: it must see what the checks saw."""
     order = Order.model_validate({**_plain_order(), **fields})
-    keys: dict[str, Any] = {
-        "source": "fmis",
-        "payment_id": 1,
-        "instruction_id": "I",
-        "uetr": "U",
-        "debtor_agent": Agent("NCAMKHPP"),
-    }
     stored = order_json(order)
-    assert payment_of_json(stored, **keys) == to_payment(order, batch_id=None, **keys)
+    assert payment_of_json(stored, **_KEYS) == to_payment(order, batch_id=None, **_KEYS)
     assert order_json(order_of_json(stored)) == stored
 
 
@@ -160,17 +156,9 @@ def test_an_order_without_the_new_fields_is_stored_as_before() -> None:
 def test_a_return_is_taken_apart_with_what_it_gives_back() -> None:
     """The gateway itself orders returns; no source can."""
     body = _plain_order() | {"kind": "return", "execution_date": "2026-11-30"}
-    body["original"] = {
-        "message_id": "M", "definition": "pacs.008.001.08", "amount": {"amount": "5", "currency": "KHR"}, "reason": "AC04"
-    }  # fmt: skip
-    keys: dict[str, Any] = {
-        "source": "gateway",
-        "payment_id": 1,
-        "instruction_id": "I",
-        "uetr": "U",
-        "debtor_agent": Agent("NCAMKHPP"),
-    }
-    payment = payment_of_json(json.dumps(body).encode(), **keys)
+    came = {"amount": "5", "currency": "KHR"}
+    body["original"] = {"message_id": "M", "definition": "pacs.008.001.08", "amount": came, "reason": "AC04"}
+    payment = payment_of_json(json.dumps(body).encode(), **_KEYS)
     assert payment.original == Original("M", "pacs.008.001.08", None, None, None, Money(500, "KHR"), "AC04")
     with pytest.raises(ValidationError):
         Order.model_validate_json(json.dumps(body))

@@ -47,10 +47,6 @@ def relationship(profile: Profile, directory: Iterable[str]) -> Relationship:
         remittance_lines_max=profile.message.remittance_lines_max,
         addresses_required=profile.message.addresses_required,
         regulatory_reporting=profile.message.regulatory_reporting,
-        account_currencies={
-            number: frozenset(account.currency for account in profile.accounts if account.number == number)
-            for number in {account.number for account in profile.accounts}
-        },
         rules=frozenset(profile.rules),
     )
     return Relationship(profile.name, rules, Agent(bic=profile.bank_bic), profile.zone)

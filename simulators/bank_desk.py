@@ -99,8 +99,10 @@ class Desk:
         if not movements:
             if earlier is not None:  # refused as a whole
                 return Reply(earlier[1])
-            said = {"group_status": "RJCT", "reason": "NOOR", "info": "this message was never received"}
-            return Reply([self._letters.report(original, **said, definition=name)])
+            never = self._letters.report(
+                original, group_status="RJCT", reason="NOOR", info="this message was never received", definition=name
+            )
+            return Reply([never])
         today = self._now().date()
         if not asked.transactions:
             statuses = [status_of(movement, today) for movement in movements]

@@ -294,7 +294,6 @@ class CentralBank:
         return reply.documents
 
     def _follow(self, reply: Reply) -> None:
-        """Let what an answer promises happen when its time has come."""
         if reply.give_back is not None:
             heapq.heappush(self._returning, (self._now(), reply.give_back.number, "FOCR"))
 

@@ -11,17 +11,18 @@ from schemas.model.refusal import Refusal
 
 
 def rule_25_account_currency(payment: Payment, context: Context) -> Sequence[Refusal]:
-    """25: the debtor account is kept in the currency of the payment (AC10).
+    """25: the debtor account is in the currency of the payment, where the order states its currency (AC10).
 
-    No exchange out of an account is authorised: the ledger books one currency a payment. What was instructed in another
-    currency (rule 24) is debited in the one that settles.
+    Whether we keep the account in that currency at all, intake knows, which sees the accounts of every bank. No exchange
+    out of an account is authorised: the ledger books one currency a payment. What was instructed in another currency
+    (rule 24) is debited in the one that settles.
     """
+    del context
     account, currency = payment.debtor_account, payment.amount.currency
-    kept = context.rail.account_currencies.get(account.number)
-    if account.currency not in (None, currency) or (kept is not None and currency not in kept):
-        text = f"{mask_account(account.number)} is not kept in {currency}"
-        return (Refusal(25, "AC10", "debtor_account.currency", text),)
-    return NOTHING
+    if account.currency in (None, currency):
+        return NOTHING
+    text = f"{mask_account(account.number)} is in {account.currency}, the payment in {currency}"
+    return (Refusal(25, "AC10", "debtor_account.currency", text),)
 
 
 def rule_37_account_number(payment: Payment, context: Context) -> Sequence[Refusal]:

@@ -49,7 +49,6 @@ class RailRules:
         remittance_lines_max: free lines of remittance in one payment.
         addresses_required: a party that has no BIC of its own has an address.
         regulatory_reporting: a customer's payment carries a regulatory report (rule 53).
-        account_currencies: our accounts that this rail debits -> the currencies that each is kept in.
         days_ahead_max: how far ahead an order may be dated.
         rules: numbers of the rules that hold on this rail, or None for every rule.
         time_zone: of the cut-off times, e.g. ``Asia/Phnom_Penh``; the caller makes ``Context.now_local`` in it.
@@ -71,7 +70,6 @@ class RailRules:
     remittance_lines_max: int = 10
     addresses_required: bool = False
     regulatory_reporting: bool = False
-    account_currencies: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from adapters import incoming
 from adapters.profile import Profile
 from adapters.rails import Composed, Facts, Received, Sent, Task, customer_file, fast
 from adapters.toml import Location
+from adapters.web_settings import SoapSettings
 from schemas.errors import DocumentRefused
 from schemas.iso20022 import pain007, stream, xml
 from schemas.iso20022.customer import Initiator
@@ -163,3 +164,6 @@ def _faults(profile: Profile) -> Iterator[tuple[Location, str]]:
         said = f'message.charge_bearers: on this rail the creditor bears the charges: ["{CHARGE_BEARER}"]'
         yield ("message", "charge_bearers"), said
     yield from fast.operation_faults(profile)
+    if isinstance(profile.transport, SoapSettings) and pain007.DEFINITION not in profile.transport.definitions:
+        said = f'transport.definitions: which operation takes a reversal? "{pain007.DEFINITION}" = "give_back"'
+        yield ("transport", "definitions"), said

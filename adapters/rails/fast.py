@@ -206,6 +206,13 @@ def operation_faults(profile: Profile) -> Iterator[tuple[Location, str]]:
     operations = set(profile.transport.operations)
     if "submit" not in operations:
         yield ("transport", "operations"), "transport.operations.submit: missing, so nothing could be sent"
+    for definition, operation in profile.transport.definitions.items():
+        if operation not in operations:
+            place: Location = ("transport", "definitions", definition)
+            yield (
+                place,
+                f"transport.definitions: {definition} goes by transport.operations.{operation}, which is missing",
+            )
     if profile.channel.inquire_after_s is not None and "inquire" not in operations:
         said = "channel.inquire_after_s: the bank is to be asked, and transport.operations.inquire is missing"
         yield ("channel", "inquire_after_s"), said

@@ -264,6 +264,8 @@ MISTAKES = [
     ("bakong", 'charge_bearers = ["CRED"]', 'charge_bearers = ["SLEV"]', "message.charge_bearers"),
     ("bakong", '"pain.001.001.05"', '"pain.001.001.03"', "pain.version"),
     ("bakong", "[transport.operations.submit]", "[transport.operations.recall]", "transport.operations.submit"),
+    ("bakong", "[transport.operations.give_back]", "[transport.operations.recall]", "transport.definitions"),
+    ("bakong", '"pain.007.001.05" = "give_back"', "", "which operation takes a reversal"),
     ("bakong", 'client_key = "client.key"', "", "client_key"),
     ("bakong", '"{document}"', '"{dokument}"', "places"),
 ]

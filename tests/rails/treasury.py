@@ -30,7 +30,7 @@ from security import jws
 from simulators.stage import Stage, set_up
 from tests.gateway.flow.stand import DAY, QUIET, START, Killed, Paid, order, single
 
-TURNS_MAX = 4_000
+TURNS_MAX = 1_500
 """More turns than any test needs to come to rest."""
 PAUSE_S = 0.002
 """Pause of a turn in which nothing was done: a server needs its moment."""
@@ -104,7 +104,8 @@ class Treasury:
                 return
             if not done:
                 time.sleep(PAUSE_S)
-        raise AssertionError(f"never: {what}; {dict(self.states())}, open {dict(self.open())}")
+        said = f"open {dict(self.open())}, refused {self.refusals()}, dead {self.dead()}"
+        raise AssertionError(f"never: {what}; {dict(self.states())}, {said}")
 
     # -------------------------------------------------------------------------------------------------- what comes in
 
@@ -150,6 +151,10 @@ class Treasury:
         """Return order id -> (reason code, path) of each reason."""
         rows = self.rows("SELECT order_id, reasons FROM refusal ORDER BY id")
         return {row[0]: [(code, path) for _, code, path, _ in from_json(row[1])] for row in rows}
+
+    def dead(self) -> list[str]:
+        """Return the reasons of the dead letters."""
+        return [letter.reason for letter in self.gateway.bus.dead_letters(100)]
 
     def open(self) -> Counter[str]:
         """Return the kinds of the exceptions that wait for a person."""

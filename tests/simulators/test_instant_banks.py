@@ -63,11 +63,11 @@ class Stand:
         )  # fmt: skip
         return replace(made, **changes)
 
-    def outbound(self, payment: Payment, operation: str = "submit") -> tuple[Outbound, Task]:
+    def outbound(self, payment: Payment) -> tuple[Outbound, Task]:
         """Return a payment as the rail composes it."""
         task = Task(message_id("TREAKHPP", DAY, next(self.numbers)), self.now(), DAY)
         made = rail(self.profile.rail).compose(self.profile, task, [payment], None, lambda _: None)  # type: ignore[arg-type]  # nothing is signed
-        return Outbound(made.name or task.message_id, made.document, made.definition, operation), task
+        return Outbound(made.name or task.message_id, made.document, made.definition), task
 
     def inquiry(self, sent: Outbound, task: Task, payment: Payment) -> Outbound:
         """Return the question what became of a message."""
@@ -255,8 +255,7 @@ def test_what_came_in_can_be_given_back(stand: Stand) -> None:
     stand.bank.credit(account, amount, payer="Sok Dara", reference="RENT-7")
     (came,) = stand.collected()
     original = Original(came.message_id, came.definition, "RENT-7", came.message_id, None, amount, "AC04")
-    operation = "give_back" if stand.profile.rail == "bakong" else "submit"
-    outbound, _ = stand.outbound(stand.payment(kind="return", original=original, amount=amount), operation)
+    outbound, _ = stand.outbound(stand.payment(kind="return", original=original, amount=amount))
     (answer,) = stand.transport.send(outbound).answers
     assert only(stand.read(answer)).status == "ACSC"
     assert stand.bank.books.balance(account) == OPENING

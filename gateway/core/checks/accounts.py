@@ -13,7 +13,7 @@ from schemas.model.refusal import Refusal
 def rule_25_account_currency(payment: Payment, context: Context) -> Sequence[Refusal]:
     """25: the debtor account is in the currency of the payment, where the order states its currency (AC10).
 
-    Whether we keep the account in that currency at all, intake knows, which sees the accounts of every bank. No exchange
+    Whether we keep the account in that currency at all, intake knows, which sees every account of ours. No exchange
     out of an account is authorised: the ledger books one currency a payment. What was instructed in another currency
     (rule 24) is debited in the one that settles.
     """

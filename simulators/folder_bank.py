@@ -7,9 +7,7 @@ decides what becomes of a payment: 001, 004 and 006 are rejected (AC01, AC04, AC
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +15,7 @@ import typer
 
 from adapters.file_settings import FolderSettings
 from adapters.profile import Profile, load
+from gateway.clock import Clock, SystemClock
 from schemas.errors import ConfigurationError
 from schemas.model.money import Money
 from simulators.customer_desk import STATEMENTS, Conduct, CustomerDesk
@@ -60,7 +59,7 @@ class FolderBank:
         return len(found) + len(letters)
 
 
-def opened(profile: Profile, statements: str, conduct: Conduct = BY_ENDING) -> FolderBank:
+def opened(profile: Profile, statements: str, clock: Clock, conduct: Conduct = BY_ENDING) -> FolderBank:
     """Return the bank at the other end of a profile's folder.
 
     Raises:
@@ -70,7 +69,7 @@ def opened(profile: Profile, statements: str, conduct: Conduct = BY_ENDING) -> F
     if not isinstance(settings, FolderSettings) or not settings.incoming:
         raise ConfigurationError(f"{profile.name}: transport: the simulated bank needs a folder with an incoming one")
     openings = {a.number: Money.parse(OPENING.get(a.currency, "1000000"), a.currency) for a in profile.accounts}
-    desk = CustomerDesk(openings, statements, lambda: datetime.now(profile.zone), conduct)
+    desk = CustomerDesk(openings, statements, lambda: clock.now().astimezone(profile.zone), conduct)
     return FolderBank(settings.root, settings.outgoing, settings.incoming[0], desk)
 
 
@@ -81,7 +80,8 @@ def command(
     ] = "camt.053.001.08",
 ) -> None:
     """Run a simulated commercial bank at the other end of a folder, until Ctrl-C."""
-    bank = opened(load(profile), statements)
+    clock = SystemClock()
+    bank = opened(load(profile), statements, clock)
     while True:
         bank.step()
-        time.sleep(PAUSE_S)
+        clock.sleep(PAUSE_S)

@@ -17,6 +17,7 @@ from adapters.profile import load
 from adapters.transports import Outbound
 from adapters.transports.folder import FolderTransport
 from gateway.cli.root import app
+from gateway.clock import ManualClock
 from schemas.errors import ConfigurationError
 from schemas.iso20022 import pain002, parser
 from schemas.model.money import Money
@@ -25,7 +26,7 @@ from simulators.customer_desk import Conduct, CustomerDesk
 from simulators.stage import Stage
 from tests.gateway.flow.conftest import stage  # noqa: F401 - the fixture of the flow's tests
 from tests.gateway.flow.customers import ACCOUNTS, BANKS, opened_at
-from tests.gateway.flow.stand import Stand, order
+from tests.gateway.flow.stand import START, Stand, order
 
 FORMS = {"river-bank": "MT940", "hill-bank": "camt.053.001.08", "lake-bank": "CSV"}
 OPENING = Money(900_000_000, "KHR")
@@ -232,11 +233,11 @@ def test_the_desk_decides_as_a_bank_does(town: Town) -> None:
     assert (strange[-1].group_status, strange[-1].group_reason) == ("RJCT", "FF03")
 
 
-def test_a_bank_at_the_other_end_of_a_folder_takes_and_leaves_files(stage: Stage, tmp_path: Path) -> None:  # noqa: F811
+def test_a_bank_at_the_other_end_of_a_folder_takes_and_leaves_files(stage: Stage, tmp_path: Path) -> None:  # noqa: F811 - the fixture
     """What the transport hands over is answered in the folder that it looks into."""
     settings = FolderSettings(kind="folder", root=tmp_path / "share", outgoing="out", incoming=("in",), stable_s=0.0)
     profile = load(BANKS / "hill-bank.toml").model_copy(update={"transport": settings})
-    bank = folder_bank.opened(profile, "camt.053.001.08")
+    bank = folder_bank.opened(profile, "camt.053.001.08", ManualClock(START))
     transport = FolderTransport(settings)
     with opened_at(stage, f"sqlite:///{tmp_path / 'gateway.sqlite'}", tmp_path, "hill-bank") as stand:
         Town(stand, "hill-bank").pay(2)
@@ -253,7 +254,7 @@ def test_a_bank_at_the_other_end_of_a_folder_takes_and_leaves_files(stage: Stage
 def test_the_command_names_what_is_wrong_with_the_profile() -> None:
     """A simulated bank needs a folder to sit at."""
     with pytest.raises(ConfigurationError, match="needs a folder"):
-        folder_bank.opened(load(BANKS / "hill-bank.toml"), "CSV")
+        folder_bank.opened(load(BANKS / "hill-bank.toml"), "CSV", ManualClock(START))
     result = CliRunner().invoke(app, ["folder-bank", "--help"])
     assert result.exit_code == 0
     assert "simulated commercial bank" in result.output

@@ -1,4 +1,4 @@
-"""What the bank says of a payment after it was ordered anew: nothing is lost, and nothing is taken for something else."""
+"""What the bank says of a payment after it was ordered anew: nothing is lost, or taken for something else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def re_issued(stand: Stand) -> None:
 
 
 def test_an_original_that_settles_after_its_re_issue_is_told(stand: Stand) -> None:
-    """The bank had said that it was rejected, and pays it all the same: two payments have left, and a person is told."""
+    """The bank had said that it was rejected, and pays it all the same: two have left, and a person is told."""
     re_issued(stand)
     old, new = stand.payment("PO-1"), stand.payment("PO-1-R1")
     stand.take(stand.bank.statement([

@@ -34,6 +34,7 @@ from adapters.fields import (
 from adapters.instant_settings import InstantSettings
 from adapters.layout_settings import LayoutSettings
 from adapters.matching import MatchingSettings
+from adapters.message_settings import MessageSettings
 from adapters.pain_settings import PainSettings
 from adapters.payment_settings import (
     AccountSettings,
@@ -54,59 +55,9 @@ from schemas.model.money import Money
 SHIPPED = Path(__file__).parent / "profiles"
 """The profiles that come with the project."""
 
-OUTGOING_RULES = (*range(1, 17), *range(18, 23), *range(26, 30), *range(31, 41))
-TEXT_RULES = tuple(range(41, 53))
+OUTGOING_RULES = (*range(1, 17), *range(18, 30), *range(31, 41))
+TEXT_RULES = tuple(range(41, 54))
 """Business rules (by number) that concern every outgoing credit transfer; a profile may name fewer or more."""
-
-ChargeBearer = Literal["DEBT", "CRED", "SHAR", "SLEV"]
-
-
-class MessageSettings(Table):
-    """How this bank wants its messages.
-
-    Attributes:
-        envelope_namespace: namespace of the element around business header and document, on rails that have one.
-        envelope_name: local name of that element.
-        business_service: BizSvc of the header, where the rail asks for one.
-        transactions_max: payments in one message; also what one refusal of a whole message can delay.
-        settlement_method: SttlmMtd, on rails that state it; CLRG needs the clearing system as well (rule 36).
-        clearing_system: ClrSys/Cd of the rail.
-        charge_bearers: the charge bearers that this rail takes (rule 31).
-        character_set: ``utf-8``, or ``x`` for the rail that takes the X character set only (rule 47).
-        remittance: whether free text, a structured creditor reference, or either is taken (rule 49).
-        created_tolerance_s: how far a message's creation time may lie from our own clock when it is signed (rule 5).
-        guidelines_folder: the bank's own usage guidelines (``<definition>.xsd``), used instead of ours.
-    """
-
-    envelope_namespace: str | None = Field(default=None, min_length=1)
-    envelope_name: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")
-    business_service: str | None = Field(default=None, min_length=1, max_length=35)
-    transactions_max: int = Field(default=1_000, ge=1, le=10_000)
-    settlement_method: Literal["CLRG", "INDA", "INGA", "COVE"] | None = None
-    clearing_system: str | None = Field(default=None, min_length=1, max_length=35)
-    charge_bearers: Listed[tuple[ChargeBearer, ...]] = ("SLEV",)
-    character_set: Literal["utf-8", "x"] = "utf-8"
-    remittance: Literal["unstructured", "structured", "either"] = "either"
-    created_tolerance_s: int = Field(default=86_400, ge=60)
-    guidelines_folder: Path | None = None
-
-    @property
-    def envelope(self) -> tuple[str, str]:
-        """Namespace and local name of the envelope.
-
-        Raises:
-            ConfigurationError: the profile names none, although its rail has one.
-        """
-        if self.envelope_namespace is None or self.envelope_name is None:
-            raise ConfigurationError("message.envelope_namespace and envelope_name: missing, and the rail needs them")
-        return self.envelope_namespace, self.envelope_name
-
-    @model_validator(mode="after")
-    def clearing_has_its_system(self) -> Self:
-        """CLRG without a clearing system is a message that every receiver refuses (rule 36)."""
-        if self.settlement_method == "CLRG" and self.clearing_system is None:
-            raise ValueError("settlement_method CLRG needs a clearing_system (rule 36)")
-        return self
 
 
 class SignatureSettings(Table):

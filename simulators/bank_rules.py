@@ -64,7 +64,7 @@ class Judge:
         return "" if covered else "AM04"
 
 
-def movement_of(message_id: str, transaction: Transaction, reason: str) -> Movement:
+def movement_of(message_id: str, definition: str, transaction: Transaction, reason: str) -> Movement:
     """Return a transaction as the books record it: settled, or rejected for a reason."""
     return Movement(
         account=transaction.debtor_account,
@@ -77,6 +77,7 @@ def movement_of(message_id: str, transaction: Transaction, reason: str) -> Movem
         reason=reason or None,
         party=transaction.creditor_name,
         party_account=transaction.creditor_account,
+        definition=definition,
     )
 
 

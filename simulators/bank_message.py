@@ -44,6 +44,8 @@ class Transaction(NamedTuple):
     creditor_account: str
     creditor_name: str | None
     creditor_bic: str | None
+    charge_bearer: str | None = None
+    next_bic: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,8 @@ def _transaction(record: Record) -> Transaction:
         creditor_account=creditor,
         creditor_name=record.either("Cdtr/Nm", "Cdtr/FinInstnId/Nm", "Cdtr/FinInstnId/BICFI"),
         creditor_bic=record.opt("CdtrAgt/FinInstnId/BICFI"),
+        charge_bearer=record.opt("ChrgBr"),
+        next_bic=record.either("IntrmyAgt1/FinInstnId/BICFI", "CdtrAgt/FinInstnId/BICFI"),
     )
 
 

@@ -57,7 +57,7 @@ class CentralBank:
         random: the seeded source of its moods.
         envelope: what the rail calls the element around header and document.
         behaviour: what it rejects, returns, and how it answers.
-        directory: the BICs of the banks it can reach.
+        directory: the BICs of the banks it can reach; None: any.
         page_size: entries on one page of a statement.
         zone: the bank's own time, which its dates are in.
 
@@ -78,7 +78,7 @@ class CentralBank:
         random: Random,
         envelope: Envelope,
         behaviour: Behaviour = FLAWLESS,
-        directory: Collection[str] = BIC_DIRECTORY,
+        directory: Collection[str] | None = BIC_DIRECTORY,
         clearing_system: str = "KH",
         page_size: int = PAGE_SIZE,
         zone: tzinfo = PHNOM_PENH,
@@ -91,7 +91,7 @@ class CentralBank:
         self._random = random
         self._behaviour = behaviour
         self._moods = Moods(behaviour, random)
-        self._directory = frozenset(directory)
+        self._directory = None if directory is None else frozenset(directory)
         self._clearing_system = clearing_system
         self._page_size = page_size
         self._books = Books(openings)

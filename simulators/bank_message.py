@@ -27,6 +27,8 @@ INSTITUTIONS = "pacs.009.001.08"
 RETURNS = "pacs.004.001.09"
 TAKEN = frozenset({DEFINITION, INSTITUTIONS, RETURNS})
 """Messages of payments that this bank settles."""
+FAMILIES = ("pacs.008.", "pacs.009.", "pacs.004.")
+"""Of any version: what is wrong with one, a status report says; what is none of these, is rejected (admi.002)."""
 _NAMESPACES = "urn:iso:std:iso:20022:tech:xsd:"
 _GROUP = Shape()
 _SHAPES = {definition: Shape() for definition in TAKEN}

@@ -255,8 +255,6 @@ class CentralBank:
         message_id = bank_message.claimed_message_id(document)
         if message_id is None or not isinstance(refusal, SignatureRefused):
             self.counts["unreadable"] += 1
-            if message_id and self._behaviour.rejects_unreadable and self._books.answer(message_id) is None:
-                return [self._letters.rejection(message_id, refusal.code, str(refusal))]
             return []
         if not self._behaviour.answers_unverified or self._books.answer(message_id) is not None:
             self.counts["unanswered"] += 1  # a broken copy of what was answered says nothing about that one
@@ -270,7 +268,7 @@ class CentralBank:
         if earlier is not None:
             return self._repeat(message_id, *earlier, digest)
         self.counts["refused"] += 1
-        if header.definition in bank_message.TAKEN:
+        if header.definition.startswith(bank_message.FAMILIES):
             answer = self._letters.report(
                 message_id, group_status="RJCT", reason=refusal.code, info=str(refusal), definition=header.definition
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, cached_property
@@ -12,31 +12,27 @@ from weakref import WeakSet
 
 from adapters import homes
 from adapters.profile import Profile, load_all
+from gateway import relationships
 from gateway.bus.amqp_link import LinkSettings
 from gateway.bus.base import ORDERS_QUEUE, RECEIPTS_QUEUE, Bus, Consumer, Publisher, bank_queues
 from gateway.bus.memory import MemoryBus
 from gateway.bus.rabbitmq import RabbitBus
 from gateway.clock import Clock, SystemClock, random_uetr
-from gateway.config import Settings, SourceSettings
+from gateway.config import Settings
 from gateway.core.calendar import BusinessCalendar
-from gateway.core.checks import CurrencyRules, RailRules, SourceRules
 from gateway.flow.desk import Desk, nowhere
 from gateway.flow.dispatch import Dispatch
 from gateway.flow.hands import Hands, Kit, OwnHands, SecondProcess
 from gateway.flow.inbound import Inbound
 from gateway.flow.intake import Intake
-from gateway.flow.policy import Policy, Relationship, Terms
+from gateway.flow.policy import Policy
 from gateway.flow.receipts import ReceiptIntake
 from gateway.flow.relay import Relay
-from gateway.holidays import load_calendar
 from gateway.metrics import Metrics
 from gateway.store.postgres import PostgresStore
-from gateway.store.session import Session, Store
+from gateway.store.session import Store
 from gateway.store.sqlite import SqliteStore
-from schemas.codes import bank_directory
 from schemas.errors import ConfigurationError, KeyUnavailable
-from schemas.model.identifiers import account_pattern, bic8
-from schemas.model.payment import Agent
 from security.jws import OrderKeys, read_public
 from security.keys import FileKey, KeyRing, SigningKey
 from security.trust import TrustStore
@@ -125,20 +121,17 @@ class Gateway:
     @cached_property
     def calendar(self) -> BusinessCalendar:
         """The business days around this year."""
-        calendar, year = self.settings.calendar, self.clock.now().year
-        years = range(year - YEARS_AROUND, year + YEARS_AROUND + 1)
-        return load_calendar(calendar.country, years, closed=calendar.holidays, worked=calendar.working_days)
+        return relationships.own_calendar(self.settings.calendar, self._years)
+
+    @property
+    def _years(self) -> range:
+        year = self.clock.now().year
+        return range(year - YEARS_AROUND, year + YEARS_AROUND + 1)
 
     @cached_property
     def policy(self) -> Policy:
         """Who may order what, over which relationship."""
-        directory = bank_directory().bics
-        return Policy(
-            sources={name: terms(name, source) for name, source in self.settings.sources.items()},
-            relationships={name: relationship(profile, directory) for name, profile in self.profiles.items()},
-            by_account={(a.number, a.currency): p.name for p in self.profiles.values() for a in p.home_accounts},
-            calendar=self.calendar,
-        )
+        return relationships.policy(self.settings, self.profiles, self._years)
 
     @cached_property
     def order_keys(self) -> OrderKeys:
@@ -215,7 +208,7 @@ class Gateway:
         self.store.migrate()
         with self.store.transaction() as db:
             for profile in self.profiles.values():
-                add_accounts(db, profile)
+                relationships.add_accounts(db, profile)
         self.declare()
 
     def declare(self) -> None:
@@ -320,48 +313,3 @@ class _Signer:
 
     key: FileKey | None = None
     until: Any = None
-
-
-def add_accounts(db: Session, profile: Profile) -> None:
-    """Make known which accounts a relationship is home to, and which it may debit."""
-    for account in profile.home_accounts:
-        db.run("add_account", number=account.number, currency=account.currency, profile=profile.name)
-    for account in profile.accounts:
-        db.run("add_account_rail", profile=profile.name, number=account.number, currency=account.currency)
-
-
-def terms(name: str, source: SourceSettings) -> Terms:
-    """Return a source as intake sees it."""
-    limits = {c: limit.amount_minor for c in source.approval_limits if (limit := source.approval_limit(c)) is not None}
-    rules = SourceRules(name, frozenset(source.accounts), limits)
-    return Terms(rules, source.batch_timeout_s * 1_000, frozenset(source.receipt_accounts))
-
-
-def relationship(profile: Profile, directory: Iterable[str]) -> Relationship:
-    """Return a bank relationship as the checks see it."""
-    patterns = {bic8(k): account_pattern(v) for k, v in profile.account_patterns.items() if k != "default"}
-    limits = {currency: profile.limit(currency) for currency in profile.currencies}
-    rules = RailRules(
-        name=profile.rail,
-        currencies={
-            currency: CurrencyRules(
-                decimals=settings.decimals,
-                limit_minor=limit.amount_minor if (limit := limits[currency]) is not None else None,
-                cut_off=settings.cut_off,
-                after_cut_off=settings.after_cut_off,
-            )
-            for currency, settings in profile.currencies.items()
-        },
-        directory=frozenset(bic8(bic) for bic in directory),
-        charge_bearers=frozenset(profile.message.charge_bearers),
-        character_set=profile.message.character_set,
-        remittance=profile.message.remittance,
-        account_patterns=patterns,
-        account_pattern=account_pattern(profile.account_patterns["default"]),
-        clearing_system=profile.message.clearing_system,
-        settlement_method=profile.message.settlement_method,
-        days_ahead_max=profile.days_ahead_max,
-        time_zone=profile.time_zone,
-        rules=frozenset(profile.rules),
-    )
-    return Relationship(profile.name, rules, Agent(bic=profile.bank_bic), profile.zone)

@@ -23,6 +23,7 @@ from gateway.cli import (
     proofs,
     receipts,
     report,
+    route,
     setup,
     statements,
 )
@@ -139,6 +140,7 @@ proofs.add_to(app)
 report.add_to(app)
 keys.add_to(app)
 profiles.add_to(app)
+route.add_to(app)
 dead_letters.add_to(app)
 
 

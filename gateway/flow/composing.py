@@ -7,8 +7,9 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import NamedTuple
 
 from adapters import rails
@@ -94,6 +95,15 @@ def dated(policy: Policy, relationship: Relationship, orders: Iterable[Stored], 
     return found
 
 
+def due_parcels(
+    relationship: Relationship, dates: Iterable[tuple[Payment, date]], today: date, transactions_max: int
+) -> Iterator[Parcel]:
+    """Cut what leaves today into parcels, each of the day on which it settles (``value_days`` of its currency)."""
+    settles = cache(relationship.settles)
+    due = ((payment, settles(payment.amount.currency, day)) for payment, day in dates if day <= today)
+    return parcels(due, transactions_max)
+
+
 def write(made_by: Rail, profile: Profile, parcel: Parcel, number: int, key: SigningKey, now: datetime) -> Written:
     """Write, validate, inspect and sign the message of a parcel, by the rail of its profile.
 
@@ -138,11 +148,10 @@ def prepare(kit: Kit, profile: str, orders: Sequence[Stored], numbers: Sequence[
     settings, relationship = kit.profiles[profile], kit.policy.relationships[profile]
     today = now.astimezone(relationship.zone).date()
     with_days = dated(kit.policy, relationship, orders, now)
-    due = ((p, day) for p, day in with_days if day <= today)
     made_by, key, free = rail(settings.rail), kit.signer(profile), iter(numbers)
     written = [
         write(made_by, settings, parcel, next(free), key, now)
-        for parcel in parcels(due, settings.message.transactions_max)
+        for parcel in due_parcels(relationship, with_days, today, settings.message.transactions_max)
     ]
     return Prepared(now, written, [(p.payment_id, day) for p, day in with_days if day > today])
 

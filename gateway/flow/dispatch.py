@@ -10,13 +10,24 @@ from typing import NamedTuple
 from adapters.profile import Profile
 from adapters.rails import rail
 from gateway.bus.base import BANK_EXCHANGE, bank_queues
-from gateway.core.batching import Parcel, parcels
+from gateway.core.batching import Parcel
 from gateway.core.lifecycle import OUT, Event, Move, advance
 from gateway.flow import batches, expecting, outcomes
-from gateway.flow.composing import Prepared, Stored, Written, dated, messages_max, prepare, still_holds, write
+from gateway.flow.composing import (
+    Prepared,
+    Stored,
+    Written,
+    dated,
+    due_parcels,
+    messages_max,
+    prepare,
+    still_holds,
+    write,
+)
 from gateway.flow.desk import Desk
 from gateway.flow.hands import Hands, Job
 from gateway.flow.policy import Policy
+from gateway.flow.rerouting import Rerouting
 from gateway.store import archive, findings, outbox, payments
 from gateway.store.findings import Finding
 from gateway.store.outbox import Letter
@@ -67,11 +78,12 @@ class Dispatch:
         self._hands = hands
         self._early: deque[_Early] = deque()
         self._chase_ms = 0
+        self._rerouting = Rerouting(desk, profile.name, policy)
 
     def step(self, wait_s: float) -> int:
         """Release batches, chase overdue answers, compose what is ready; return how many payments were touched."""
         del wait_s
-        return self.release() + self.chase() + self.compose()
+        return self.release() + self.chase() + self._rerouting.step() + self.compose()
 
     def release(self) -> int:
         """Let one slice of the complete batches go, and notice batches that are overdue."""
@@ -148,7 +160,7 @@ class Dispatch:
             return
         dates = dated(self._policy, self._relationship, intact, self._desk.now())
         self._wait(db, [(p.payment_id, day) for p, day in dates if day > today])
-        for parcel in parcels(((p, day) for p, day in dates if day <= today), self._profile.message.transactions_max):
+        for parcel in due_parcels(self._relationship, dates, today, self._profile.message.transactions_max):
             try:
                 self._send(db, parcel, standings, trail)
             except DocumentRefused as refused:
@@ -251,7 +263,7 @@ class Dispatch:
             overdue = db.all("overdue_messages", profile=self._profile.name, now_ms=trail.at_ms, count=CHASE_MESSAGES)
             touched = sum(self._chase(db, row, trail) for row in overdue)
             self._miss_pages(db, trail)
-            due = expecting.day_due(self._profile, self._policy.calendar, self._desk.now())
+            due = expecting.day_due(self._profile, self._relationship.calendar, self._desk.now())
             if due is not None:
                 expecting.tell(db, self._profile, due, trail)
         if overdue:

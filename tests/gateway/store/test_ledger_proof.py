@@ -11,6 +11,7 @@ from tests.gateway.flow.stand import DAY, RIEL, Stand, booked, order
 from tests.gateway.store.attacker import seen
 
 OPENING = 10**9
+READY = "payment, profile, lane, day, rank, currency"
 SETTLE_AGAIN = """
 INSERT INTO transfer SELECT {}, 'settle', {}, debit, credit, amount_minor, currency, at_ms
 FROM transfer WHERE subject = 4 AND cause = 'settle'
@@ -91,8 +92,7 @@ def busy(shared: Stand) -> Stand:
             "payment 1 is SENT and is in a message that does not know it",
         ),
         (
-            "INSERT INTO ready (payment, profile, lane, day, rank, currency)"
-            " SELECT id, profile, lane, settlement_day, rank, currency FROM payment WHERE id = 1",
+            f"INSERT INTO ready ({READY}) SELECT id, profile, 1, 'd', 0, currency FROM payment WHERE id = 1",  # noqa: S608 - our own
             "payment 1 is SENT and is in sight of dispatch",
         ),
         (

@@ -10,12 +10,13 @@ and those of these that its bank knows; where one is missing, the bank cannot be
 
 - ``inquire(profile, task, sent, key) -> Composed``: what became of a message?
 - ``recall(profile, task, sent, plea, key) -> Composed``: please do not pay one of its payments, or give it back
+- ``apart(profile, payment) -> key``: payments with different keys do not go into one message
 - ``faults(profile) -> [(place, what is wrong)]``: what this rail misses in a profile, for ``gateway profiles check``
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from importlib import import_module
@@ -179,8 +180,14 @@ def rail(name: str) -> Rail:
     return import_module(f"adapters.rails.{name}")
 
 
+Apart = Callable[[Profile, Payment], Hashable]
 Inquire = Callable[[Profile, Task, Sent, SigningKey], Composed]
 Recall = Callable[[Profile, Task, Sent, Plea, SigningKey], Composed]
+
+
+def apart_of(made_by: Rail) -> Apart | None:
+    """Return what a rail wants payments of one message to have in common, or None where they may be any."""
+    return getattr(made_by, "apart", None)
 
 
 def inquiry_of(made_by: Rail) -> Inquire | None:

@@ -7,14 +7,15 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 from adapters import rails
 from adapters.profile import Profile
-from adapters.rails import Facts, Rail, Task, rail
+from adapters.rails import Facts, Rail, Task, apart_of, rail
 from gateway.core.batching import Parcel, parcels
 from gateway.core.checks import (
     BlockFacts,
@@ -52,7 +53,13 @@ class Stored(NamedTuple):
 
 
 class Written(NamedTuple):
-    """A signed message, and what its row says of it. ``parts`` are its bytes as the archive keeps them."""
+    """A signed message, and what its row says of it.
+
+    Attributes:
+        parts: its bytes as the archive keeps them.
+        wire_name: what the bank knows it by, where that is not its MsgId.
+        blocks: PmtInfId -> the payments in that block.
+    """
 
     number: int
     name: str
@@ -65,6 +72,8 @@ class Written(NamedTuple):
     sha256: str
     parts: list[bytes]
     key: str
+    wire_name: str | None = None
+    blocks: Mapping[str, tuple[int, ...]] = MappingProxyType({})
 
 
 class Prepared(NamedTuple):
@@ -95,13 +104,18 @@ def dated(policy: Policy, relationship: Relationship, orders: Iterable[Stored], 
     return found
 
 
-def due_parcels(
-    relationship: Relationship, dates: Iterable[tuple[Payment, date]], today: date, transactions_max: int
-) -> Iterator[Parcel]:
-    """Cut what leaves today into parcels, each of the day on which it settles (``value_days`` of its currency)."""
+def leaving(
+    relationship: Relationship, dates: Iterable[tuple[Payment, date]], today: date
+) -> Iterator[tuple[Payment, date]]:
+    """Yield what leaves today, with the day on which it settles (``value_days`` of its currency)."""
     settles = cache(relationship.settles)
-    due = ((payment, settles(payment.amount.currency, day)) for payment, day in dates if day <= today)
-    return parcels(due, transactions_max)
+    return ((payment, settles(payment.amount.currency, day)) for payment, day in dates if day <= today)
+
+
+def cut(made_by: Rail, profile: Profile, payments: Iterable[tuple[Payment, date]]) -> Iterator[Parcel]:
+    """Cut payments, each with its day, into what goes into one message of this rail each."""
+    apart, most = apart_of(made_by), profile.message.transactions_max
+    return parcels(payments, most) if apart is None else parcels(payments, most, partial(apart, profile))
 
 
 def write(made_by: Rail, profile: Profile, parcel: Parcel, number: int, key: SigningKey, now: datetime) -> Written:
@@ -125,7 +139,8 @@ def write(made_by: Rail, profile: Profile, parcel: Parcel, number: int, key: Sig
     return Written(
         number, name, made.definition, parcel.currency, parcel.settlement_date,
         tuple(p.payment_id for p in parcel.payments), sum(p.amount.amount_minor for p in parcel.payments),
-        made.document, archive.sha256(made.document), archive.compress(made.document), key.key_id,
+        made.document, archive.sha256(made.document), archive.compress(made.document), key.key_id, made.name,
+        dict(made.blocks),
     )  # fmt: skip
 
 
@@ -149,15 +164,15 @@ def prepare(kit: Kit, profile: str, orders: Sequence[Stored], numbers: Sequence[
     today = now.astimezone(relationship.zone).date()
     with_days = dated(kit.policy, relationship, orders, now)
     made_by, key, free = rail(settings.rail), kit.signer(profile), iter(numbers)
-    written = [
-        write(made_by, settings, parcel, next(free), key, now)
-        for parcel in due_parcels(relationship, with_days, today, settings.message.transactions_max)
-    ]
+    due = leaving(relationship, with_days, today)
+    written = [write(made_by, settings, parcel, next(free), key, now) for parcel in cut(made_by, settings, due)]
     return Prepared(now, written, [(p.payment_id, day) for p, day in with_days if day > today])
 
 
-def messages_max(currencies: Iterable[str], transactions_max: int) -> int:
+def messages_max(made_by: Rail, currencies: Sequence[str], transactions_max: int) -> int:
     """Return how many messages payments of these currencies come to at most: what is due today settles today."""
+    if apart_of(made_by) is not None:
+        return len(currencies)  # what the rail keeps apart stands in the orders, which nobody has read yet
     counts: dict[str, int] = {}
     for currency in currencies:
         counts[currency] = counts.get(currency, 0) + 1

@@ -67,6 +67,11 @@ class StatusReport:
     blocks: tuple[BlockStatus, ...] = ()
     created: datetime | None = None
 
+    @property
+    def size(self) -> int:
+        """Of how many transactions it speaks one by one."""
+        return len(self.transactions) + sum(len(block.transactions) for block in self.blocks)
+
 
 @by_fields
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from datetime import date, datetime, timedelta, timezone
 
 from lxml.etree import _Element
 
-from schemas.iso20022 import camt_build, head001, pacs002, pacs004, pacs008
+from schemas.iso20022 import camt_build, head001, pacs002, pacs004, pacs008, pain001, pain002, pain007
+from schemas.iso20022.customer import Initiator, PaymentType
 from schemas.iso20022.parties import Settlement
 from schemas.model.money import Money
-from schemas.model.payment import Account, Address, Agent, Charge, Party, Payment, Remittance
+from schemas.model.payment import Account, Address, Agent, Charge, Party, Payment, RegulatoryReport, Remittance
 from schemas.model.statement import Detail, Entry, Statement
-from schemas.model.status import Return, StatusReport, TransactionStatus
+from schemas.model.status import BlockStatus, Return, StatusReport, TransactionStatus
 
 CREATED = datetime(2026, 11, 23, 8, 30, tzinfo=timezone(timedelta(hours=7)))
 DAY = date(2026, 11, 23)
@@ -185,6 +186,45 @@ HEADER = head001.Header(
     business_service="kh.rtgs.01",
 )
 
+CUSTOMER_GROUP = pain001.Group("TRE20261123-000002", CREATED, Initiator("General Department", "C-00077", "CUST", BANK))
+CUSTOMER_BLOCKS = (
+    pain001.Block(
+        "TRE20261123-000002-1", DAY, (SALARY, replace(SALARY, end_to_end_id="SAL/2026-11/000002")), batch_booking=True,
+        payment_type=PaymentType("normal", "NURG", "DOMESTIC-LOCAL", "SALA"), charge_bearer="SLEV",
+    ),
+    pain001.Block(
+        "TRE20261123-000002-2", DAY, (
+            replace(
+                SUPPLIER, charges=(), intermediary_agents=(Agent(BANK), Agent("CPBPKHP2")),
+                regulatory_reports=(RegulatoryReport("1040", "KH", ("goods", "contract 7")),),
+            ),
+        ), batch_booking=False,
+    ),
+)  # fmt: skip
+CUSTOMER_REPORT = StatusReport(
+    "BANK-20261123-9", CUSTOMER_GROUP.message_id, "pain.001.001.09", "PART", None, None,
+    blocks=(
+        BlockStatus(
+            "TRE20261123-000002-1", "PART", "NARR", "one of two", (
+                TransactionStatus(
+                    "ACSC", SALARY.end_to_end_id, SALARY.instruction_id, UETRS[0], servicer_reference="REF-1"
+                ),
+                TransactionStatus("RJCT", None, SUPPLIER.instruction_id, UETRS[1], None, "AC04", "x" * 150),
+            ),
+        ),
+        BlockStatus("TRE20261123-000002-2", "ACCP"),
+    ), created=CREATED,
+)  # fmt: skip
+REVERSAL = replace(RETURN, original_message_name="pain.001.001.05", uetr=None, settlement_date=None, charges_minor=0)
+
+
+def _initiation(definition: str) -> Callable[[], _Element]:
+    return lambda: pain001.build(CUSTOMER_GROUP, CUSTOMER_BLOCKS, definition)
+
+
+def _customer_report(definition: str) -> Callable[[], _Element]:
+    return lambda: pain002.build(CUSTOMER_REPORT, definition)
+
 
 def header_of_envelope() -> _Element:
     """Return the AppHdr of an unsigned envelope."""
@@ -201,5 +241,10 @@ MESSAGES: dict[str, Callable[[], _Element]] = {
         "NBC-STMT-77-2", CREATED, STATEMENT, ENTRIES, servicer_bic=BANK
     ),
     "camt.054.001.08": lambda: camt_build.build_notification("NBC-NTF-5", CREATED, NOTIFICATION, ENTRIES),
+    **{definition: _initiation(definition) for definition in pain001.VERSIONS},
+    **{definition: _customer_report(definition) for definition in pain002.VERSIONS},
+    pain007.DEFINITION: lambda: pain007.build(
+        "BANK-20261125-3", CREATED, {"TRE20261123-000002-1": [REVERSAL]}, initiator=Initiator("Bank", bic=BANK)
+    ),
 }
 """Definition -> how its example is built."""

@@ -53,7 +53,9 @@ def test_a_decision_names_every_route_that_was_looked_at(office: Office) -> None
     file = office.home / "orders.ndjson"
     small = body | {"amount": "5", "currency": "KHR", "debtor_account": {"number": "000100000001"}}
     file.write_text(f"{json.dumps(small)}\n{{}}\n", encoding="utf-8")
-    said = office.refused("route", "explain", file, "--source", "fmis")
+    result = office.run("route", "explain", file, "--source", "fmis")
+    assert result.exit_code == 1
+    said = result.stdout
     assert "route large riel: does not match: KHR 5.00 is below KHR 1000000.00" in said
     assert "chosen: central-bank; no fallback" in said
     assert "no order: " in said

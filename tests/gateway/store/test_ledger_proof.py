@@ -11,7 +11,6 @@ from tests.gateway.flow.stand import DAY, RIEL, Stand, booked, order
 from tests.gateway.store.attacker import seen
 
 OPENING = 10**9
-READY = "payment, profile, lane, day, rank, currency"
 SETTLE_AGAIN = """
 INSERT INTO transfer SELECT {}, 'settle', {}, debit, credit, amount_minor, currency, at_ms
 FROM transfer WHERE subject = 4 AND cause = 'settle'
@@ -92,7 +91,10 @@ def busy(shared: Stand) -> Stand:
             "payment 1 is SENT and is in a message that does not know it",
         ),
         (
-            f"INSERT INTO ready ({READY}) SELECT id, profile, 1, 'd', 0, currency FROM payment WHERE id = 1",  # noqa: S608 - our own
+            (
+                "INSERT INTO ready (payment, profile, lane, day, rank, currency)"
+                " SELECT id, profile, lane, settlement_day, rank, currency FROM payment WHERE id = 1"
+            ),
             "payment 1 is SENT and is in sight of dispatch",
         ),
         (

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from gateway.app import Gateway
 from gateway.core.routing import Asked, Decision, Now
@@ -78,7 +79,7 @@ def _file(gateway: Gateway, path: Path, source: str, now: Now) -> Iterator[Expla
             yield Explained(name, None, None, str(line.error))
             continue
         try:
-            order = Order.model_validate(line.order)
+            order = Order.model_validate_json(to_json(line.order))
         except ValidationError as error:
             places = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
             yield Explained(name, None, None, f"no order: {places}")

@@ -69,6 +69,11 @@ class FileSettings(Table):
     file_bytes_max: int = Field(default=4 * GIBIBYTE, ge=1)
     duplicate_names_refused: bool = False
 
+    @property
+    def idempotent(self) -> bool:
+        """Only a bank that refuses a name which it has had before recognises a file that comes twice."""
+        return self.duplicate_names_refused
+
     @model_validator(mode="after")
     def what_goes_out_does_not_come_in(self) -> Self:
         """A folder that is read and written would hand our own files back to us."""

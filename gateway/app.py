@@ -12,6 +12,9 @@ from weakref import WeakSet
 
 from adapters import homes
 from adapters.profile import Profile, load_all
+from adapters.rails import inquiry_of, rail, recall_of
+from adapters.transport_settings import BusSettings
+from adapters.transports import Transport, connect
 from gateway import relationships
 from gateway.bus.amqp_link import LinkSettings
 from gateway.bus.base import ORDERS_QUEUE, RECEIPTS_QUEUE, Bus, Consumer, Publisher, bank_queues
@@ -20,6 +23,9 @@ from gateway.bus.rabbitmq import RabbitBus
 from gateway.clock import Clock, SystemClock, random_uetr
 from gateway.config import Settings
 from gateway.core.calendar import BusinessCalendar
+from gateway.flow.asking import Asking
+from gateway.flow.collector import Collector
+from gateway.flow.courier import Courier
 from gateway.flow.desk import Desk, nowhere
 from gateway.flow.dispatch import Dispatch
 from gateway.flow.hands import Hands, Kit, OwnHands, SecondProcess
@@ -220,13 +226,13 @@ class Gateway:
 
     # ----------------------------------------------------------------------------------------------------- workers
 
-    def desk(self, stream: str) -> Desk:
+    def desk(self, stream: str, *, shared: bool = True) -> Desk:
         """Return one worker's tools, with a database connection of its own.
 
         On SQLite all workers of a process share one: a connection forgets all that it has read whenever another one
-        writes, and only one of them can work at a time.
+        writes, and only one of them can work at a time. A worker in another thread cannot share it.
         """
-        store = self._shared if self.is_embedded else self.store.sibling()
+        store = self._shared if self.is_embedded and shared else self.store.sibling()
         self._siblings.add(store)
         return Desk(
             store, self.clock, stream, self.log.bind(worker=stream), self.settings.workers,
@@ -245,13 +251,27 @@ class Gateway:
         if role == "intake":
             return self._intake(instance, bus)
         if role == "relay":
-            due_ms = {name: profile.in_doubt_after_s * 1_000 for name, profile in self.profiles.items()}
-            name = f"relay.{instance}"
-            return [(name, Relay(self.desk(name), bus.publisher(), due_ms))]
+            return self._relay(instance, bus)
         found: list[tuple[str, Step]] = []
         for profile in self.profiles.values():
             name = f"{role}.{profile.name}.{instance}"
             found.append((name, self._of_profile(role, name, profile, bus)))
+            if role == "dispatch" and _asks(profile):
+                name = f"asking.{profile.name}.{instance}"
+                found.append((name, Asking(self.desk(name), profile, self.policy, self.signer(profile))))
+        return found
+
+    def _relay(self, instance: str, bus: Bus) -> list[tuple[str, Step]]:
+        """Return the worker of everything that goes over the bus, and one for each bank that is reached otherwise."""
+        of_bus = {
+            n: p.in_doubt_after_s * 1_000 for n, p in self.profiles.items() if isinstance(p.transport, BusSettings)
+        }
+        name = f"relay.{instance}"
+        found: list[tuple[str, Step]] = [(name, Relay(self.desk(name), bus.publisher(), of_bus))]
+        for profile in self.profiles.values():
+            if not isinstance(profile.transport, BusSettings):
+                name = f"relay.{profile.name}.{instance}"
+                found.append((name, Courier(*self._bank_side(name, profile))))
         return found
 
     def _intake(self, instance: str, bus: Bus) -> list[tuple[str, Step]]:
@@ -270,10 +290,18 @@ class Gateway:
     def _of_profile(self, role: str, name: str, profile: Profile, bus: Bus) -> Step:
         if role == "dispatch":
             return Dispatch(self.desk(name), profile, self.policy, self.signer(profile), self.hands)
+        if role == "inbound" and not isinstance(profile.transport, BusSettings):
+            return Collector(*self._bank_side(name, profile))
         if role == "inbound":
             _, queue = bank_queues(profile.name)
             return self.inbound(name, profile, bus.consumer(queue, self._prefetch(self.settings.workers.inbound_batch)))
         raise ConfigurationError(f"there is no worker called {role}; there are {', '.join(ROLES)}")
+
+    def _bank_side(self, name: str, profile: Profile) -> tuple[Desk, Profile, Transport, Inbound]:
+        """Return what a worker needs that speaks to a bank's own server, and has a thread of its own for it."""
+        desk = self.desk(name, shared=False)
+        inbound = Inbound(desk, None, profile, self.trust(profile), profile.transport.kind, hands=OwnHands(self.kit()))
+        return desk, profile, connect(profile, self.vault(profile)), inbound
 
     def inbound(self, name: str, profile: Profile, consumer: Consumer | None, channel: str = "bus") -> Inbound:
         """Return the inbound worker of a relationship; without a consumer, one that documents are handed to."""
@@ -313,3 +341,9 @@ class _Signer:
 
     key: FileKey | None = None
     until: Any = None
+
+
+def _asks(profile: Profile) -> bool:
+    """Tell whether a bank can be asked anything."""
+    made_by = rail(profile.rail)
+    return inquiry_of(made_by) is not None or recall_of(made_by) is not None

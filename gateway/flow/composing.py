@@ -7,6 +7,7 @@ them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache, partial
@@ -15,7 +16,7 @@ from typing import NamedTuple
 
 from adapters import rails
 from adapters.profile import Profile
-from adapters.rails import Facts, Rail, Task, apart_of, rail
+from adapters.rails import Facts, Rail, Task, apart_of, keys_max_of, rail
 from gateway.core.batching import Parcel, parcels
 from gateway.core.checks import (
     BlockFacts,
@@ -32,7 +33,7 @@ from gateway.store import archive
 from schemas.errors import DocumentRefused
 from schemas.model.identifiers import instruction_id, message_id
 from schemas.model.money import Money
-from schemas.model.payment import Payment
+from schemas.model.payment import Account, Payment
 from schemas.orders import payment_of_json
 from security.keys import SigningKey
 
@@ -171,12 +172,11 @@ def prepare(kit: Kit, profile: str, orders: Sequence[Stored], numbers: Sequence[
 
 def messages_max(made_by: Rail, currencies: Sequence[str], transactions_max: int) -> int:
     """Return how many messages payments of these currencies come to at most: what is due today settles today."""
-    if apart_of(made_by) is not None:
+    keys_max = keys_max_of(made_by)
+    if keys_max is None:
         return len(currencies)  # what the rail keeps apart stands in the orders, which nobody has read yet
-    counts: dict[str, int] = {}
-    for currency in currencies:
-        counts[currency] = counts.get(currency, 0) + 1
-    return sum(-(-count // transactions_max) for count in counts.values())
+    counts = Counter(currencies)
+    return sum(min(count, -(-count // transactions_max) + keys_max - 1) for count in counts.values())
 
 
 def still_holds(prepared: Prepared, relationship: Relationship, now: datetime) -> bool:
@@ -213,6 +213,7 @@ def _message_facts(
         debtor_accounts=accounts,
         settlement_method=settings.settlement_method,
         clearing_system=settings.clearing_system,
+        settlement_account=None if facts.settlement_account is None else Account(facts.settlement_account),
         blocks=[_block(block, parcel.currency) for block in facts.blocks],
     )
 

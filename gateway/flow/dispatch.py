@@ -12,7 +12,7 @@ from adapters.rails import rail
 from gateway.bus.base import BANK_EXCHANGE, bank_queues
 from gateway.core.batching import Parcel
 from gateway.core.lifecycle import OUT, Event, Move, advance
-from gateway.flow import batches, expecting, outcomes
+from gateway.flow import asking, batches, expecting, outcomes
 from gateway.flow.composing import (
     Prepared,
     Stored,
@@ -25,11 +25,13 @@ from gateway.flow.composing import (
     still_holds,
     write,
 )
+from gateway.flow.cutoffs import CutOffWatch
 from gateway.flow.desk import Desk
 from gateway.flow.hands import Hands, Job
+from gateway.flow.limits import Limits
 from gateway.flow.policy import Policy
 from gateway.flow.rerouting import Rerouting
-from gateway.store import archive, findings, outbox, payments
+from gateway.store import archive, channels, findings, outbox, payments
 from gateway.store.findings import Finding
 from gateway.store.outbox import Letter
 from gateway.store.payments import PaymentMove, Standing
@@ -80,11 +82,14 @@ class Dispatch:
         self._early: deque[_Early] = deque()
         self._chase_ms = 0
         self._rerouting = Rerouting(desk, profile.name, policy)
+        self._limits = Limits(desk, profile, self._relationship)
+        self._cut_offs = CutOffWatch(desk, profile, self._relationship)
 
     def step(self, wait_s: float) -> int:
         """Release batches, chase overdue answers, compose what is ready; return how many payments were touched."""
         del wait_s
-        return self.release() + self.chase() + self._rerouting.step() + self.compose()
+        self._cut_offs.look()
+        return self.release() + self.chase() + self._rerouting.step() + self._limits.look_again() + self.compose()
 
     def release(self) -> int:
         """Let one slice of the complete batches go, and notice batches that are overdue."""
@@ -101,7 +106,7 @@ class Dispatch:
 
     def compose(self) -> int:
         """Compose messages from one bounded claim of ready payments; return how many payments it held."""
-        if not self._hands.ahead:
+        if not self._hands.ahead or self._limits.bind:
             return self._claim(self._desk.limits.dispatch_batch, None)
         self._look_ahead()
         if not self._early or not self._early[0].job.done():
@@ -132,7 +137,8 @@ class Dispatch:
         today = now.astimezone(self._relationship.zone).date()
         desk = self._desk
         with desk.metrics.stage("dispatch", desk.clock) as stage, desk.store.transaction() as db:
-            numbers = payments.claim_ready(db, self._profile.name, today.isoformat(), count)
+            may = channels.takes_more(db, self._profile.name, self._profile.channel.outstanding_max, trail.at_ms)
+            numbers = payments.claim_ready(db, self._profile.name, today.isoformat(), count) if may else []
             if numbers:
                 self._compose(db, numbers, today, trail, early)
             else:
@@ -161,6 +167,9 @@ class Dispatch:
             return
         dates = dated(self._policy, self._relationship, intact, self._desk.now())
         self._wait(db, [(p.payment_id, day) for p, day in dates if day > today])
+        if self._limits.bind:
+            admitted = self._limits.admit(db, [p.payment_id for p, day in dates if day <= today], today, trail)
+            dates = [(p, day) for p, day in dates if p.payment_id in admitted]
         for parcel in cut(self._rail, self._profile, leaving(self._relationship, dates, today)):
             try:
                 self._send(db, parcel, standings, trail)
@@ -202,7 +211,7 @@ class Dispatch:
         db.run(
             "add_message", id=number, profile=self._profile.name, message_id=name, definition=written.definition,
             sha256=digest, payments=len(written.payments), total_minor=written.total_minor, currency=written.currency,
-            settlement_day=written.settlement_date.isoformat(), now_ms=trail.at_ms,
+            settlement_day=written.settlement_date.isoformat(), now_ms=trail.at_ms, wire_name=written.wire_name,
         )  # fmt: skip
         moves = [_composed(standings[payment], number) for payment in written.payments]
         payments.carry(db, number, self._profile.name, written.payments, written.blocks)
@@ -216,7 +225,7 @@ class Dispatch:
 
     def _letter(self, number: int, name: str, digest: str) -> Letter:
         out, _ = bank_queues(self._profile.name)
-        return Letter("bank", BANK_EXCHANGE, out, name, sha256=digest, message=number)
+        return Letter(outbox.kind_of(self._profile.name), BANK_EXCHANGE, out, name, sha256=digest, message=number)
 
     def _isolate(
         self, db: Session, parcel: Parcel, standings: Mapping[int, Standing], refused: DocumentRefused, trail: Trail
@@ -299,7 +308,11 @@ class Dispatch:
         outcomes.send(db, told, self._desk.now())
         unheard = not db.value("answers_of_message", message=number)  # what the bank has, it is not sent again
         waits = db.value("outbox_has_message", message=number)
-        if unheard and sendings <= self._profile.resends_max and not waits:
+        ask_ms = asking.due_at(self._desk.now(), self._profile)
+        if ask_ms is not None:
+            db.pick([(number,)])
+            db.run("ask_first", at_ms=ask_ms)
+        elif unheard and sendings <= self._profile.resends_max and not waits and self._profile.transport.idempotent:
             outbox.add(db, [self._letter(number, name, digest)], trail.at_ms)
             append(db, trail, "message.resend", {"message_id": name, "sha256": digest, "sendings": sendings})
         findings.open_again(db, Finding(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -14,8 +14,8 @@ from gateway.core.checks import Context, RailRules, Seen, SourceRules
 from gateway.core.matching import Tolerance
 from gateway.core.pipeline import MATCHERS
 from gateway.core.pool import MatchingRules
-from gateway.core.routing import RoutingTable
-from schemas.model.payment import Agent
+from gateway.core.routing import Asked, Decision, Now, RoutingTable
+from schemas.model.payment import Agent, Payment
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,15 @@ class Policy:
         """Return the bank relationship that this account's statements come to."""
         profile = self.routing.homes.get((account, currency))
         return self.relationships[profile or self.default or next(iter(self.relationships))]
+
+    def routed(self, payment: Payment, source: str, now: Now) -> tuple[Payment, Relationship, Decision]:
+        """Return a payment of an account's home as it goes over the rail that the routes choose, and why that one."""
+        decision = self.routing.decide(Asked.of(payment, source), now)
+        home = self.home(payment.debtor_account.number, payment.amount.currency)
+        if decision.chosen is None or decision.chosen == home.profile:
+            return payment, home, decision
+        relationship = self.relationships[decision.chosen]
+        return replace(payment, debtor_agent=relationship.agent), relationship, decision
 
     def is_ours(self, account: str, currency: str) -> bool:
         """Tell whether an account of this number and currency is ours."""

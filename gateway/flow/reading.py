@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from typing import NamedTuple
 from gateway.core import liquidity
 from gateway.core.checks import AMOUNT_RULES, Context, Refusal, Seen, check, execution_day, needs_approval
 from gateway.core.liquidity import NORMAL
-from gateway.core.routing import Asked, Decision, Now
+from gateway.core.routing import Decision, Now
 from gateway.flow.hands import Kit
 from gateway.flow.policy import Policy
 from gateway.store import archive
@@ -160,7 +159,7 @@ def _payment(
     policy: Policy, contexts: dict[str, Context], message: Message, order: Order, now: Now
 ) -> tuple[Payment, Context, Decision]:
     """Return the payment that an order would be, what it is checked against, and over which rails it may leave."""
-    relationship = policy.home(order.debtor_account.number, order.currency)
+    home = policy.home(order.debtor_account.number, order.currency)
     payment = orders.to_payment(
         order,
         source=message.source,
@@ -168,12 +167,9 @@ def _payment(
         payment_id=1,  # its own number and UETR are given when it is taken in
         instruction_id=instruction_id(1),
         uetr=_NOBODY_ELSES,
-        debtor_agent=relationship.agent,
+        debtor_agent=home.agent,
     )
-    decision = policy.routing.decide(Asked.of(payment, message.source), now)
-    if decision.chosen is not None and decision.chosen != relationship.profile:
-        relationship = policy.relationships[decision.chosen]
-        payment = replace(payment, debtor_agent=relationship.agent)
+    payment, relationship, decision = policy.routed(payment, message.source, now)
     context = contexts.get(relationship.profile)
     if context is None:
         rules = policy.sources[message.source].rules

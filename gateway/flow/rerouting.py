@@ -120,7 +120,7 @@ class Rerouting:
             return 0
         turning = {turn.payment for turn in found}
         db.pick((p.payment, str(p.lane), p.day, str(p.rank)) for p in places if p.payment in turning)
-        db.run("forget_ready", profile=self._profile)
+        db.run("leave_queue", profile=self._profile)
         db.pick((turn.payment, turn.profile, str(turn.rank)) for turn in found)
         if db.run("change_rail", profile=self._profile, now_ms=trail.at_ms) != len(found):
             raise Conflict("a payment that was to change its rail moved meanwhile")

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from schemas.iso20022.parties import Naming
-from schemas.iso20022.xml import NOTHING, Markup, Record, Shape, el, join, leaf
-from schemas.model.payment import RegulatoryReport
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from schemas.iso20022.xml import NOTHING, Markup, Record, el, leaf
 
 NAMES_2009 = Naming(bic="BIC", any_bic="BICOrBEI", lei=False)
 """What versions 03 call identifiers."""
@@ -18,7 +13,6 @@ NAMES_2013 = Naming(lei=False)
 """What versions of 2013 (pain.001.001.05, pain.007.001.05) call them: the BIC as today, and no tag for an LEI."""
 CODE_LENGTH_MAX = 4
 """A longer service level, local instrument or scheme is the bank's own name, and goes to ``Prtry``."""
-REPORT, DETAILS = Shape("Dtls"), Shape()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,32 +127,3 @@ def read_payment_type(record: Record) -> PaymentType | None:
         category_purpose=record.either("PmtTpInf/CtgyPurp/Cd", "PmtTpInf/CtgyPurp/Prtry"),
     )
     return None if kind == _UNTYPED else kind
-
-
-# ---------------------------------------------------------------------------------------------- regulatory reporting
-
-
-def write_regulatory_reports(reports: Sequence[RegulatoryReport]) -> Markup:
-    """Return RgltryRptg of each report (RegulatoryReporting3): the authority's country, the code, free lines."""
-    return join(
-        [
-            el(
-                "RgltryRptg",
-                leaf("Authrty/Ctry", report.country),
-                el("Dtls", leaf("Cd", report.code), *[leaf("Inf", line) for line in report.details]),
-            )
-            for report in reports
-        ]
-    )
-
-
-def read_regulatory_reports(record: Record) -> tuple[RegulatoryReport, ...]:
-    """Return a report for each of the details; ``RgltryRptg`` must be a group of the record's shape."""
-    found = []
-    for report in record.each("RgltryRptg", REPORT):
-        country = report.opt("Authrty/Ctry")
-        details = report.each("Dtls", DETAILS)
-        found += [RegulatoryReport(item.opt("Cd"), country, tuple(item.all("Inf"))) for item in details]
-        if not details:
-            found.append(RegulatoryReport(None, country))
-    return tuple(found)

@@ -18,10 +18,8 @@ from schemas.iso20022.customer import (
     PaymentType,
     read_initiator,
     read_payment_type,
-    read_regulatory_reports,
     write_initiator,
     write_payment_type,
-    write_regulatory_reports,
 )
 from schemas.iso20022.parties import (
     CURRENT,
@@ -35,6 +33,7 @@ from schemas.iso20022.parties import (
     write_party,
     write_remittance,
 )
+from schemas.iso20022.regulatory import read_regulatory_reports, write_regulatory_reports
 from schemas.iso20022.xml import (
     NO_REFERENCE,
     NOTHING,

@@ -188,6 +188,20 @@ def read_agent(record: Record, path: str, naming: Naming = CURRENT) -> Agent:
     )
 
 
+def write_institution(tag: str, party: Party | None) -> Markup:
+    """Return a party that is a financial institution, as a pacs.009 has them: its own BIC is its BICFI."""
+    if party is None:
+        return NOTHING
+    return write_agent(tag, Agent(bic=party.any_bic, lei=party.lei, name=party.name, address=party.address))
+
+
+def read_institution(record: Record, path: str) -> Party | None:
+    """Return the financial institution at a path as a party, or None when nothing is said of it."""
+    agent = read_agent(record, path)
+    party = Party(agent.name, agent.address, agent.bic, agent.lei)
+    return None if party == _NOBODY else party
+
+
 def write_account(tag: str, account: Account) -> Markup:
     """Return an account under its tag: IBAN, or a proprietary number in Othr/Id with its scheme when it is not BBAN."""
     if account.scheme == "IBAN":

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from adapters.profile import Profile, check_profiles, load, load_all
-from adapters.rails import Composed, Facts, Task, apart_of, customer_file, rail
+from adapters.profile import Profile, check_profiles, load
+from adapters.rails import Composed, Facts, Task, apart_of, customer_file, keys_max_of, rail
 from schemas.errors import ConfigurationError, DocumentRefused
 from schemas.iso20022 import pain001, xml
 from schemas.model.identifiers import message_id
@@ -267,7 +267,8 @@ def test_a_profile_without_files_says_so(tmp_path: Path) -> None:
         composed(load(path), [payment(1, RIVER)])
 
 
-def test_other_rails_keep_nothing_apart() -> None:
-    """A rail that does not say what it keeps apart gets its messages as before."""
-    assert apart_of(rail(load_all()["central-bank"].rail)) is None
+def test_this_rail_keeps_apart_what_its_blocks_need_and_nobody_knows_how_much() -> None:
+    """So dispatch takes as many numbers ahead as there are payments."""
+    assert apart_of(rail(load(BANKS / "river-bank.toml").rail)) is not None
+    assert keys_max_of(rail(load(BANKS / "river-bank.toml").rail)) is None
     assert MappingProxyType(Composed(b"", "pacs.008.001.08").blocks) == {}

@@ -1,14 +1,10 @@
--- name: channel_health
--- Who holds each channel, and until when it is down.
-SELECT profile, held_by, down_until_ms FROM channel;
-
 -- name: look_at_waiting
 -- Payments of a rail that are due, after a place in the queue, in the order in which they leave; nobody else gets them.
 SELECT lane, day, rank, payment FROM ready
 WHERE profile = :profile AND (lane, day, rank, payment) > (:lane, :day, :rank, :payment) AND day <= :today
 ORDER BY lane, day, rank, payment LIMIT :count /*lock skip*/;
 
--- name: forget_ready!
+-- name: leave_queue!
 -- Take the picked places (payment, one: lane, two: day, three: rank) out of a rail's queue.
 DELETE FROM ready WHERE (profile, lane, day, rank, payment) IN
     (SELECT CAST(:profile AS TEXT), CAST(one AS INTEGER), two, CAST(three AS BIGINT), id FROM pick);

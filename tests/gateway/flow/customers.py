@@ -25,7 +25,10 @@ from simulators.stage import PASSPHRASE, PROFILE, Stage
 from tests.gateway.flow.stand import DAY, START, Paid, Stand, opened
 
 BANKS = Path(__file__).parents[2] / "adapters" / "banks"
-ACCOUNTS = {"river-bank": "710000000001", "hill-bank": "720000000001", "lake-bank": "730000000001"}
+ACCOUNTS = {
+    "river-bank": "710000000001", "hill-bank": "720000000001", "lake-bank": "730000000001",
+    "euro-bank": "NL41MOCK0000000001",
+}  # fmt: skip
 PAYROLL = "710000000003"
 """A second account at river-bank."""
 
@@ -35,7 +38,8 @@ def prepared(stage: Stage, folder: Path, name: str) -> dict[str, Any]:
     profiles = folder / "profiles"
     profiles.mkdir()
     shutil.copy(SHIPPED / f"{PROFILE}.toml", profiles)
-    shutil.copy(BANKS / f"{name}.toml", profiles)
+    text = (BANKS / f"{name}.toml").read_text(encoding="utf-8")
+    (profiles / f"{name}.toml").write_text(text.replace("/srv/euro-bank", str(folder)), encoding="utf-8")
     if not list((stage.home / "keys").glob(f"{name}-1*")):
         FileKey.create(
             stage.home / "keys", f"{name}-1", PASSPHRASE.encode(), owner_name="National Treasury (simulated)",
@@ -44,7 +48,12 @@ def prepared(stage: Stage, folder: Path, name: str) -> dict[str, Any]:
         store_certificate(stage.home / "certificates" / name, "anchors", "authority", stage.authority.certificate)
     ours = frozenset({*ACCOUNTS.values(), PAYROLL, "720000000002"})
     sources = {
-        source: known.model_copy(update={"accounts": frozenset(known.accounts) | ours})
+        source: known.model_copy(
+            update={
+                "accounts": frozenset(known.accounts) | ours,
+                "approval_limits": {**known.approval_limits, "EUR": "1000000.00"},
+            }
+        )
         for source, known in stage.settings.sources.items()
     }
     return {"profiles_folder": profiles, "profiles": (PROFILE, name), "sources": sources}

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from gateway.app import Gateway
 from gateway.clock import SystemClock, random_uetr
-from gateway.flow import composing, hands, inbound, reading
+from gateway.flow import composing, documents, hands, reading
 from gateway.flow.hands import OwnHands, SecondProcess
 from schemas.errors import DocumentRefused, OrderMessageRefused
 from simulators.government import Government, sign
@@ -84,7 +84,7 @@ def test_both_refuse_with_the_same_words_code_and_path(second: SecondProcess, ow
     for kind, work, arguments in (
         (OrderMessageRefused, reading.read, (b"{}", "", LIMIT, NOW)),
         (OrderMessageRefused, reading.read, (b"{}" * 9, "x..y", 9, NOW)),
-        (DocumentRefused, inbound.read_whole, (PROFILE, b"<Envelope/>", NOW)),
+        (DocumentRefused, documents.read_whole, (PROFILE, b"<Envelope/>", NOW)),
     ):
         told = []
         for who in (second, own):

@@ -17,11 +17,12 @@ from __future__ import annotations
 
 from adapters.profile import Profile
 from adapters.rails import inquiry_of, rail
-from adapters.transports import SUBMIT, Handover, Outbound, Transport
+from adapters.transports import INQUIRE, SUBMIT, Handover, Outbound, Transport
+from gateway.flow import again
 from gateway.flow.desk import Desk
 from gateway.flow.inbound import Inbound
 from gateway.flow.sending import doubt, mark_sent
-from gateway.store import archive, channels, findings, outbox
+from gateway.store import archive, channels, findings, outbox, payments
 from gateway.store.channels import Breaker, Health
 from gateway.store.findings import Finding
 from gateway.store.outbox import Leased
@@ -100,7 +101,7 @@ class Courier:
                 return 1
             except HandoverRefused as refused:
                 if not refused.known:
-                    self._doubt(sheet, "handover_refused", str(refused))
+                    self._refused(sheet, refused)
                     return 1
                 handover = Handover()
             desk.reach("relay.courier_handed_over")
@@ -176,8 +177,25 @@ class Courier:
         health = channel.health(now_ms).value
         desk.log.warning("not handed over, will try again", message_id=sheet.message_id, reason=reason, channel=health)
 
+    def _refused(self, sheet: Sheet, refused: HandoverRefused) -> None:
+        """Take a refusal: it leaves payments in doubt; of an inquiry it may say that the bank never had them."""
+        if sheet.operation != INQUIRE:
+            self._doubt(sheet, "handover_refused", str(refused))
+            return
+        desk, trail = self._desk, self._desk.trail()
+        with desk.store.transaction() as db:
+            outbox.finish(db, [sheet.letter.id])
+            channels.sent(db, self._profile.name, trail.at_ms)  # the bank's side answers
+            if refused.absent and sheet.about is not None:
+                again.send(db, self._profile, [s.id for s in payments.lock_of_messages(db, [sheet.about])], trail)
+            append(db, trail, "inquiry.refused", {"message_id": sheet.message_id, "reason": str(refused)[:500]})
+        desk.log.warning("inquiry refused", message_id=sheet.message_id, reason=str(refused))
+
     def _doubt(self, sheet: Sheet, kind: str, reason: str) -> None:
         """Put the payments of a message in doubt; the bank is asked, or gets the same bytes again."""
+        if sheet.operation != SUBMIT and kind == "handover_unknown":  # to ask twice harms nobody
+            self._postpone(sheet, reason)
+            return
         desk, trail = self._desk, self._desk.trail()
         with desk.store.transaction() as db:
             touched = doubt(db, [sheet.number], reason, trail)
@@ -190,6 +208,7 @@ class Courier:
                 outbox.postpone(db, [sheet.letter.id], trail.at_ms + AGAIN_MS)
             else:
                 outbox.finish(db, [sheet.letter.id])
+                db.pick([(sheet.number,)])
                 db.run("mark_sent", now_ms=trail.at_ms, due_ms=trail.at_ms + self._profile.in_doubt_after_s * 1_000)
             evidence = {"message_id": sheet.message_id, "payments": touched, "reason": reason[:500]}
             found = Finding(kind, str(sheet.number), self._profile.name, subject=sheet.number, evidence=evidence)

@@ -17,7 +17,7 @@ from gateway.store.payments import PaymentMove, Standing
 from gateway.store.session import Session
 from gateway.store.trail import Trail, append
 from schemas.model.identifiers import payment_number
-from schemas.model.status import RecallAnswer
+from schemas.model.status import RecallAnswer, RecallRequest
 
 ACCEPTED = frozenset({"CNCL", "ACCR"})
 REFUSED = frozenset({"RJCR"})
@@ -38,6 +38,8 @@ def apply(db: Session, profile: Profile, documents: Sequence[tuple[str, Received
             words = " ".join(x for x in (event.code, event.description, *event.parameters) if x)
             channels.announced(db, profile.name, words, trail.at_ms)
             append(db, trail, "bank.event", {"document": sha256, "code": event.code, "text": words[:500]})
+        for plea in received.recalls:
+            _asked_of_us(db, profile, sha256, plea, trail)
     answers = [(sha256, answer) for sha256, received in documents for answer in received.recall_answers]
     if not answers:
         return []
@@ -96,6 +98,21 @@ def _answer(
             standing.amount_minor, payment, {k: v for k, v in evidence.items() if v is not None},
         )  # fmt: skip
         findings.open_all(db, [found], trail.at_ms)
+
+
+def _asked_of_us(db: Session, profile: Profile, sha256: str, plea: RecallRequest, trail: Trail) -> None:
+    """Tell a person that the bank asks for a transfer that came in: whether it is given back, a person decides."""
+    evidence = {
+        "document": sha256, "case_id": plea.case_id, "status": "the bank asks for it back", "reason": plea.reason,
+        "reference": plea.uetr or plea.end_to_end_id or plea.original_message_id, "info": plea.info,
+    }  # fmt: skip
+    kept = {k: v for k, v in evidence.items() if v is not None}
+    amount = plea.amount
+    found = Finding(
+        "recall_unknown", f"{sha256}:{plea.path}", profile.name, None, amount.currency if amount else None,
+        amount.amount_minor if amount else None, None, kept,
+    )  # fmt: skip
+    findings.open_all(db, [found], trail.at_ms)
 
 
 def _unknown(db: Session, profile: Profile, sha256: str, answer: RecallAnswer, trail: Trail) -> None:

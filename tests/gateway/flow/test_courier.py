@@ -193,6 +193,7 @@ def test_a_process_that_dies_before_the_first_byte_leaves_a_doubt_where_nobody_c
     stand.clock.advance(timedelta(minutes=11))
     stand.step("relay")
     assert (wire.taken, state(stand)) == ([], "IN_DOUBT")
+    assert stand.sql("SELECT sendings FROM message WHERE due_ms IS NOT NULL") == [(1,)], "its answer is waited for"
 
 
 def test_a_name_that_the_bank_has_already_was_taken_before(stand: Stand) -> None:

@@ -15,7 +15,7 @@ from gateway.core.lifecycle import OUT, Event, Move, advance
 from gateway.flow import batches, expecting, outcomes
 from gateway.flow.composing import Prepared, Stored, Written, dated, messages_max, prepare, still_holds, write
 from gateway.flow.desk import Desk
-from gateway.flow.hands import Hands, Job
+from gateway.flow.hands import Hands, Job, Turn
 from gateway.flow.policy import Policy
 from gateway.store import archive, findings, outbox, payments
 from gateway.store.findings import Finding
@@ -111,7 +111,8 @@ class Dispatch:
                 count = messages_max((row[3] for row in claim), self._profile.message.transactions_max)
                 orders = [Stored(number, source, uetr, body) for number, source, uetr, _, body in claim]
                 numbers = db.take_numbers("message", count)
-                self._early.append(_Early(orders, self._hands.submit(prepare, name, orders, numbers, now)))
+                job = self._hands.submit(prepare, name, orders, numbers, now, turn=Turn.MESSAGES)
+                self._early.append(_Early(orders, job))
 
     def _claim(self, count: int, early: _Early | None) -> int:
         """Claim ready payments, and compose their messages or take those that were written for exactly them."""

@@ -17,6 +17,8 @@ PART_BYTES = 4 * 1024 * 1024
 
 COMPRESSION_LEVEL = 1
 """zlib's fastest: XML shrinks tenfold at any level, and time is what runs out first."""
+SMALL_BYTES, _SMALL_WINDOW, _SMALL_MEMORY = 4_096, 12, 4
+"""A document no longer than zlib's window of 2**12 bytes: making ready the usual tables takes longer than its bytes."""
 _BUFFER_BYTES = 1 << 16
 
 
@@ -27,6 +29,9 @@ def sha256(document: bytes) -> str:
 
 def compress(document: bytes) -> list[bytes]:
     """Return the parts as they are stored; done before the transaction, so that no lock waits for it."""
+    if len(document) <= SMALL_BYTES:
+        small = zlib.compressobj(COMPRESSION_LEVEL, zlib.DEFLATED, _SMALL_WINDOW, _SMALL_MEMORY)
+        return [small.compress(document) + small.flush()]
     starts = range(0, max(len(document), 1), PART_BYTES)
     return [zlib.compress(document[start : start + PART_BYTES], COMPRESSION_LEVEL) for start in starts]
 

@@ -1,5 +1,5 @@
 # `make` alone says what there is. Everything lives in .venv; nothing is installed elsewhere but, by `make test` and
-# only where the caller is root, Debian's RabbitMQ, PostgreSQL, xmlsec1 and Pango.
+# only where the caller is root, Debian's RabbitMQ, PostgreSQL, OpenSSH server, xmlsec1 and Pango.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

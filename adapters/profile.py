@@ -31,7 +31,9 @@ from adapters.fields import (
     bic,
     mistakes,
 )
+from adapters.layout_settings import LayoutSettings
 from adapters.matching import MatchingSettings
+from adapters.pain_settings import PainSettings
 from adapters.payment_settings import (
     AccountSettings,
     Bank,
@@ -172,6 +174,8 @@ class Profile(Table):
         late_after_days: calendar days after its settlement day from which a payment that is not booked is late.
         resends_max: how often the same bytes are sent again before a person decides.
         days_ahead_max: how far ahead an execution date may lie (rule 27).
+        pain: how the bank wants the files of its customers, on rails that send such.
+        layout: how the flat files of a clearing house are laid out, on rails that send such.
     """
 
     name: ShortName
@@ -197,6 +201,8 @@ class Profile(Table):
     prefunding: Mapping[Currency, PrefundingSettings] = Field(default_factory=dict)
     counterparties: Mapping[Bank, Mapping[Currency, CounterpartySettings]] = Field(default_factory=dict)
     channel: ChannelSettings = ChannelSettings()
+    pain: PainSettings | None = None
+    layout: LayoutSettings | None = None
     transport: TransportSettings = BusSettings()
 
     @property

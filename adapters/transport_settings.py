@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import Field
 
-from adapters.fields import Listed, MistakeAt, Table, Text
-
-GIBIBYTE = 1 << 30
+from adapters.fields import Table
+from adapters.file_settings import FolderSettings, SftpSettings
+from adapters.web_settings import HttpsSettings, SoapSettings
 
 
 class BusSettings(Table):
@@ -19,81 +17,7 @@ class BusSettings(Table):
     kind: Literal["bus"] = "bus"
 
 
-def _folder(value: str) -> str:
-    """Check the path of a folder below the root: plain names, and no way up."""
-    if value.startswith("/") or any(part in {"", ".", ".."} for part in value.split("/")) or not value.isprintable():
-        raise ValueError(f"{value!r} is not a path below the root, such as out/payments")
-    return value
-
-
-def _absolute(value: object) -> object:
-    """Read an absolute path of this machine: where a process was started decides nothing."""
-    if isinstance(value, str) and value.startswith("/"):
-        return Path(value)
-    if isinstance(value, Path) and value.is_absolute():
-        return value
-    raise ValueError(f"{value!r} is not an absolute path")
-
-
-FolderPath = Annotated[str, AfterValidator(_folder)]
-"""A folder below the root of a transport."""
-AbsolutePath = Annotated[Path, BeforeValidator(_absolute)]
-Suffix = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,20}$")]
-
-
-class FileSettings(Table):
-    """What a watched folder and SFTP have in common: where files go, where they come from, and when they are complete.
-
-    Attributes:
-        outgoing: the folder that takes our files.
-        outgoing_for: other folders for inquiries, recalls and what is given back; left out: the same one.
-        incoming: the folders in which the bank leaves files.
-        after_read: what becomes of a file that was kept by us: moved to ``archive``, or deleted.
-        archive: a folder inside of each incoming one, made when it is absent.
-        name_suffix: put behind the name of each outgoing file, where the rail's names have no ending of their own.
-        names: which incoming files are ours, as patterns such as ``*.xml``; names with a dot in front never are.
-        unfinished: names of files that somebody still writes.
-        marker_suffix: ``.done``: a file is complete when one of its name and this ending lies beside it.
-        stable_s: without markers, a file is complete when size and time have not changed for so long.
-        listing_max: names that are looked at in one folder; the others wait.
-        file_bytes_max: a larger file is not read, is reported, and stays with the bank in ``archive``.
-        duplicate_names_refused: the bank itself refuses a name that it has had before, also when it has taken the file
-            away: only then may the same file be sent again without harm.
-    """
-
-    outgoing: FolderPath
-    outgoing_for: Mapping[Literal["inquire", "recall", "give_back"], FolderPath] = Field(default_factory=dict)
-    incoming: Listed[tuple[FolderPath, ...]] = ()
-    after_read: Literal["archive", "delete"] = "archive"
-    archive: FolderPath = "archive"
-    name_suffix: Suffix = ""
-    names: Annotated[Listed[tuple[Text, ...]], Field(min_length=1)] = ("*",)
-    unfinished: Listed[tuple[Text, ...]] = ("*.part", "*.tmp", "*.filepart")
-    marker_suffix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,20}$")] | None = None
-    stable_s: float = Field(default=10.0, ge=0, le=86_400)
-    listing_max: int = Field(default=10_000, ge=1, le=1_000_000)
-    file_bytes_max: int = Field(default=4 * GIBIBYTE, ge=1)
-    duplicate_names_refused: bool = False
-
-    @model_validator(mode="after")
-    def what_goes_out_does_not_come_in(self) -> Self:
-        """A folder that is read and written would hand our own files back to us."""
-        for folder in (self.outgoing, *self.outgoing_for.values()):
-            if folder in self.incoming:
-                raise MistakeAt(("transport", "incoming"), f"{folder!r} is a folder for outgoing files as well")
-        return self
-
-
-class FolderSettings(FileSettings):
-    """A folder that the bank's own software, or a mounted share, carries files to and from.
-
-    Attributes:
-        root: absolute path; the other folders lie below it. It may be a link; nothing below it is followed if it is.
-    """
-
-    kind: Literal["folder"]
-    root: AbsolutePath
-
-
-TransportSettings = Annotated[BusSettings | FolderSettings, Field(discriminator="kind")]
+TransportSettings = Annotated[
+    BusSettings | FolderSettings | SftpSettings | HttpsSettings | SoapSettings, Field(discriminator="kind")
+]
 """One of the kinds."""

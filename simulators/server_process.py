@@ -118,7 +118,7 @@ class Server(ABC):
         if self.pid is None:
             if not self.facts:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                _hand_over(self.folder)
+                hand_over(self.folder)
                 self._create()
             self._launch()
         limit = time.monotonic() + READY_WITHIN_S
@@ -237,7 +237,7 @@ class Server(ABC):
         path = self.folder / name
         path.touch(mode=0o600)
         path.write_text(text)
-        _hand_over(path)
+        hand_over(path)
         return path
 
 
@@ -257,7 +257,13 @@ def _as_unprivileged() -> dict[str, Any]:
     return {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
-def _hand_over(path: Path) -> None:
+def server_user() -> str:
+    """Return the name of the user that servers run as."""
+    return pwd.getpwuid(os.geteuid()).pw_name if (user := _unprivileged()) is None else user.pw_name
+
+
+def hand_over(path: Path) -> None:
+    """Give a file or folder to the user that servers run as."""
     user = _unprivileged()
     if user is not None:
         os.chown(path, user.pw_uid, user.pw_gid)

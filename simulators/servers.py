@@ -1,4 +1,4 @@
-"""Private PostgreSQL and RabbitMQ servers for the tests and the benchmark.
+"""Private PostgreSQL and RabbitMQ servers for the tests and the benchmark; the SSH server has a file of its own.
 
 Each server lives in a folder of its own, listens on free ports of 127.0.0.1 only, runs as an unprivileged user where
 the caller is root, and shares nothing with the machine's own services: own node name, own epmd, own configuration,
@@ -30,6 +30,7 @@ import psycopg
 from psycopg import sql
 
 from simulators.server_process import Server, ServerFailed, ServerMissing, free_ports, new_folder, what_to_install
+from simulators.ssh_server import SshServer
 
 __all__ = [
     "PostgresServer",
@@ -37,6 +38,7 @@ __all__ = [
     "Server",
     "ServerFailed",
     "ServerMissing",
+    "SshServer",
     "ensure_installed",
     "new_folder",
 ]
@@ -51,7 +53,7 @@ def ensure_installed() -> None:
     Raises:
         ServerMissing: something is absent and cannot be installed here; the message says what to install.
     """
-    absent = [server.package for server in (PostgresServer, RabbitServer) if not server.is_installed()]
+    absent = [server.package for server in (PostgresServer, RabbitServer, SshServer) if not server.is_installed()]
     if not absent:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:

@@ -23,7 +23,7 @@ from gateway.bus.base import Bus
 from gateway.bus.memory import MemoryBus
 from gateway.bus.rabbitmq import RabbitBus
 from gateway.clock import ManualClock, SystemClock
-from simulators.servers import PostgresServer, RabbitServer, Server, ServerMissing, new_folder
+from simulators.servers import PostgresServer, RabbitServer, Server, ServerMissing, SshServer, new_folder
 
 _FOLDER = pytest.StashKey[Path]()
 _OWNER = pytest.StashKey[int]()
@@ -79,6 +79,13 @@ def own_postgres() -> Iterator[PostgresServer]:
 def own_rabbit() -> Iterator[RabbitServer]:
     """Return a RabbitMQ server that the test may stop, kill and restart."""
     with _own(RabbitServer(new_folder())) as server:
+        yield server
+
+
+@pytest.fixture
+def own_ssh() -> Iterator[SshServer]:
+    """Return an SSH server of the test's own; one starts in a moment, so none is shared."""
+    with _own(SshServer(new_folder())) as server:
         yield server
 
 

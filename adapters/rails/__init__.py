@@ -10,12 +10,15 @@ and those of these that its bank knows; where one is missing, the bank cannot be
 
 - ``inquire(profile, task, sent, key) -> Composed``: what became of a message?
 - ``recall(profile, task, sent, plea, key) -> Composed``: please do not pay one of its payments, or give it back
+- ``apart(profile, payment) -> key``: payments with different keys do not go into one message; ``KEYS_MAX`` beside it
+  says how many different ones there can be, where that is known
+- ``request_statement(profile, task, account, day, key) -> Composed``: the statement of an account and a day, please
 - ``faults(profile) -> [(place, what is wrong)]``: what this rail misses in a profile, for ``gateway profiles check``
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from importlib import import_module
@@ -25,7 +28,7 @@ from adapters.profile import Profile
 from schemas.model.money import Money
 from schemas.model.payment import Payment
 from schemas.model.statement import Entry, Statement
-from schemas.model.status import RecallAnswer, Return, StatusReport, SystemEvent
+from schemas.model.status import RecallAnswer, RecallRequest, Return, StatusReport, SystemEvent
 from security.keys import SigningKey
 from security.trust import TrustStore
 
@@ -70,6 +73,7 @@ class Facts:
         instructing_bic, instructed_bic: empty where the message names no agents of its own.
         amounts: of all transactions, in their order.
         blocks: of a pain.001.
+        settlement_account: SttlmAcct, where stated (rule 36).
     """
 
     header: HeaderFacts | None
@@ -82,6 +86,7 @@ class Facts:
     stated_sum: str | None
     amounts: tuple[str, ...]
     blocks: tuple[BlockFacts, ...] = ()
+    settlement_account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,7 @@ class Received:
         reports, returns, recall_answers: what it says of payments. A message that the bank's system rejected whole
             (admi.002) is a report with the group status RJCT.
         events: what the bank's system announces (admi.004).
+        recalls: transfers that came in and that the bank asks back (camt.056): a person decides on each.
         statements: a Statement, then its entries, then the next; read while iterating. A transfer that came in is a
             notification with one entry.
     """
@@ -149,6 +155,7 @@ class Received:
     statements: Iterator[Statement | Entry] | None = None
     recall_answers: tuple[RecallAnswer, ...] = ()
     events: tuple[SystemEvent, ...] = ()
+    recalls: tuple[RecallRequest, ...] = ()
 
 
 class Rail(Protocol):
@@ -179,8 +186,20 @@ def rail(name: str) -> Rail:
     return import_module(f"adapters.rails.{name}")
 
 
+Apart = Callable[[Profile, Payment], Hashable]
 Inquire = Callable[[Profile, Task, Sent, SigningKey], Composed]
 Recall = Callable[[Profile, Task, Sent, Plea, SigningKey], Composed]
+RequestStatement = Callable[[Profile, Task, str, date, SigningKey], Composed]
+
+
+def apart_of(made_by: Rail) -> Apart | None:
+    """Return what a rail wants payments of one message to have in common, or None where they may be any."""
+    return getattr(made_by, "apart", None)
+
+
+def keys_max_of(made_by: Rail) -> int | None:
+    """Return how many different keys ``apart`` of a rail can return, or None where that depends on the payments."""
+    return 1 if apart_of(made_by) is None else getattr(made_by, "KEYS_MAX", None)
 
 
 def inquiry_of(made_by: Rail) -> Inquire | None:
@@ -191,3 +210,8 @@ def inquiry_of(made_by: Rail) -> Inquire | None:
 def recall_of(made_by: Rail) -> Recall | None:
     """Return how a rail asks a payment back, or None where its bank cannot be asked."""
     return getattr(made_by, "recall", None)
+
+
+def statement_request_of(made_by: Rail) -> RequestStatement | None:
+    """Return how a rail asks for a statement, or None where its bank cannot be asked."""
+    return getattr(made_by, "request_statement", None)

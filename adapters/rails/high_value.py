@@ -1,31 +1,43 @@
-"""The central bank's high-value rail: pacs.008 out; pacs.002, pacs.004, camt.053 and camt.054 back, all signed."""
+"""The central bank's high-value rail, all signed in the business header.
+
+Out: payments to customers (pacs.008) and institutions (pacs.009), returns of what came in (pacs.004), inquiries
+(pacs.028), recalls (camt.056), requests for statements (camt.060). Back: statuses, returns, answers to recalls, recalls
+of what came in, rejections and events of its system, reports, statements and notifications.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
 from typing import BinaryIO
 
 from lxml.etree import _Element
 
 from adapters import statement_files
+from adapters.interbank import asking
+from adapters.interbank.reading import READ, received
+from adapters.interbank.sealing import Dialect, missing, seal, unseal
 from adapters.profile import Profile
-from adapters.rails import Composed, Facts, HeaderFacts, Received, Task
+from adapters.rails import Composed, Facts, Plea, Received, Sent, Task
 from adapters.toml import Location
-from schemas.errors import DocumentRefused
-from schemas.iso20022 import camt, head001, pacs002, pacs004, pacs008, xml
+from schemas.iso20022 import camt056, camt060, pacs004, pacs008, pacs009, pacs028
+from schemas.iso20022.parties import Settlement
+from schemas.iso20022.transfers import Group
 from schemas.model.payment import Payment
-from schemas.model.statement import Entry, Statement
-from security import xmldsig
 from security.keys import SigningKey
 from security.trust import TrustStore
 
-_STATEMENTS = ("camt.052.", "camt.053.", "camt.054.")
-TAKEN = frozenset({pacs002.DEFINITION, pacs004.DEFINITION, "camt.053.001.08", "camt.054.001.08"})
-"""What the bank may send on this rail."""
+DIALECT = Dialect(taken=READ)
+KEYS_MAX = 3
+"""A message carries payments to customers, payments to institutions, or returns."""
+
+
+def apart(profile: Profile, payment: Payment) -> str:
+    """Return what the payments of one message have in common: their kind, which makes it another message."""
+    del profile
+    return payment.kind
 
 
 def compose(
@@ -35,14 +47,44 @@ def compose(
     key: SigningKey,
     inspect: Callable[[Facts], None],
 ) -> Composed:
-    """Write a pacs.008 with its header, validate both, let the caller inspect what they say, and sign.
+    """Write the message of payments of one kind with its header, validate, let the caller inspect it, and sign.
 
     Raises:
         DocumentRefused: the message is not valid against the usage guideline, or the inspection refused it.
+        ValueError: payments of several kinds: a defect of the caller's batching.
     """
+    kinds = {payment.kind for payment in payments}
+    if len(kinds) != 1:
+        raise ValueError(f"a message carries payments of one kind, not of {sorted(kinds) or 'none'}")
+    definition, write = _WRITERS[kinds.pop()]
+    document = write(profile, task, payments)
+    return Composed(seal(profile, task, definition, document, key, dialect=DIALECT, inspect=inspect), definition)
+
+
+def _customers(profile: Profile, task: Task, payments: Sequence[Payment]) -> _Element:
+    return pacs008.build(_group(profile, task), payments)
+
+
+def _institutions(profile: Profile, task: Task, payments: Sequence[Payment]) -> _Element:
+    """Write a pacs.009. The treasury itself is the debtor, and a debtor that is an institution has its BIC."""
+    ours = [
+        replace(payment, debtor=replace(payment.debtor, any_bic=payment.debtor.any_bic or profile.own_bic))
+        for payment in payments
+    ]
+    return pacs009.build(_group(profile, task), ours)
+
+
+def _given_back(profile: Profile, task: Task, payments: Sequence[Payment]) -> _Element:
+    group = _group(profile, task)
+    settlement = Settlement(
+        group.settlement_method, group.clearing_system, task.settlement_date, profile.own_bic, profile.bank_bic
+    )
+    return pacs004.build_given_back(task.message_id, task.created, payments, settlement=settlement)
+
+
+def _group(profile: Profile, task: Task) -> Group:
     settings = profile.message
-    namespace, name = settings.envelope
-    group = pacs008.Group(
+    return Group(
         message_id=task.message_id,
         created=task.created,
         settlement_method=settings.settlement_method or "CLRG",
@@ -51,52 +93,50 @@ def compose(
         instructing_bic=profile.own_bic,
         instructed_bic=profile.bank_bic,
     )
-    header = head001.Header(
-        from_bic=profile.own_bic,
-        to_bic=profile.bank_bic,
-        message_id=task.message_id,
-        definition=pacs008.DEFINITION,
-        created=task.created,
-        business_service=settings.business_service,
-    )
-    document = pacs008.build(group, payments)
-    xml.validate(document, pacs008.DEFINITION, settings.guidelines_folder)
-    envelope = head001.envelope(header, document, namespace=namespace, name=name)
-    xml.validate(envelope[0], head001.DEFINITION, settings.guidelines_folder)
-    inspect(_facts(envelope))
-    return Composed(xmldsig.sign(envelope, key, key_info=profile.signature.key_info), pacs008.DEFINITION)
 
 
-def _facts(envelope: _Element) -> Facts:
-    """Read back what the message that is about to be signed says, from the elements themselves."""
-    app_header, document = envelope
-    header = head001.read(app_header)
-    namespace = {"p": xml.namespace_of(document)}
+_WRITERS: dict[str, tuple[str, Callable[[Profile, Task, Sequence[Payment]], _Element]]] = {
+    "customer": (pacs008.DEFINITION, _customers),
+    "institution": (pacs009.DEFINITION, _institutions),
+    "return": (pacs004.DEFINITION, _given_back),
+}
 
-    def text(path: str) -> str:
-        return document.findtext(path, default="", namespaces=namespace)
 
-    group = "p:FIToFICstmrCdtTrf/p:GrpHdr/"
-    return Facts(
-        header=HeaderFacts(
-            header.message_id,
-            header.definition,
-            header.from_bic,
-            header.to_bic,
-            header.created,
-            header.possible_duplicate,
-        ),
-        message_id=text(group + "p:MsgId"),
-        namespace=namespace["p"],
-        created=datetime.fromisoformat(text(group + "p:CreDtTm")),
-        instructing_bic=text(group + "p:InstgAgt/p:FinInstnId/p:BICFI"),
-        instructed_bic=text(group + "p:InstdAgt/p:FinInstnId/p:BICFI"),
-        stated_count=text(group + "p:NbOfTxs"),
-        stated_sum=text(group + "p:CtrlSum") or None,
-        amounts=tuple(
-            element.text or "" for element in document.iterfind("*/p:CdtTrfTxInf/p:IntrBkSttlmAmt", namespace)
-        ),
-    )
+# ------------------------------------------------------------------------------------------------------------ asking
+
+
+def inquire(profile: Profile, task: Task, sent: Sent, key: SigningKey) -> Composed:
+    """Ask what became of a message (pacs.028).
+
+    Raises:
+        DocumentRefused: the inquiry is not valid against the usage guideline.
+    """
+    document = asking.inquiry(profile, task, sent)
+    return Composed(seal(profile, task, pacs028.DEFINITION, document, key, dialect=DIALECT), pacs028.DEFINITION)
+
+
+def recall(profile: Profile, task: Task, sent: Sent, plea: Plea, key: SigningKey) -> Composed:
+    """Ask for a payment not to be paid, or to be given back (camt.056).
+
+    Raises:
+        DocumentRefused: the recall is not valid against the usage guideline.
+    """
+    document = asking.recall(profile, task, sent, plea)
+    return Composed(seal(profile, task, camt056.DEFINITION, document, key, dialect=DIALECT), camt056.DEFINITION)
+
+
+def request_statement(profile: Profile, task: Task, account: str, day: date, key: SigningKey) -> Composed:
+    """Ask for the statement of one of our accounts and a day (camt.060).
+
+    Raises:
+        DocumentRefused: the request is not valid against the usage guideline.
+        ConfigurationError: the profile has no such account.
+    """
+    document = asking.statement_request(profile, task, account, day)
+    return Composed(seal(profile, task, camt060.DEFINITION, document, key, dialect=DIALECT), camt060.DEFINITION)
+
+
+# ----------------------------------------------------------------------------------------------------------- reading
 
 
 def read(profile: Profile, document: bytes, trust: TrustStore, at: datetime) -> Received:
@@ -109,79 +149,7 @@ def read(profile: Profile, document: bytes, trust: TrustStore, at: datetime) -> 
     """
     if (unsigned := read_unsigned(profile, io.BytesIO(document))) is not None:
         return unsigned
-    verified = xmldsig.verify(
-        document,
-        trust,
-        at,
-        algorithms=frozenset(profile.signature.algorithms),
-        key_infos=frozenset({profile.signature.key_info}),
-        validate=partial(_validate, profile.message.guidelines_folder),
-    )
-    _check_envelope(profile, verified.root)
-    header = head001.read(verified.app_header)
-    trust.require_owner(verified.certificate, header.from_bic)
-    if (header.from_bic[:8], header.to_bic[:8]) != (profile.bank_bic[:8], profile.own_bic[:8]):
-        text = f"a message from {header.from_bic} to {header.to_bic} is not for this relationship"
-        raise DocumentRefused(text, code="DS0E", path="AppHdr")
-    if xml.namespace_of(verified.document).rpartition(":")[2] != header.definition:
-        raise DocumentRefused(
-            f"the header announces {header.definition[:35]}, the Document is another (rule 2)", path="AppHdr/MsgDefIdr"
-        )
-    return _read_document(header, verified.document)
-
-
-def _validate(folder: Path | None, root: _Element) -> None:
-    """Hold header and Document to their guidelines, before anything of them is canonicalised.
-
-    Raises:
-        DocumentRefused: not valid, or a message that this rail does not take.
-    """
-    app_header, document = head001.split(root)
-    definition = xml.namespace_of(document).rpartition(":")[2]
-    if definition not in TAKEN:
-        text = f"{definition[:35] or 'this'} is not a message that this rail takes"
-        raise DocumentRefused(text, code="FF03", path="Document")
-    xml.validate(app_header, head001.DEFINITION, folder)
-    xml.validate(document, definition, folder)
-
-
-def _check_envelope(profile: Profile, root: _Element) -> None:
-    """The envelope's own name is not signed, so it has to be the agreed one."""
-    expected = "{{{}}}{}".format(*profile.message.envelope)
-    if root.tag != expected:
-        raise DocumentRefused(f"the envelope is {str(root.tag)[:120]}, agreed was {expected}", path="/")
-
-
-def _read_document(header: head001.Header, document: _Element) -> Received:
-    """Read a verified Document by its definition."""
-    definition, message_id = header.definition, header.message_id
-    if definition == pacs002.DEFINITION:
-        report = pacs002.read(document)
-        _require_same_id(message_id, report.message_id)
-        return Received(definition, message_id, reports=(report,))
-    if definition == pacs004.DEFINITION:
-        returns = tuple(pacs004.read(document))
-        for item in returns:
-            _require_same_id(message_id, item.message_id)
-        return Received(definition, message_id, returns=returns)
-    if definition.startswith(_STATEMENTS):
-        return Received(definition, message_id, statements=_checked(camt.read(document), message_id))
-    raise DocumentRefused(
-        f"{definition[:35]} is not a message that this rail takes", code="FF03", path="AppHdr/MsgDefIdr"
-    )
-
-
-def _checked(statements: Iterator[Statement | Entry], message_id: str) -> Iterator[Statement | Entry]:
-    for item in statements:
-        if isinstance(item, Statement):
-            _require_same_id(message_id, item.message_id)
-        yield item
-
-
-def _require_same_id(header_id: str, document_id: str) -> None:
-    """Rule 1: BizMsgIdr is the Document's MsgId."""
-    if header_id != document_id:
-        raise DocumentRefused("BizMsgIdr is not the Document's MsgId (rule 1)", path="AppHdr/BizMsgIdr")
+    return received(*unseal(profile, document, trust, at, DIALECT))
 
 
 def read_unsigned(profile: Profile, source: BinaryIO) -> Received | None:
@@ -198,9 +166,4 @@ def read_unsigned(profile: Profile, source: BinaryIO) -> Received | None:
 
 def faults(profile: Profile) -> list[tuple[Location, str]]:
     """Return what this rail misses in a profile: how a payment settles, and the envelope around each message."""
-    needed = ("settlement_method", "envelope_namespace", "envelope_name")
-    return [
-        (("message", name), f"message.{name}: missing, and the rail {profile.rail} needs it")
-        for name in needed
-        if getattr(profile.message, name) is None
-    ]
+    return missing(profile)

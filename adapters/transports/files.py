@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import BinaryIO, Final, cast
 
-from adapters.transport_settings import FileSettings
+from adapters.file_settings import FileSettings
 from adapters.transports import SUBMIT, Arrival, Outbound
 from schemas.errors import DocumentRefused, HandoverRefused
 
@@ -98,6 +98,11 @@ def harmless(name: str) -> str:
     return shown[:SHOWN_LENGTH_MAX] or "_"
 
 
+def harmless_text(words: str) -> str:
+    """Return somebody else's words in one line that can be logged."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())[:SHOWN_LENGTH_MAX]
+
+
 class Completeness:
     """Tells which files of a listing are complete: by their markers, or because they have stopped changing.
 
@@ -144,34 +149,36 @@ class Completeness:
         return [seen for seen, since in current.values() if now - since >= self._settings.stable_s]
 
 
-def spooled(chunks: Iterable[bytes]) -> tuple[BinaryIO, int]:
-    """Return a seekable file with these bytes, at its beginning, and their number."""
-    file = tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES_MAX)  # noqa: SIM115  it is open until Transport.done
-    size = 0
-    try:
-        for chunk in chunks:
-            size += file.write(chunk)
-    except BaseException:
-        file.close()
-        raise
-    file.seek(0)
-    return cast("BinaryIO", file), size
+def new_source() -> BinaryIO:
+    """Return an empty file for content that is fetched; it is open until ``Transport.done``."""
+    return cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES_MAX))
 
 
-def arrival(folder: str, seen: Seen, chunks: Iterable[bytes]) -> Arrival | None:
+def arrival(folder: str, seen: Seen, source: BinaryIO) -> Arrival | None:
     """Return a file that was fetched, or None where it is not the one that was listed (it grew, or shrank)."""
-    source, size = spooled(chunks)
+    size = source.tell()
     if size != seen.size:
         source.close()
         return None
+    source.seek(0)
     return Arrival(harmless(seen.name), source, size, Handle(folder, seen))
 
 
 def oversized(folder: str, seen: Seen, bytes_max: int) -> Arrival:
     """Return a file that is too large to be read: reported, and never deleted."""
     fault = DocumentRefused(f"{seen.size} bytes are more than the {bytes_max} that are taken", path=harmless(seen.name))
-    source, _ = spooled(())
-    return Arrival(harmless(seen.name), source, seen.size, Handle(folder, seen, unread=True), fault)
+    return Arrival(harmless(seen.name), new_source(), seen.size, Handle(folder, seen, unread=True), fault)
+
+
+def is_enough(arrivals: Sequence[Arrival], limit: int) -> bool:
+    """Tell whether no more files are to be fetched now."""
+    return len(arrivals) >= limit or sum(arrival.size for arrival in arrivals) >= RECEIVED_BYTES_MAX
+
+
+def close(arrivals: Iterable[Arrival]) -> None:
+    """Close the content of files."""
+    for arrived in arrivals:
+        arrived.source.close()
 
 
 def archive_names(name: str) -> Iterable[str]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from adapters.transport_settings import FolderSettings
+from adapters.file_settings import FolderSettings
 from adapters.transports import Arrival, Handover, Outbound, Vault, files
 from adapters.transports.files import Completeness, Handle, Seen
 from schemas.errors import ChannelUnavailable, ConfigurationError, HandoverUnknown
@@ -95,8 +96,7 @@ class FolderTransport:
                 with self._opened(folder) as at:
                     complete = self._completeness.complete(folder, _listing(at, self._settings.listing_max))
                     for seen in complete:
-                        held = sum(arrival.size for arrival in arrivals)
-                        if len(arrivals) >= limit or held >= files.RECEIVED_BYTES_MAX:
+                        if files.is_enough(arrivals, limit):
                             return arrivals
                         try:
                             arrived = self._fetch(at, folder, seen)
@@ -106,8 +106,7 @@ class FolderTransport:
                         if arrived is not None:
                             arrivals.append(arrived)
         except BaseException:
-            for arrival in arrivals:
-                arrival.source.close()
+            files.close(arrivals)
             raise
         if unreadable is not None and not arrivals:
             said = f"{files.harmless(str(unreadable.filename))} cannot be read: {unreadable.strerror}"
@@ -120,8 +119,7 @@ class FolderTransport:
         Raises:
             ChannelUnavailable: a folder is not there or cannot be written.
         """
-        for arrival in arrivals:
-            arrival.source.close()
+        files.close(arrivals)
         for arrival in arrivals:
             handle: Handle = arrival.handle
             with self._opened(handle.folder) as at:
@@ -158,7 +156,13 @@ class FolderTransport:
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             if _seen(seen.name, os.fstat(descriptor)) != seen:
                 return None
-            arrived = files.arrival(folder, seen, iter(lambda: file.read(files.CHUNK_BYTES), b""))
+            source = files.new_source()
+            try:
+                shutil.copyfileobj(file, source, files.CHUNK_BYTES)
+            except BaseException:
+                source.close()
+                raise
+            arrived = files.arrival(folder, seen, source)
             if arrived is not None and _seen(seen.name, os.fstat(descriptor)) != seen:
                 arrived.source.close()
                 return None

@@ -1,8 +1,8 @@
-"""How payments are cut into messages: by rail, currency, debtor account and settlement day, bounded in number."""
+"""How payments are cut into messages: by rail, currency and settlement day, and by what the rail wants; bounded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -22,19 +22,29 @@ class Parcel:
     payments: tuple[Payment, ...]
 
 
-def parcels(payments: Iterable[tuple[Payment, date]], transactions_max: int) -> Iterator[Parcel]:
+def _alike(_: Payment) -> Hashable:
+    """Any payments may share a message."""
+    return None
+
+
+def parcels(
+    payments: Iterable[tuple[Payment, date]],
+    transactions_max: int,
+    apart: Callable[[Payment], Hashable] = _alike,
+) -> Iterator[Parcel]:
     """Cut payments into parcels of at most ``transactions_max``, in the order they came.
 
     Args:
         payments: each with the day it settles (rules 28 and 29 decide it).
         transactions_max: the profile's limit a message.
+        apart: payments for which it returns different keys do not share a message.
     """
-    open_parcels: dict[tuple[str, date], list[Payment]] = {}
+    open_parcels: dict[tuple[str, date, Hashable], list[Payment]] = {}
     for payment, day in payments:
-        key = (payment.amount.currency, day)
+        key = (payment.amount.currency, day, apart(payment))
         waiting = open_parcels.setdefault(key, [])
         waiting.append(payment)
         if len(waiting) == transactions_max:
-            yield Parcel(*key, tuple(open_parcels.pop(key)))
+            yield Parcel(*key[:2], tuple(open_parcels.pop(key)))
     for key, rest in open_parcels.items():
-        yield Parcel(*key, tuple(rest))
+        yield Parcel(*key[:2], tuple(rest))

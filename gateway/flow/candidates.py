@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -143,7 +144,9 @@ class Finder:
             pool.parts.setdefault(entry, []).append(Part(minor, found.get((entry, position)), reason))
 
     def _find_bundles(self, given: Slice, pool: Pool) -> None:
-        wanted = [(e.id, e.batch_name, e.account) for e in given.entries if e.batch_name]
+        wanted = [
+            (e.id, name, e.account) for e in given.entries if e.amount_minor < 0 for name in _batch_names(e, pool)
+        ]
         if not wanted:
             return
         self._db.pick(wanted)
@@ -322,6 +325,8 @@ class Finder:
 _STRENGTH = {"uetr": 0, "instruction_id": 1, "end_to_end_id": 2, "servicer_reference": 3}
 _GONE = frozenset({"REJECTED", "CANCELLED", "REFUSED", "RETURNED"})
 _UETR_LENGTH, _UETR_HYPHENS = 36, 4
+_BATCH_ID = re.compile(r"(?<![A-Z0-9])[A-Z0-9]{8}-[0-9]{8}-[0-9]{12}(?:-[0-9]{4})?(?![0-9-])", re.ASCII)
+"""A MsgId of ours (schemas/model/identifiers.py), or the PmtInfId that a rail makes of it."""
 
 
 def _references(row: Sequence[Any]) -> list[tuple[str, str]]:
@@ -341,6 +346,17 @@ def _strongest(
 def _tokens(entry: EntryFacts) -> tuple[str, ...]:
     """Return what may be a reference in the text of an entry, and in the fields that the bank filled otherwise."""
     return words(" ".join((entry.text, *entry.references)))
+
+
+def _batch_names(entry: EntryFacts, pool: Pool) -> list[str]:
+    """Return what may be the MsgId or PmtInfId of the batch that an entry books: what it says of a batch, or else its
+    references, and what in its text is written as we write ours.
+    """
+    if entry.batch_name:
+        return [entry.batch_name]
+    if entry.id in pool.named:
+        return []
+    return list(dict.fromkeys((*entry.references, *_BATCH_ID.findall(entry.text))))
 
 
 def _numbers(pool: Pool) -> set[int]:

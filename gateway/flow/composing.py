@@ -7,13 +7,16 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 from adapters import rails
 from adapters.profile import Profile
-from adapters.rails import Facts, Rail, Task, rail
+from adapters.rails import Facts, Rail, Task, apart_of, keys_max_of, rail
 from gateway.core.batching import Parcel, parcels
 from gateway.core.checks import (
     BlockFacts,
@@ -30,7 +33,7 @@ from gateway.store import archive
 from schemas.errors import DocumentRefused
 from schemas.model.identifiers import instruction_id, message_id
 from schemas.model.money import Money
-from schemas.model.payment import Payment
+from schemas.model.payment import Account, Payment
 from schemas.orders import payment_of_json
 from security.keys import SigningKey
 
@@ -51,7 +54,13 @@ class Stored(NamedTuple):
 
 
 class Written(NamedTuple):
-    """A signed message, and what its row says of it. ``parts`` are its bytes as the archive keeps them."""
+    """A signed message, and what its row says of it.
+
+    Attributes:
+        parts: its bytes as the archive keeps them.
+        wire_name: what the bank knows it by, where that is not its MsgId.
+        blocks: PmtInfId -> the payments in that block.
+    """
 
     number: int
     name: str
@@ -64,6 +73,8 @@ class Written(NamedTuple):
     sha256: str
     parts: list[bytes]
     key: str
+    wire_name: str | None = None
+    blocks: Mapping[str, tuple[int, ...]] = MappingProxyType({})
 
 
 class Prepared(NamedTuple):
@@ -94,6 +105,12 @@ def dated(policy: Policy, relationship: Relationship, orders: Iterable[Stored], 
     return found
 
 
+def cut(made_by: Rail, profile: Profile, payments: Iterable[tuple[Payment, date]]) -> Iterator[Parcel]:
+    """Cut payments, each with its day, into what goes into one message of this rail each."""
+    apart, most = apart_of(made_by), profile.message.transactions_max
+    return parcels(payments, most) if apart is None else parcels(payments, most, partial(apart, profile))
+
+
 def write(made_by: Rail, profile: Profile, parcel: Parcel, number: int, key: SigningKey, now: datetime) -> Written:
     """Write, validate, inspect and sign the message of a parcel, by the rail of its profile.
 
@@ -115,7 +132,8 @@ def write(made_by: Rail, profile: Profile, parcel: Parcel, number: int, key: Sig
     return Written(
         number, name, made.definition, parcel.currency, parcel.settlement_date,
         tuple(p.payment_id for p in parcel.payments), sum(p.amount.amount_minor for p in parcel.payments),
-        made.document, archive.sha256(made.document), archive.compress(made.document), key.key_id,
+        made.document, archive.sha256(made.document), archive.compress(made.document), key.key_id, made.name,
+        dict(made.blocks),
     )  # fmt: skip
 
 
@@ -140,19 +158,17 @@ def prepare(kit: Kit, profile: str, orders: Sequence[Stored], numbers: Sequence[
     with_days = dated(kit.policy, relationship, orders, now)
     due = ((p, day) for p, day in with_days if day <= today)
     made_by, key, free = rail(settings.rail), kit.signer(profile), iter(numbers)
-    written = [
-        write(made_by, settings, parcel, next(free), key, now)
-        for parcel in parcels(due, settings.message.transactions_max)
-    ]
+    written = [write(made_by, settings, parcel, next(free), key, now) for parcel in cut(made_by, settings, due)]
     return Prepared(now, written, [(p.payment_id, day) for p, day in with_days if day > today])
 
 
-def messages_max(currencies: Iterable[str], transactions_max: int) -> int:
+def messages_max(made_by: Rail, currencies: Sequence[str], transactions_max: int) -> int:
     """Return how many messages payments of these currencies come to at most: what is due today settles today."""
-    counts: dict[str, int] = {}
-    for currency in currencies:
-        counts[currency] = counts.get(currency, 0) + 1
-    return sum(-(-count // transactions_max) for count in counts.values())
+    keys_max = keys_max_of(made_by)
+    if keys_max is None:
+        return len(currencies)  # what the rail keeps apart stands in the orders, which nobody has read yet
+    counts = Counter(currencies)
+    return sum(min(count, -(-count // transactions_max) + keys_max - 1) for count in counts.values())
 
 
 def still_holds(prepared: Prepared, relationship: Relationship, now: datetime) -> bool:
@@ -189,6 +205,7 @@ def _message_facts(
         debtor_accounts=accounts,
         settlement_method=settings.settlement_method,
         clearing_system=settings.clearing_system,
+        settlement_account=None if facts.settlement_account is None else Account(facts.settlement_account),
         blocks=[_block(block, parcel.currency) for block in facts.blocks],
     )
 

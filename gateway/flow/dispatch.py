@@ -10,10 +10,10 @@ from typing import NamedTuple
 from adapters.profile import Profile
 from adapters.rails import rail
 from gateway.bus.base import BANK_EXCHANGE, bank_queues
-from gateway.core.batching import Parcel, parcels
+from gateway.core.batching import Parcel
 from gateway.core.lifecycle import OUT, Event, Move, advance
 from gateway.flow import batches, expecting, outcomes
-from gateway.flow.composing import Prepared, Stored, Written, dated, messages_max, prepare, still_holds, write
+from gateway.flow.composing import Prepared, Stored, Written, cut, dated, messages_max, prepare, still_holds, write
 from gateway.flow.desk import Desk
 from gateway.flow.hands import Hands, Job, Turn
 from gateway.flow.policy import Policy
@@ -108,7 +108,7 @@ class Dispatch:
             found = [row for row in found if row[0] not in ahead]
             for start in range(0, min(len(found), size * (CLAIMS_AHEAD - len(self._early))), size):
                 claim = sorted(found[start : start + size])
-                count = messages_max((row[3] for row in claim), self._profile.message.transactions_max)
+                count = messages_max(self._rail, [row[3] for row in claim], self._profile.message.transactions_max)
                 orders = [Stored(number, source, uetr, body) for number, source, uetr, _, body in claim]
                 numbers = db.take_numbers("message", count)
                 job = self._hands.submit(prepare, name, orders, numbers, now, turn=Turn.MESSAGES)
@@ -149,7 +149,7 @@ class Dispatch:
             return
         dates = dated(self._policy, self._relationship, intact, self._desk.now())
         self._wait(db, [(p.payment_id, day) for p, day in dates if day > today])
-        for parcel in parcels(((p, day) for p, day in dates if day <= today), self._profile.message.transactions_max):
+        for parcel in cut(self._rail, self._profile, ((p, day) for p, day in dates if day <= today)):
             try:
                 self._send(db, parcel, standings, trail)
             except DocumentRefused as refused:
@@ -193,7 +193,7 @@ class Dispatch:
             settlement_day=written.settlement_date.isoformat(), now_ms=trail.at_ms,
         )  # fmt: skip
         moves = [_composed(standings[payment], number) for payment in written.payments]
-        payments.carry(db, number, written.payments)
+        payments.carry(db, number, self._profile.name, written.payments, written.blocks)
         payments.move(db, moves, trail, f"message {name}")
         outbox.add(db, [self._letter(number, name, digest)], trail.at_ms)
         facts = {

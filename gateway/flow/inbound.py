@@ -272,7 +272,7 @@ class Inbound:
         count = 0
         for document in documents:
             read = self._read(document)
-            size = sum(len(r.transactions) for r in read.received.reports) if read.received else 0
+            size = sum(r.size for r in read.received.reports) if read.received else 0
             alone = read.received is not None and read.received.statements is not None
             if group and (alone or count + size > TRANSACTIONS_PER_COMMIT):
                 yield group

@@ -146,10 +146,17 @@ def _row(number: int, statement: int, page: Page, entry: Entry) -> tuple[Any, ..
         detail.end_to_end_id, detail.uetr, payment_number(detail.instruction_id), reason,
         entry.bank_transaction_code, entry.charges_minor or sum(d.charges_minor for d in entry.details),
         len(entry.details), sum(amounts) if len(amounts) == len(entry.details) and amounts else None,
-        _info(entry, detail), entry.batch_message_id or entry.batch_payment_information_id, entry.batch_count,
+        _info(entry, detail), _batch_name(entry, detail), entry.batch_count,
         detail.counterparty_name, detail.counterparty_account,
         detail.creditor_reference or detail.transaction_id or entry.entry_reference, int(entry.reversal),
     )  # fmt: skip
+
+
+def _batch_name(entry: Entry, detail: Detail) -> str | None:
+    """Return the block or message that an entry books; the block is the smaller one, and what banks book as one."""
+    silent = not (detail.end_to_end_id or detail.uetr or detail.instruction_id)
+    named = detail.payment_information_id if silent else None
+    return entry.batch_payment_information_id or entry.batch_message_id or named
 
 
 def _info(entry: Entry, detail: Detail) -> str | None:

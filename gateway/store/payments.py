@@ -6,7 +6,7 @@ times as long to make.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -237,6 +237,16 @@ def lock_of_messages(db: Session, messages: Iterable[int]) -> list[Standing]:
     return _standings(db, "lock_payments_of_messages")
 
 
+def lock_of_blocks(db: Session, profile: str, blocks: Collection[str]) -> dict[str, list[Standing]]:
+    """Return the payments of these payment-information blocks of a relationship, locked until the commit."""
+    db.pick((None, block) for block in set(blocks))
+    inside: dict[int, str] = dict(db.all("payments_of_blocks", profile=profile))
+    found: dict[str, list[Standing]] = {}
+    for standing in lock(db, inside):
+        found.setdefault(inside[standing.id], []).append(standing)
+    return found
+
+
 def _standings(db: Session, name: str) -> list[Standing]:
     return [Standing(row[0], _STATES[row[1]], *row[2:]) for row in db.all(name)]
 
@@ -275,6 +285,10 @@ def lock_orders(db: Session, numbers: Collection[int]) -> list[tuple[Standing, b
     return found
 
 
-def carry(db: Session, message: int, numbers: Iterable[int]) -> None:
-    """Write down which payments a message carries."""
-    db.bulk("message_payment", ("message", "payment"), ((message, payment) for payment in numbers))
+def carry(db: Session, message: int, profile: str, numbers: Iterable[int], blocks: Mapping[str, Sequence[int]]) -> None:
+    """Write down which payments a message carries, and in which of its blocks, where it has any."""
+    block_of = {number: block for block, inside in blocks.items() for number in inside}
+    columns = ("message", "payment", "block")
+    db.bulk("message_payment", columns, ((message, number, block_of.get(number)) for number in numbers))
+    if blocks:
+        db.bulk("block", ("id", "message", "profile"), [(block, message, profile) for block in blocks])

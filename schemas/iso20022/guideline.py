@@ -17,6 +17,8 @@ from schemas.errors import ConfigurationError, DocumentRefused
 from schemas.iso20022.record import local_name
 
 OWN_FOLDER = Path(__file__).parent.parent / "xsd"
+CBPR_FOLDER = OWN_FOLDER / "cbpr"
+"""Guidelines of messages to correspondents abroad (CBPR+), where they differ from those at home."""
 _DEFINITION = re.compile(r"[a-z]{4}\.[0-9]{3}\.[0-9]{3}\.[0-9]{2}", re.ASCII)
 _STEP = re.compile(r"(?P<name>[^\[]+)(?:\[(?P<number>[0-9]+)\])?")
 _NAMESPACE = re.compile(r"\{[^}]*\}")

@@ -1,4 +1,4 @@
-"""pacs.004.001.09, PaymentReturn: money that comes back after settlement."""
+"""pacs.004.001.09, PaymentReturn: money that comes back after settlement, or that we give back of what came in."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from schemas.errors import DocumentRefused
 from schemas.iso20022.pacs002 import read_reason, write_reason
-from schemas.iso20022.parties import Settlement, write_settlement
+from schemas.iso20022.parties import Settlement, write_account, write_agent, write_party, write_settlement
 from schemas.iso20022.xml import (
+    NOTHING,
     Markup,
     Record,
     Shape,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from lxml.etree import _Element
+
+    from schemas.model.payment import Payment
 
 DEFINITION = "pacs.004.001.09"
 NAMESPACE = f"urn:iso:std:iso:20022:tech:xsd:{DEFINITION}"
@@ -50,6 +53,45 @@ def build(message_id: str, created: datetime, returns: Sequence[Return], *, sett
         ValueError: no returns, or returns of several currencies.
         DocumentRefused: a value cannot be written as XML (RR10).
     """
+    return _document(message_id, created, [(item, None) for item in returns], settlement)
+
+
+def build_given_back(message_id: str, created: datetime, payments: Sequence[Payment], *, settlement: Settlement) -> (
+    _Element
+):  # fmt: skip
+    """Return the Document of payments that give back what came in (kind ``return``), each with its parties.
+
+    A payment's instruction id is the return's id. What is not given back of the original was charged (rule 56).
+
+    Raises:
+        ValueError: no payments, payments of several currencies, or one that gives nothing back.
+        DocumentRefused: more is given back than came in (AM09), or a value cannot be written as XML (RR10).
+    """
+    items = [(_of_payment(message_id, payment), payment) for payment in payments]
+    return _document(message_id, created, items, settlement)
+
+
+def _of_payment(message_id: str, payment: Payment) -> Return:
+    """Return what a payment gives back, in the terms of the message."""
+    original = payment.original
+    if original is None:
+        raise ValueError(f"payment {payment.payment_id} gives nothing back")
+    one_currency = original.amount.currency == payment.amount.currency
+    kept_minor = original.amount.amount_minor - payment.amount.amount_minor if one_currency else 0
+    if kept_minor < 0:
+        text = f"{payment.amount} is more than {original.amount}, which came in (rule 56)"
+        raise DocumentRefused(text, code="AM09", path=f"{_MESSAGE}/TxInf/RtrdIntrBkSttlmAmt")
+    return Return(
+        message_id, payment.instruction_id, payment.amount, original.message_id, original.definition,
+        original.end_to_end_id, original.instruction_id, original.uetr, original.amount, original.reason, original.info,
+        charges_minor=kept_minor,
+    )  # fmt: skip
+
+
+def _document(
+    message_id: str, created: datetime, items: Sequence[tuple[Return, Payment | None]], settlement: Settlement
+) -> _Element:
+    returns = [item for item, _ in items]
     currencies = {item.amount.currency for item in returns}
     if len(currencies) != 1:
         raise ValueError(f"a pacs.004 carries returns of one currency, not of {sorted(currencies) or 'none'}")
@@ -64,14 +106,14 @@ def build(message_id: str, created: datetime, returns: Sequence[Return], *, sett
         leaf("IntrBkSttlmDt", _iso(settlement.date)),
         write_settlement(settlement),
     )
-    return document(NAMESPACE, el(_MESSAGE, header, *[_transaction(item, settlement) for item in returns]))
+    return document(NAMESPACE, el(_MESSAGE, header, *[_transaction(item, given, settlement) for item, given in items]))
 
 
 def _iso(day: date | None) -> str | None:
     return day.isoformat() if day else None
 
 
-def _transaction(item: Return, settlement: Settlement) -> Markup:
+def _transaction(item: Return, given: Payment | None, settlement: Settlement) -> Markup:
     """Return one TxInf, in the order of PaymentTransaction112."""
     charged = Money(item.charges_minor, item.amount.currency) if item.charges_minor else None
     instructed = Money(item.amount.amount_minor + item.charges_minor, item.amount.currency) if charged else None
@@ -93,8 +135,30 @@ def _transaction(item: Return, settlement: Settlement) -> Markup:
         leaf("ChrgBr", "SHAR" if charged else None),
         el("ChrgsInf", amount("Amt", charged), leaf("Agt/FinInstnId/BICFI", settlement.instructing_bic))
         if charged
-        else Markup(""),
+        else NOTHING,
+        _chain(given) if given else NOTHING,
         write_reason("RtrRsnInf", item.reason, item.info),
+        _original_accounts(given) if given else NOTHING,
+    )
+
+
+def _chain(payment: Payment) -> Markup:
+    """Return RtrChain: who gives back, and to whom."""
+    return el(
+        "RtrChain",
+        el("Dbtr", write_party("Pty", payment.debtor)),
+        write_agent("DbtrAgt", payment.debtor_agent),
+        write_agent("CdtrAgt", payment.creditor_agent),
+        el("Cdtr", write_party("Pty", payment.creditor)),
+    )
+
+
+def _original_accounts(payment: Payment) -> Markup:
+    """Return OrgnlTxRef: the accounts of the transfer that came in, whose roles are the other way round there."""
+    return el(
+        "OrgnlTxRef",
+        write_account("DbtrAcct", payment.creditor_account),
+        write_account("CdtrAcct", payment.debtor_account),
     )
 
 

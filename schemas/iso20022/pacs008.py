@@ -1,12 +1,12 @@
-"""pacs.008.001.08, FIToFICustomerCreditTransfer: payments on their way to the central bank.
+"""pacs.008.001.08, FIToFICustomerCreditTransfer: customers' payments on their way to a bank.
 
-One message carries one or many transactions of one currency, settled on one day between the same two agents, so what
-they share stands in the group header once: settlement date, total, control sum, instructing and instructed agent.
+``build`` writes a group: one or many transactions of one currency, settled on one day between the same two agents.
+``build_single`` writes one transfer that names its day and agents itself, as correspondents abroad take it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from schemas.errors import DocumentRefused
@@ -21,9 +21,26 @@ from schemas.iso20022.parties import (
     write_agent,
     write_party,
     write_remittance,
-    write_settlement,
+)
+from schemas.iso20022.regulatory import read_regulatory_reports, write_regulatory_reports
+from schemas.iso20022.transfers import (
+    Group,
+    check_totals,
+    header_of,
+    read_day,
+    read_group,
+    read_intermediaries,
+    read_urgency,
+    total_of,
+    write_between,
+    write_group_header,
+    write_intermediaries,
+    write_references,
+    write_single_header,
+    write_type,
 )
 from schemas.iso20022.xml import (
+    NOTHING,
     Markup,
     Record,
     Shape,
@@ -33,45 +50,21 @@ from schemas.iso20022.xml import (
     leaf,
     local_name,
     require_namespace,
-    timestamp,
 )
 from schemas.model.money import Money
 from schemas.model.payment import Charge, Party, Payment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date, datetime
 
     from lxml.etree import _Element
+
+__all__ = ["DEFINITION", "NAMESPACE", "Group", "build", "build_single", "read"]
 
 DEFINITION = "pacs.008.001.08"
 NAMESPACE = f"urn:iso:std:iso:20022:tech:xsd:{DEFINITION}"
 _MESSAGE = "FIToFICstmrCdtTrf"
-_URGENCY = {"normal": "NORM", "high": "HIGH"}
-_PRIORITY = {"NORM": "normal", "HIGH": "high"}
-_HEADER, _TRANSACTION, _CHARGES = Shape(), Shape("ChrgsInf"), Shape()
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The group header of a pacs.008.
-
-    Attributes:
-        message_id: MsgId, <= 35 characters.
-        created: CreDtTm, with an offset.
-        settlement_method: CLRG, INDA, INGA or COVE.
-        clearing_system: with CLRG; at most 3 characters are an ISO code (Cd), more are the rail's own name (Prtry).
-        settlement_account: with INDA and INGA (rule 36).
-    """
-
-    message_id: str
-    created: datetime
-    settlement_method: str
-    clearing_system: str | None
-    settlement_date: date
-    instructing_bic: str
-    instructed_bic: str
-    settlement_account: str | None = None
+_TRANSACTION, _CHARGES = Shape("ChrgsInf", "RgltryRptg"), Shape()
 
 
 # --------------------------------------------------------------------------------------------------- writing
@@ -86,59 +79,39 @@ def build(group: Group, payments: Sequence[Payment]) -> _Element:
 
     Raises:
         ValueError: no payments, or payments of several currencies: a defect of the caller's batching.
-        DocumentRefused: a value cannot be written as XML (RR10).
+        DocumentRefused: a value cannot be written as XML (RR10), or more intermediary agents than three (CH17).
     """
-    currencies = {payment.amount.currency for payment in payments}
-    if len(currencies) != 1:
-        raise ValueError(f"a pacs.008 carries payments of one currency, not of {sorted(currencies) or 'none'}")
-    total = Money(sum(payment.amount.amount_minor for payment in payments), currencies.pop())
-    transactions = [_transaction(payment) for payment in payments]
-    return document(NAMESPACE, el(_MESSAGE, _group_header(group, total, len(payments)), *transactions))
+    total = total_of(payments, "pacs.008")
+    transactions = [_transaction(payment, None) for payment in payments]
+    return document(NAMESPACE, el(_MESSAGE, write_group_header(group, total, len(payments)), *transactions))
 
 
-def _group_header(group: Group, total: Money, count: int) -> Markup:
-    settlement = Settlement(
-        group.settlement_method,
-        group.clearing_system,
-        group.settlement_date,
-        group.instructing_bic,
-        group.instructed_bic,
-        group.settlement_account,
-    )
-    return el(
-        "GrpHdr",
-        leaf("MsgId", group.message_id),
-        leaf("CreDtTm", timestamp(group.created)),
-        leaf("NbOfTxs", str(count)),
-        leaf("CtrlSum", total.text()),
-        amount("TtlIntrBkSttlmAmt", total),
-        leaf("IntrBkSttlmDt", group.settlement_date.isoformat()),
-        write_settlement(settlement),
-    )
+def build_single(group: Group, payment: Payment) -> _Element:
+    """Return the Document of one payment that names its settlement day, its agents and what was instructed itself.
+
+    Raises:
+        DocumentRefused: a value cannot be written as XML (RR10), or more intermediary agents than three (CH17).
+    """
+    return document(NAMESPACE, el(_MESSAGE, write_single_header(group), _transaction(payment, group)))
 
 
-def _transaction(payment: Payment) -> Markup:
+def _transaction(payment: Payment, single: Group | None) -> Markup:
     """Return one CdtTrfTxInf, in the order of CreditTransferTransaction39."""
     return el(
         "CdtTrfTxInf",
-        el(
-            "PmtId",
-            leaf("InstrId", payment.instruction_id),
-            leaf("EndToEndId", payment.end_to_end_id),
-            leaf("UETR", payment.uetr),
-        ),
-        el(
-            "PmtTpInf",
-            leaf("InstrPrty", _URGENCY[payment.urgency]),
-            leaf("CtgyPurp/Cd", payment.category_purpose),
-        ),
+        write_references(payment),
+        write_type(payment),
         amount("IntrBkSttlmAmt", payment.amount),
-        amount("InstdAmt", _instructed(payment)),
+        leaf("IntrBkSttlmDt", single.settlement_date.isoformat()) if single else NOTHING,
+        amount("InstdAmt", instructed(payment) or (payment.amount if single else None)),
+        leaf("XchgRate", payment.exchange_rate),
         leaf("ChrgBr", payment.charge_bearer),
         *[
             el("ChrgsInf", amount("Amt", charge.amount), leaf("Agt/FinInstnId/BICFI", charge.agent_bic))
             for charge in payment.charges
         ],
+        write_between(single),
+        write_intermediaries(payment.intermediary_agents),
         write_party("UltmtDbtr", payment.ultimate_debtor),
         write_party("Dbtr", payment.debtor),
         write_account("DbtrAcct", payment.debtor_account),
@@ -148,12 +121,18 @@ def _transaction(payment: Payment) -> Markup:
         write_account("CdtrAcct", payment.creditor_account),
         write_party("UltmtCdtr", payment.ultimate_creditor),
         leaf("Purp/Cd", payment.purpose),
+        write_regulatory_reports(payment.regulatory_reports),
         write_remittance(payment.remittance),
     )
 
 
-def _instructed(payment: Payment) -> Money | None:
-    """Return InstdAmt, which must be stated beside charges: with CRED and SHAR they were taken off, with DEBT not."""
+def instructed(payment: Payment) -> Money | None:
+    """Return InstdAmt: what was ordered, or what it comes to beside charges, where it must be stated.
+
+    With CRED and SHAR the charges were taken off what was ordered, with DEBT not.
+    """
+    if payment.instructed_amount is not None:
+        return payment.instructed_amount
     if not payment.charges:
         return None
     currency = payment.amount.currency
@@ -169,9 +148,10 @@ def _instructed(payment: Payment) -> Money | None:
 
 
 def read(document: _Element) -> tuple[Group, list[Payment]]:
-    """Return the group and its payments.
+    """Return the group and its payments, of either layout.
 
-    What a pacs.008 does not carry is empty in the payments: payment_id 0, source, order_id and maker ``""``.
+    What a pacs.008 does not carry is empty in the payments: payment_id 0, source, order_id and maker ``""``. An
+    InstdAmt that says no more than the settlement amount and the charges do is not repeated as an instructed amount.
 
     Raises:
         DocumentRefused: another definition, a missing or unreadable field, or a count (AM18, rule 8) or sum (AM10,
@@ -180,53 +160,20 @@ def read(document: _Element) -> tuple[Group, list[Payment]]:
     message = require_namespace(document, NAMESPACE)
     if local_name(message) != _MESSAGE or not len(message):
         raise DocumentRefused(f"expected {_MESSAGE}, got {local_name(message)}", path=local_name(message))
-    header = Record(message[0], f"{_MESSAGE}/GrpHdr", _HEADER)
+    header = header_of(message, _MESSAGE)
     settlement = read_settlement(header)
     elements = message.findall(f"{{{NAMESPACE}}}CdtTrfTxInf")
     records = [
         Record(element, f"{_MESSAGE}/CdtTrfTxInf[{i}]", _TRANSACTION) for i, element in enumerate(elements, start=1)
     ]
     payments = [_read_transaction(record, settlement) for record in records]
-    _check_totals(header, payments)
-    first = records[0]
-    return Group(
-        message_id=header.one("MsgId"),
-        created=header.moment("CreDtTm"),
-        settlement_method=settlement.method,
-        clearing_system=settlement.clearing_system,
-        settlement_date=payments[0].execution_date,
-        instructing_bic=settlement.instructing_bic or first.one("InstgAgt/FinInstnId/BICFI"),
-        instructed_bic=settlement.instructed_bic or first.one("InstdAgt/FinInstnId/BICFI"),
-        settlement_account=settlement.account,
-    ), payments
-
-
-def _check_totals(header: Record, payments: Sequence[Payment]) -> None:
-    """Refuse a header whose count or sums are not those of its transactions (rules 8 and 9)."""
-    count = header.opt_number("NbOfTxs")
-    if not payments or count != len(payments):
-        raise header.refuse("NbOfTxs", f"{count} transactions are stated, {len(payments)} are there", "AM18")
-    currency = payments[0].amount.currency
-    total = sum(payment.amount.amount_minor for payment in payments)
-    one_currency = all(payment.amount.currency == currency for payment in payments)
-    stated = (
-        ("CtrlSum", header.opt_decimal("CtrlSum", currency) if one_currency else None),
-        ("TtlIntrBkSttlmAmt", header.opt_amount("TtlIntrBkSttlmAmt")),
-    )
-    for path, money in stated:
-        if money is not None and not (one_currency and money == Money(total, currency)):
-            raise header.refuse(path, f"{money} is stated, the transactions sum to {Money(total, currency)}", "AM10")
+    check_totals(header, payments)
+    return read_group(header, settlement, records[0], payments[0].execution_date), payments
 
 
 def _read_transaction(record: Record, settlement: Settlement) -> Payment:
     """Return one CdtTrfTxInf as a payment."""
-    day = settlement.date or record.opt_date("IntrBkSttlmDt")
-    if day is None:
-        raise record.refuse("IntrBkSttlmDt", "IntrBkSttlmDt is missing, here and in the group header", "CH21")
-    priority = record.opt("PmtTpInf/InstrPrty") or "NORM"
-    if priority not in _PRIORITY:
-        raise record.refuse("PmtTpInf/InstrPrty", f"{priority[:40]!r} is neither NORM nor HIGH")
-    return Payment(
+    payment = Payment(
         payment_id=0,
         source="",
         order_id="",
@@ -235,7 +182,7 @@ def _read_transaction(record: Record, settlement: Settlement) -> Payment:
         end_to_end_id=record.one("PmtId/EndToEndId"),
         uetr=record.opt("PmtId/UETR") or "",
         amount=record.amount("IntrBkSttlmAmt"),
-        execution_date=day,
+        execution_date=read_day(record, settlement),
         charge_bearer=record.one("ChrgBr"),
         debtor=read_party(record, "Dbtr") or Party(),
         debtor_account=read_account(record, "DbtrAcct"),
@@ -243,7 +190,7 @@ def _read_transaction(record: Record, settlement: Settlement) -> Payment:
         creditor=read_party(record, "Cdtr") or Party(),
         creditor_account=read_account(record, "CdtrAcct"),
         creditor_agent=read_agent(record, "CdtrAgt"),
-        urgency=_PRIORITY[priority],
+        urgency=read_urgency(record),
         purpose=record.either("Purp/Cd", "Purp/Prtry"),
         category_purpose=record.either("PmtTpInf/CtgyPurp/Cd", "PmtTpInf/CtgyPurp/Prtry"),
         remittance=read_remittance(record),
@@ -253,4 +200,11 @@ def _read_transaction(record: Record, settlement: Settlement) -> Payment:
             Charge(charge.amount("Amt"), charge.one("Agt/FinInstnId/BICFI"))
             for charge in record.each("ChrgsInf", _CHARGES)
         ),
+        intermediary_agents=read_intermediaries(record),
+        regulatory_reports=read_regulatory_reports(record),
+        exchange_rate=record.opt("XchgRate"),
     )
+    stated = record.opt_amount("InstdAmt")
+    if stated is None or stated == (instructed(payment) or payment.amount):
+        return payment
+    return replace(payment, instructed_amount=stated)

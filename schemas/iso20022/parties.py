@@ -1,7 +1,8 @@
 """The parts that payment messages share: parties, agents, accounts, settlement, and remittance.
 
 One function writes and one reads each part; the paths are ISO 20022's own (PartyIdentification135,
-BranchAndFinancialInstitutionIdentification6, CashAccount38, SettlementInstruction7, RemittanceInformation16).
+BranchAndFinancialInstitutionIdentification6, CashAccount38, SettlementInstruction7, RemittanceInformation16). Older
+versions of the messages call some identifiers otherwise, which a `Naming` says.
 """
 
 from __future__ import annotations
@@ -19,6 +20,26 @@ if TYPE_CHECKING:
 
 CODE_LENGTH_MAX = {"clearing": 3, "account_scheme": 4}
 """Longest external code of a ``Cd``; a longer name is the rail's own and goes to ``Prtry``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What the components of a message's version call identifiers.
+
+    Attributes:
+        bic: the BIC of an agent: ``BICFI``, in versions of 2009 ``BIC``.
+        any_bic: the BIC of a party: ``AnyBIC``, in versions of 2009 ``BICOrBEI``.
+        lei: there is a tag for the LEI (from 2019 on); without one it is an Othr whose scheme says what it is.
+    """
+
+    bic: str = "BICFI"
+    any_bic: str = "AnyBIC"
+    lei: bool = True
+
+
+CURRENT = Naming()
+"""The names since 2019."""
+_LEI_SCHEME = "LEI"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +121,37 @@ def read_address(record: Record, path: str) -> Address | None:
 _NO_ADDRESS = Address()
 
 
-def write_party(tag: str, party: Party | None) -> Markup:
+def write_party(tag: str, party: Party | None, naming: Naming = CURRENT) -> Markup:
     """Return a debtor, creditor or ultimate party under its tag."""
     if party is None:
         return NOTHING
     identity = NOTHING
     if party.any_bic or party.lei:
-        identity = el("Id/OrgId", leaf("AnyBIC", party.any_bic), leaf("LEI", party.lei))
+        identity = el("Id/OrgId", leaf(naming.any_bic, party.any_bic), _write_lei(party.lei, naming))
     return el(tag, leaf("Nm", party.name), write_address(party.address), identity)
 
 
-def read_party(record: Record, path: str) -> Party | None:
+def _write_lei(lei: str | None, naming: Naming) -> Markup:
+    """Return an LEI under its tag, or as an Othr of the scheme LEI where the version has no tag for it."""
+    if lei is None or naming.lei:
+        return leaf("LEI", lei)
+    return el("Othr", leaf("Id", lei), leaf("SchmeNm/Prtry", _LEI_SCHEME))
+
+
+def _read_lei(record: Record, path: str, naming: Naming) -> str | None:
+    """Return the LEI under a path; of several other identifiers only one is an LEI, and then nobody knows which."""
+    if naming.lei:
+        return record.opt(f"{path}/LEI")
+    return record.opt(f"{path}/Othr/Id") if record.all(f"{path}/Othr/SchmeNm/Prtry") == [_LEI_SCHEME] else None
+
+
+def read_party(record: Record, path: str, naming: Naming = CURRENT) -> Party | None:
     """Return the party at a path, or None when nothing is said of it."""
     party = Party(
         name=record.opt(f"{path}/Nm"),
         address=read_address(record, path),
-        any_bic=record.opt(f"{path}/Id/OrgId/AnyBIC"),
-        lei=record.opt(f"{path}/Id/OrgId/LEI"),
+        any_bic=record.opt(f"{path}/Id/OrgId/{naming.any_bic}"),
+        lei=_read_lei(record, f"{path}/Id/OrgId", naming),
     )
     return None if party == _NOBODY else party
 
@@ -124,31 +159,47 @@ def read_party(record: Record, path: str) -> Party | None:
 _NOBODY = Party()
 
 
-def write_agent(tag: str, agent: Agent) -> Markup:
+def write_agent(tag: str, agent: Agent, naming: Naming = CURRENT) -> Markup:
     """Return a financial institution under its tag: by BIC, or by member id or LEI with name and address (rule 34)."""
     if agent.bic and not (agent.member_id or agent.lei or agent.name or agent.address):
-        return leaf(f"{tag}/FinInstnId/BICFI", agent.bic)
+        return leaf(f"{tag}/FinInstnId/{naming.bic}", agent.bic)
+    lei = _write_lei(agent.lei, naming)
     return el(
         f"{tag}/FinInstnId",
-        leaf("BICFI", agent.bic),
+        leaf(naming.bic, agent.bic),
         el("ClrSysMmbId", leaf("ClrSysId/Cd", agent.clearing_system), leaf("MmbId", agent.member_id)),
-        leaf("LEI", agent.lei),
+        lei if naming.lei else NOTHING,
         leaf("Nm", agent.name),
         write_address(agent.address),
+        NOTHING if naming.lei else lei,
     )
 
 
-def read_agent(record: Record, path: str) -> Agent:
+def read_agent(record: Record, path: str, naming: Naming = CURRENT) -> Agent:
     """Return the financial institution at a path; all fields None when nothing is said of it."""
     inside = f"{path}/FinInstnId"
     return Agent(
-        bic=record.opt(f"{inside}/BICFI"),
+        bic=record.opt(f"{inside}/{naming.bic}"),
         clearing_system=record.either(f"{inside}/ClrSysMmbId/ClrSysId/Cd", f"{inside}/ClrSysMmbId/ClrSysId/Prtry"),
         member_id=record.opt(f"{inside}/ClrSysMmbId/MmbId"),
-        lei=record.opt(f"{inside}/LEI"),
+        lei=_read_lei(record, inside, naming),
         name=record.opt(f"{inside}/Nm"),
         address=read_address(record, inside),
     )
+
+
+def write_institution(tag: str, party: Party | None) -> Markup:
+    """Return a party that is a financial institution, as a pacs.009 has them: its own BIC is its BICFI."""
+    if party is None:
+        return NOTHING
+    return write_agent(tag, Agent(bic=party.any_bic, lei=party.lei, name=party.name, address=party.address))
+
+
+def read_institution(record: Record, path: str) -> Party | None:
+    """Return the financial institution at a path as a party, or None when nothing is said of it."""
+    agent = read_agent(record, path)
+    party = Party(agent.name, agent.address, agent.bic, agent.lei)
+    return None if party == _NOBODY else party
 
 
 def write_account(tag: str, account: Account) -> Markup:

@@ -7,6 +7,7 @@ signed messages, except that comments are skipped: what is imported from a file 
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from typing import TYPE_CHECKING, BinaryIO, cast
 from xml.parsers import expat
@@ -64,6 +65,25 @@ def beginning(source: BinaryIO) -> Iterator[tuple[str, _Element]]:
                 raise DocumentRefused("a DOCTYPE is not allowed", path=feed.path)
             yield event, element
         feed.check(PROLOGUE_BYTES_MAX)
+
+
+def whole(document: bytes) -> _Element:
+    """Return the root of an unsigned document that is held in memory anyway; CDATA is text, comments are skipped.
+
+    Raises:
+        DocumentRefused: as ``elements``, for a document of more than ELEMENT_BYTES_MAX.
+    """
+    if len(document) > ELEMENT_BYTES_MAX:
+        raise DocumentRefused(f"{len(document)} bytes, at most {ELEMENT_BYTES_MAX} are read", path="byte 0")
+    parser = _parser(None)
+    feed = _Feed(io.BytesIO(document), parser)
+    root: _Element | None = None
+    while feed.more():
+        for _, element in cast("Iterator[tuple[str, _Element]]", parser.read_events()):
+            root = _checked(element, feed) if root is None else root
+    if root is None:
+        raise DocumentRefused("there is no Document in it", path=feed.path)
+    return root
 
 
 def _parser(names: list[str] | None) -> etree.XMLPullParser:

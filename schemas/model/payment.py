@@ -107,6 +107,27 @@ class Original:
 
 
 @dataclass(frozen=True, slots=True)
+class Covered:
+    """The customer's transfer that a payment between banks covers (UndrlygCstmrCdtTrf of a pacs.009 COV).
+
+    It went to the creditor's bank by another way; the cover has its UETR and its EndToEndId.
+
+    Attributes:
+        instructed_amount: what its debtor ordered.
+    """
+
+    debtor: Party
+    debtor_account: Account
+    debtor_agent: Agent
+    creditor: Party
+    creditor_account: Account
+    creditor_agent: Agent
+    instructed_amount: Money
+    intermediary_agents: tuple[Agent, ...] = ()
+    remittance: Remittance = Remittance()
+
+
+@dataclass(frozen=True, slots=True)
 class Payment:
     """One credit transfer, complete enough to be written as a CdtTrfTxInf.
 
@@ -124,10 +145,12 @@ class Payment:
         charge_bearer: DEBT, CRED, SHAR or SLEV.
         urgency: ``normal`` or ``high`` (InstrPrty).
         kind: ``customer``: to anybody (pacs.008, pain.001); ``institution``: from the treasury to a bank, or between
-            own accounts (pacs.009); ``return``: of a transfer that came in (``original``).
+            own accounts (pacs.009), whose debtor and creditor are institutions; ``return``: of a transfer that came in
+            (``original``).
         intermediary_agents: banks between ours and the creditor's, at most three, nearest to us first.
         instructed_amount, exchange_rate: where the debtor orders in another currency than is settled (rule 24).
         original: what a return gives back.
+        covers: the customer's transfer that a payment of kind ``institution`` covers.
     """
 
     payment_id: int
@@ -160,3 +183,4 @@ class Payment:
     instructed_amount: Money | None = None
     exchange_rate: str | None = None
     original: Original | None = None
+    covers: Covered | None = None

@@ -67,6 +67,11 @@ class StatusReport:
     blocks: tuple[BlockStatus, ...] = ()
     created: datetime | None = None
 
+    @property
+    def size(self) -> int:
+        """Of how many transactions it speaks one by one."""
+        return len(self.transactions) + sum(len(block.transactions) for block in self.blocks)
+
 
 @by_fields
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,38 @@ class RecallAnswer:
     end_to_end_id: str | None = None
     instruction_id: str | None = None
     uetr: str | None = None
+    path: str = ""
+    original_message_name: str | None = None
+
+
+@by_fields
+@dataclass(frozen=True, slots=True)
+class RecallRequest:
+    """A recall (camt.056): somebody asks for a payment that was sent not to be paid, or to be given back.
+
+    Ours to a bank, or a bank's to us of a transfer that came in; then a person decides on it.
+
+    Attributes:
+        case_id: the asker's number of the case.
+        cancellation_id: the asker's number of this transaction in it (CxlId), or None.
+        reason: ISO external cancellation reason: DUPL, CUST, FRAD ...
+        amount: as settled between the banks (OrgnlIntrBkSttlmAmt).
+        original_created: CreDtTm of the original message.
+    """
+
+    message_id: str
+    case_id: str | None
+    reason: str | None
+    info: str | None
+    original_message_id: str | None
+    original_message_name: str | None
+    end_to_end_id: str | None = None
+    instruction_id: str | None = None
+    uetr: str | None = None
+    amount: Money | None = None
+    settlement_date: date | None = None
+    cancellation_id: str | None = None
+    original_created: datetime | None = None
     path: str = ""
 
 

@@ -13,34 +13,34 @@ from lxml import etree
 
 from schemas.errors import DocumentRefused
 from schemas.iso20022 import xml
-from tests.golden.examples import MESSAGES
+from tests.golden.examples import MESSAGES, definition_of, guidelines_of
 from tests.official import definitions
 
 FOLDER = Path(__file__).parent
 
 
-@pytest.mark.parametrize("definition", MESSAGES)
-def test_a_message_is_written_as_its_golden_file(definition: str) -> None:
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_message_is_written_as_its_golden_file(name: str) -> None:
     """A silent change of a message is a change of what the bank receives."""
-    built = MESSAGES[definition]()
+    built = MESSAGES[name]()
     etree.indent(built)
     written = etree.tostring(built, encoding="UTF-8", xml_declaration=True, with_tail=False) + b"\n"
-    path = FOLDER / f"{definition}.xml"
+    path = FOLDER / f"{name}.xml"
     if os.environ.get("GATEWAY_GOLDEN") == "write":
         path.write_bytes(written)
     assert written == path.read_bytes()
 
 
-@pytest.mark.parametrize("definition", MESSAGES)
-def test_a_golden_message_is_valid_against_the_official_definition(definition: str) -> None:
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_golden_message_is_valid_against_the_official_definition(name: str) -> None:
     """Our guideline is stricter than the standard, never beside it."""
-    definitions.official(definition).assertValid(MESSAGES[definition]())
+    definitions.official(definition_of(name)).assertValid(MESSAGES[name]())
 
 
-@pytest.mark.parametrize("definition", MESSAGES)
-def test_a_golden_message_is_valid_against_our_guideline(definition: str) -> None:
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_golden_message_is_valid_against_our_guideline(name: str) -> None:
     """What is sent is validated before it is signed, so our own messages must pass."""
-    xml.validate(MESSAGES[definition](), definition)
+    xml.validate(MESSAGES[name](), definition_of(name), guidelines_of(name))
 
 
 def _variants(root: etree._Element) -> list[etree._Element]:
@@ -77,13 +77,13 @@ def test_both_sources_of_a_definition_accept_and_refuse_the_same(definition: str
     assert {one for one, _ in verdicts} == {True, False}
 
 
-@pytest.mark.parametrize("definition", MESSAGES)
-def test_our_guideline_accepts_nothing_that_the_official_definition_refuses(definition: str) -> None:
+@pytest.mark.parametrize("name", MESSAGES)
+def test_our_guideline_accepts_nothing_that_the_official_definition_refuses(name: str) -> None:
     """A guideline restricts. One that let something else through would send the bank what it must refuse."""
-    official = definitions.official(definition)
-    for variant in _variants(MESSAGES[definition]()):
+    official = definitions.official(definition_of(name))
+    for variant in _variants(MESSAGES[name]()):
         try:
-            xml.validate(variant, definition)
+            xml.validate(variant, definition_of(name), guidelines_of(name))
         except DocumentRefused:
             continue
         official.assertValid(variant)

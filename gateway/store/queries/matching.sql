@@ -17,12 +17,17 @@ SELECT id, one, three, four, payment FROM (
 WHERE payment IS NOT NULL;
 
 -- name: bundles_named
--- The payments of the messages that the picked entries name (one: MsgId or PmtInfId, two: our account).
+-- The payments of the messages and blocks that the picked entries name (one: MsgId or PmtInfId, two: our account).
 SELECT pick.id, message.message_id, message_payment.payment
 FROM pick JOIN message ON message.message_id = pick.one
 JOIN message_payment ON message_payment.message = message.id
 WHERE (SELECT payment.debtor_account FROM payment WHERE payment.id = message_payment.payment) = pick.two
-ORDER BY pick.id, message_payment.payment;
+UNION ALL
+SELECT pick.id, block.id, message_payment.payment
+FROM pick JOIN block ON block.id = pick.one
+JOIN message_payment ON message_payment.message = block.message AND message_payment.block = block.id
+WHERE (SELECT payment.debtor_account FROM payment WHERE payment.id = message_payment.payment) = pick.two
+ORDER BY 1, 3;
 
 -- name: messages_about
 -- The newest messages of a relationship that settle within some days, with what of them is still to be booked.

@@ -53,6 +53,20 @@ FROM payment WHERE payment.id IN
     (SELECT message_payment.payment FROM message_payment WHERE message_payment.message IN (SELECT id FROM pick))
 ORDER BY payment.id /*lock*/;
 
+-- name: payments_of_blocks
+-- The payments of a relationship's picked (one: PmtInfId) blocks.
+SELECT message_payment.payment, block.id
+FROM pick JOIN block ON block.id = pick.one AND block.profile = :profile
+JOIN message_payment ON message_payment.message = block.message AND message_payment.block = block.id;
+
+-- name: told_of
+-- When the bank made the report that was last applied to each of the picked payments.
+SELECT pick.id, payment.told_ms FROM pick JOIN payment ON payment.id = pick.id WHERE payment.told_ms IS NOT NULL;
+
+-- name: keep_told!
+-- Keep when the bank made the report that was last applied to the picked payments (one: milliseconds).
+UPDATE payment SET told_ms = CAST(pick.one AS BIGINT) FROM pick WHERE payment.id = pick.id;
+
 -- name: payments_by_end_to_end_id
 -- The numbers of the payments with the picked (one: profile, two: EndToEndId) references, and the messages they are in;
 -- the profile is one of those that may debit the account.

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytest
 
+from adapters.file_settings import FolderSettings
 from adapters.profile import SHIPPED, Profile, check_profiles, load
-from adapters.transport_settings import FolderSettings
 from adapters.transports import INQUIRE, Arrival, Outbound, connect
 from adapters.transports import folder as folders
 from adapters.transports.folder import FolderTransport

@@ -91,8 +91,10 @@ def busy(shared: Stand) -> Stand:
             "payment 1 is SENT and is in a message that does not know it",
         ),
         (
-            "INSERT INTO ready (payment, profile, lane, day, rank, currency)"
-            " SELECT id, profile, lane, settlement_day, rank, currency FROM payment WHERE id = 1",
+            (
+                "INSERT INTO ready (payment, profile, lane, day, rank, currency)"
+                " SELECT id, profile, lane, settlement_day, rank, currency FROM payment WHERE id = 1"
+            ),
             "payment 1 is SENT and is in sight of dispatch",
         ),
         (

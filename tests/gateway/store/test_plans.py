@@ -28,7 +28,8 @@ INSERT INTO ready (profile, day, payment) SELECT 'bank', '2026-11-30', n FROM ge
 INSERT INTO waiting SELECT n % 4, n, 0 FROM generate_series(1, {PAYMENTS}) AS n;
 INSERT INTO message SELECT n, 'bank', 'M' || n, 'pacs.008.001.08', 's', 1000, 1, 'KHR', '2026-11-30', 1, 1, NULL, 1
 FROM generate_series(0, {PAYMENTS} / 1000) AS n;
-INSERT INTO message_payment SELECT n / 1000, n FROM generate_series(1, {PAYMENTS}) AS n;
+INSERT INTO message_payment SELECT n / 1000, n, 'M' || n / 1000 || '-1' FROM generate_series(1, {PAYMENTS}) AS n;
+INSERT INTO block SELECT 'M' || n || '-1', n, 'bank' FROM generate_series(0, {PAYMENTS} / 1000) AS n;
 INSERT INTO entry (id, statement, page, position, account, currency, amount_minor, end_to_end_id, uetr, charges_minor,
                    details)
 SELECT n, 1, n / {PAGE}, n % {PAGE}, '{ACCOUNT}', 'KHR', -100, 'E' || n, 'U' || n, 0, 1
@@ -75,6 +76,9 @@ LOOKUPS: list[tuple[str, dict[str, Any]]] = [
     ("creditors", {}),
     ("explain_again", {}),
     ("bundles_named", {}),
+    ("payments_of_blocks", {"profile": "bank"}),
+    ("told_of", {}),
+    ("keep_told", {}),
     ("payments_of_messages", {"account": "1"}),
     ("siblings_of_picked", {}),
     ("counterparts_of_picked", {}),

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from schemas.iso20022 import pacs008
+from schemas.iso20022 import pacs008, pain001
+from schemas.iso20022.customer import Initiator, PaymentType
 from schemas.iso20022.parties import Settlement
 from schemas.model.money import Money
-from schemas.model.payment import Account, Address, Agent, Charge, Party, Payment, Remittance
+from schemas.model.payment import Account, Address, Agent, Charge, Party, Payment, RegulatoryReport, Remittance
 from schemas.model.statement import Detail, Entry, Statement
-from schemas.model.status import Return, StatusReport, TransactionStatus
+from schemas.model.status import BlockStatus, Return, StatusReport, TransactionStatus
 
 _T = TypeVar("_T")
 _X_CHARACTERS = "ABCXYZabcxyz0189-?:().,'+"
@@ -244,3 +246,75 @@ def statements(draw: DrawFn, kind: str = "statement") -> tuple[str, datetime, St
         sum(entry.amount_minor for entry in items) if counted else None,
     )
     return message_id, created, statement, items
+
+
+initiators = st.builds(
+    Initiator,
+    name=text(140),
+    identifier=st.just("C-77"),
+    scheme=optional(st.sampled_from(["CUST", "CONTRACT"])),
+    issuer=optional(text(35)),
+    bic=optional(bics),
+)
+regulatory_reports = st.builds(
+    RegulatoryReport, code=text(10), country=optional(st.just("KH")), details=st.lists(text(35), max_size=2).map(tuple)
+)
+
+
+@st.composite
+def blocks(draw: DrawFn, currency: str) -> pain001.Block:
+    """A block of a pain.001 and its payments, which share what the block says once."""
+    day, first = draw(days), None
+    of_block, bearer = draw(st.booleans()), draw(optional(st.sampled_from(["DEBT", "SLEV"])))
+    found: list[Payment] = []
+    for payment in draw(st.lists(payments(currency, day), min_size=1, max_size=3)):
+        first = first or payment
+        same = replace(
+            payment, debtor=first.debtor, debtor_account=first.debtor_account, debtor_agent=first.debtor_agent,
+            charges=(), intermediary_agents=tuple(draw(st.lists(agents, max_size=3))),
+            regulatory_reports=tuple(draw(st.lists(regulatory_reports, max_size=2))),
+        )  # fmt: skip
+        if of_block:
+            same = replace(same, urgency=first.urgency, category_purpose=first.category_purpose)
+        found.append(replace(same, charge_bearer=bearer) if bearer else same)
+    kind = PaymentType(found[0].urgency, draw(optional(st.sampled_from(["NURG", "OWN-LEVEL"]))), None,
+                       found[0].category_purpose)  # fmt: skip
+    return pain001.Block(
+        draw(reference()), day, tuple(found), draw(optional(st.booleans())), kind if of_block else None, bearer
+    )
+
+
+@st.composite
+def initiations(draw: DrawFn) -> tuple[pain001.Group, list[pain001.Block]]:
+    """A pain.001 of one or two blocks, in one currency."""
+    group = pain001.Group(draw(reference()), draw(moments), draw(initiators))
+    currency = draw(currencies)
+    return group, draw(st.lists(blocks(currency), min_size=1, max_size=2))
+
+
+@st.composite
+def customer_reports(draw: DrawFn) -> StatusReport:
+    """A pain.002 with a status at any of the three levels."""
+    transactions = st.builds(
+        TransactionStatus,
+        status=st.sampled_from(["ACSP", "ACSC", "RJCT"]),
+        end_to_end_id=optional(reference()),
+        instruction_id=reference(),
+        uetr=optional(uetrs),
+        reason=optional(code()),
+        info=optional(text(105)),
+        servicer_reference=optional(reference()),
+    )
+    block = st.builds(
+        BlockStatus,
+        block_id=reference(),
+        status=optional(st.sampled_from(["PART", "ACCP", "RJCT"])),
+        reason=optional(code()),
+        info=optional(text(105)),
+        transactions=st.lists(transactions, max_size=2).map(tuple),
+    )
+    group = draw(optional(st.sampled_from(["PART", "ACCP", "RJCT"])))
+    return StatusReport(
+        draw(reference()), draw(reference()), "pain.001.001.09", group, draw(optional(code())),
+        draw(optional(text(105))), blocks=tuple(draw(st.lists(block, max_size=2))), created=draw(moments),
+    )  # fmt: skip

@@ -142,8 +142,10 @@ def serve(
             workers = [(f"embedded.{here.instance}", turns, True)]
         else:
             full = gateway.settings.workers.dispatch_batch
-            workers = [(name, Gathering(step, full, stop.wait) if isinstance(step, Dispatch) else step, polls)
-                       for name, step, polls in workers]
+            workers = [
+                (name, Gathering(step, full, stop.wait) if isinstance(step, Dispatch) else step, polls)
+                for name, step, polls in workers
+            ]
         service = Service(workers, gateway.log, stop, gateway.settings.workers.wait_s)
         if "dispatch" in roles:
             warn_of_missing_keys(gateway)

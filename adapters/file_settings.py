@@ -35,6 +35,40 @@ AbsolutePath = Annotated[Path, BeforeValidator(_absolute)]
 Suffix = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,20}$")]
 
 
+class ProtectionSettings(Table):
+    """How files are protected on their way (``[transport.protection]``), by OpenPGP keys of the vault.
+
+    Attributes:
+        form: ``encrypted``: to the bank's key, with our signature inside; ``detached``: in the clear, with a signature
+            beside each file. It holds in both directions: nothing that is not signed by the bank is read.
+        own_keys: files with our private keys: the first signs, all decrypt.
+        bank_keys: files with the bank's public keys: we encrypt to the first, the signatures of all count.
+        passphrase: secret that opens our keys; None: they are not encrypted.
+        suffix: behind the name of an encrypted file, or of a signature; left out: ``.pgp``, or ``.sig``.
+        signature_within_s: how long a file waits for its signature, and a signature for its file, before a person is
+            told.
+    """
+
+    form: Literal["encrypted", "detached"]
+    own_keys: Annotated[Listed[tuple[KeyId, ...]], Field(min_length=1)] = ("own.pgp",)
+    bank_keys: Annotated[Listed[tuple[KeyId, ...]], Field(min_length=1)] = ("bank.asc",)
+    passphrase: KeyId | None = None
+    suffix: Suffix | None = None
+    signature_within_s: float = Field(default=600.0, ge=0, le=86_400)
+
+    @property
+    def ending(self) -> str:
+        """What stands behind a name."""
+        return self.suffix if self.suffix is not None else {"encrypted": ".pgp", "detached": ".sig"}[self.form]
+
+    @model_validator(mode="after")
+    def a_signature_has_a_name_of_its_own(self) -> Self:
+        """It lies beside its file, so it cannot have its name."""
+        if self.form == "detached" and not self.ending:
+            raise MistakeAt(("transport", "protection", "suffix"), "a signature beside a file needs an ending")
+        return self
+
+
 class FileSettings(Table):
     """What a watched folder and SFTP have in common: where files go, where they come from, and when they are complete.
 
@@ -53,6 +87,7 @@ class FileSettings(Table):
         file_bytes_max: a larger file is not read, is reported, and stays with the bank in ``archive``.
         duplicate_names_refused: the bank itself refuses a name that it has had before, also when it has taken the file
             away: only then may the same file be sent again without harm.
+        protection: encryption and signatures; None: the files travel as they are.
     """
 
     outgoing: FolderPath
@@ -68,6 +103,19 @@ class FileSettings(Table):
     listing_max: int = Field(default=10_000, ge=1, le=1_000_000)
     file_bytes_max: int = Field(default=4 * GIBIBYTE, ge=1)
     duplicate_names_refused: bool = False
+    protection: ProtectionSettings | None = None
+
+    @model_validator(mode="after")
+    def an_ending_is_added_once(self) -> Self:
+        """Two endings, one of them by the protection: nobody would know which stands last."""
+        if self.protection is not None and self.name_suffix:
+            raise MistakeAt(("transport", "name_suffix"), "protection adds an ending of its own; leave this one out")
+        return self
+
+    @property
+    def idempotent(self) -> bool:
+        """Only a bank that refuses a name which it has had before recognises a file that comes twice."""
+        return self.duplicate_names_refused
 
     @model_validator(mode="after")
     def what_goes_out_does_not_come_in(self) -> Self:

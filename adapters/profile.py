@@ -31,6 +31,7 @@ from adapters.fields import (
     bic,
     mistakes,
 )
+from adapters.instant_settings import InstantSettings
 from adapters.layout_settings import LayoutSettings
 from adapters.matching import MatchingSettings
 from adapters.pain_settings import PainSettings
@@ -175,6 +176,7 @@ class Profile(Table):
         resends_max: how often the same bytes are sent again before a person decides.
         days_ahead_max: how far ahead an execution date may lie (rule 27).
         pain: how the bank wants the files of its customers, on rails that send such.
+        instant: how the rail names banks and refunds, where each transfer is a message of its own.
         layout: how the flat files of a clearing house are laid out, on rails that send such.
     """
 
@@ -202,6 +204,7 @@ class Profile(Table):
     counterparties: Mapping[Bank, Mapping[Currency, CounterpartySettings]] = Field(default_factory=dict)
     channel: ChannelSettings = ChannelSettings()
     pain: PainSettings | None = None
+    instant: InstantSettings = InstantSettings()
     layout: LayoutSettings | None = None
     transport: TransportSettings = BusSettings()
 

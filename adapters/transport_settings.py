@@ -1,4 +1,8 @@
-"""How a bank is reached, from the ``[transport]`` table of its profile; ``kind`` says which of these it is."""
+"""How a bank is reached, from the ``[transport]`` table of its profile; ``kind`` says which of these it is.
+
+Each says of itself whether it is ``idempotent``: the same document under the same name, handed over twice, is one to
+the bank's side. Where it is not, nothing is ever handed over twice without two people.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,11 @@ class BusSettings(Table):
     """A bank on the message broker: a pair of queues, ``bank.<profile>.out`` and ``bank.<profile>.in``."""
 
     kind: Literal["bus"] = "bus"
+
+    @property
+    def idempotent(self) -> bool:
+        """A bank on the bus knows a message by its MsgId, however often it comes."""
+        return True
 
 
 TransportSettings = Annotated[

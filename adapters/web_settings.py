@@ -55,6 +55,8 @@ Route = Annotated[str, AfterValidator(_route)]
 Header = Annotated[str, AfterValidator(_header)]
 SecretName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """A file in the vault of the relationship: a plain name."""
+Definition = Annotated[str, Field(pattern=r"^[a-z]{4}\.[0-9]{3}\.[0-9]{3}\.[0-9]{2}$")]
+"""A message definition of ISO 20022."""
 Tag = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,99}$")]
 """The local name of an element."""
 
@@ -134,6 +136,8 @@ class WebSettings(Table):
         idempotent: the bank has said that the same name twice is one document to it.
         nothing_taken: statuses by which the bank says that it took nothing for now; one of 500 and above says so only
             with a Retry-After, for a server may also answer it half-way.
+        definitions: documents that are submitted in another way than the rest: definition -> the operation whose path
+            or name they go by, such as ``"pain.007.001.05" = "give_back"``.
         loopback_allowed: the address may be this machine itself: for tests and simulators.
         hmac, oauth: where the bank asks for them.
     """
@@ -151,9 +155,15 @@ class WebSettings(Table):
     answer_bytes_max: int = Field(default=64 * 1024 * 1024, ge=1_024, le=4 * 1024 * 1024 * 1024)
     idempotent: bool = False
     nothing_taken: Listed[tuple[Annotated[int, Field(ge=400, le=599)], ...]] = (401, 403, 429, 503)
+    definitions: Mapping[Definition, Literal["submit", "inquire", "recall", "give_back"]] = Field(default_factory=dict)
     loopback_allowed: bool = False
     hmac: HmacSettings | None = None
     oauth: OauthSettings | None = None
+
+    def operation_for(self, definition: str, operation: str) -> str:
+        """Return by which operation a document is handed over."""
+        found = next((by for one, by in self.definitions.items() if one == definition), None)
+        return found if found is not None and operation == OPERATIONS[0] else operation
 
     @model_validator(mode="after")
     def a_certificate_has_its_key(self) -> Self:
@@ -250,8 +260,9 @@ class SoapOperation(Table):
         return value
 
 
-SoapFault = Literal["refused", "known", "unavailable", "unknown"]
-"""What a fault means: it took nothing; it has it already; it took nothing and may later; nobody can tell."""
+SoapFault = Literal["refused", "known", "absent", "unavailable", "unknown"]
+"""What a fault means: it took nothing; it has it already; it never had what it is asked about; it took nothing and may
+later; nobody can tell."""
 
 
 class SoapSettings(WebSettings):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, cached_property
@@ -12,31 +12,35 @@ from weakref import WeakSet
 
 from adapters import homes
 from adapters.profile import Profile, load_all
+from adapters.rails import inquiry_of, rail, recall_of
+from adapters.transport_settings import BusSettings
+from adapters.transports import Transport, connect
 from gateway.bus.amqp_link import LinkSettings
 from gateway.bus.base import ORDERS_QUEUE, RECEIPTS_QUEUE, Bus, Consumer, Publisher, bank_queues
 from gateway.bus.memory import MemoryBus
 from gateway.bus.rabbitmq import RabbitBus
 from gateway.clock import Clock, SystemClock, random_uetr
-from gateway.config import Settings, SourceSettings
+from gateway.config import Settings
 from gateway.core.calendar import BusinessCalendar
-from gateway.core.checks import CurrencyRules, RailRules, SourceRules
+from gateway.flow.asking import Asking
+from gateway.flow.collector import Collector
+from gateway.flow.courier import Courier
 from gateway.flow.desk import Desk, nowhere
 from gateway.flow.dispatch import Dispatch
 from gateway.flow.hands import Hands, Kit, OwnHands, SecondProcess
 from gateway.flow.inbound import Inbound
 from gateway.flow.intake import Intake
-from gateway.flow.policy import Policy, Relationship, Terms
+from gateway.flow.policy import Policy
 from gateway.flow.receipts import ReceiptIntake
 from gateway.flow.relay import Relay
 from gateway.holidays import load_calendar
 from gateway.metrics import Metrics
+from gateway.relationships import relationship, terms
 from gateway.store.postgres import PostgresStore
 from gateway.store.session import Session, Store
 from gateway.store.sqlite import SqliteStore
 from schemas.codes import bank_directory
 from schemas.errors import ConfigurationError, KeyUnavailable
-from schemas.model.identifiers import account_pattern, bic8
-from schemas.model.payment import Agent
 from security.jws import OrderKeys, read_public
 from security.keys import FileKey, KeyRing, SigningKey
 from security.trust import TrustStore
@@ -227,13 +231,13 @@ class Gateway:
 
     # ----------------------------------------------------------------------------------------------------- workers
 
-    def desk(self, stream: str) -> Desk:
+    def desk(self, stream: str, *, shared: bool = True) -> Desk:
         """Return one worker's tools, with a database connection of its own.
 
         On SQLite all workers of a process share one: a connection forgets all that it has read whenever another one
-        writes, and only one of them can work at a time.
+        writes, and only one of them can work at a time. A worker in another thread cannot share it.
         """
-        store = self._shared if self.is_embedded else self.store.sibling()
+        store = self._shared if self.is_embedded and shared else self.store.sibling()
         self._siblings.add(store)
         return Desk(
             store, self.clock, stream, self.log.bind(worker=stream), self.settings.workers,
@@ -252,13 +256,27 @@ class Gateway:
         if role == "intake":
             return self._intake(instance, bus)
         if role == "relay":
-            due_ms = {name: profile.in_doubt_after_s * 1_000 for name, profile in self.profiles.items()}
-            name = f"relay.{instance}"
-            return [(name, Relay(self.desk(name), bus.publisher(), due_ms))]
+            return self._relay(instance, bus)
         found: list[tuple[str, Step]] = []
         for profile in self.profiles.values():
             name = f"{role}.{profile.name}.{instance}"
             found.append((name, self._of_profile(role, name, profile, bus)))
+            if role == "dispatch" and _asks(profile):
+                name = f"asking.{profile.name}.{instance}"
+                found.append((name, Asking(self.desk(name), profile, self.policy, self.signer(profile))))
+        return found
+
+    def _relay(self, instance: str, bus: Bus) -> list[tuple[str, Step]]:
+        """Return the worker of everything that goes over the bus, and one for each bank that is reached otherwise."""
+        of_bus = {
+            n: p.in_doubt_after_s * 1_000 for n, p in self.profiles.items() if isinstance(p.transport, BusSettings)
+        }
+        name = f"relay.{instance}"
+        found: list[tuple[str, Step]] = [(name, Relay(self.desk(name), bus.publisher(), of_bus))]
+        for profile in self.profiles.values():
+            if not isinstance(profile.transport, BusSettings):
+                name = f"relay.{profile.name}.{instance}"
+                found.append((name, Courier(*self._bank_side(name, profile))))
         return found
 
     def _intake(self, instance: str, bus: Bus) -> list[tuple[str, Step]]:
@@ -277,10 +295,18 @@ class Gateway:
     def _of_profile(self, role: str, name: str, profile: Profile, bus: Bus) -> Step:
         if role == "dispatch":
             return Dispatch(self.desk(name), profile, self.policy, self.signer(profile), self.hands)
+        if role == "inbound" and not isinstance(profile.transport, BusSettings):
+            return Collector(*self._bank_side(name, profile))
         if role == "inbound":
             _, queue = bank_queues(profile.name)
             return self.inbound(name, profile, bus.consumer(queue, self._prefetch(self.settings.workers.inbound_batch)))
         raise ConfigurationError(f"there is no worker called {role}; there are {', '.join(ROLES)}")
+
+    def _bank_side(self, name: str, profile: Profile) -> tuple[Desk, Profile, Transport, Inbound]:
+        """Return what a worker needs that speaks to a bank's own server, and has a thread of its own for it."""
+        desk = self.desk(name, shared=False)
+        inbound = Inbound(desk, None, profile, self.trust(profile), profile.transport.kind, hands=OwnHands(self.kit()))
+        return desk, profile, connect(profile, self.vault(profile)), inbound
 
     def inbound(self, name: str, profile: Profile, consumer: Consumer | None, channel: str = "bus") -> Inbound:
         """Return the inbound worker of a relationship; without a consumer, one that documents are handed to."""
@@ -322,46 +348,15 @@ class _Signer:
     until: Any = None
 
 
+def _asks(profile: Profile) -> bool:
+    """Tell whether a bank can be asked anything."""
+    made_by = rail(profile.rail)
+    return inquiry_of(made_by) is not None or recall_of(made_by) is not None
+
+
 def add_accounts(db: Session, profile: Profile) -> None:
     """Make known which accounts a relationship is home to, and which it may debit."""
     for account in profile.home_accounts:
         db.run("add_account", number=account.number, currency=account.currency, profile=profile.name)
     for account in profile.accounts:
         db.run("add_account_rail", profile=profile.name, number=account.number, currency=account.currency)
-
-
-def terms(name: str, source: SourceSettings) -> Terms:
-    """Return a source as intake sees it."""
-    limits = {c: limit.amount_minor for c in source.approval_limits if (limit := source.approval_limit(c)) is not None}
-    rules = SourceRules(name, frozenset(source.accounts), limits)
-    return Terms(rules, source.batch_timeout_s * 1_000, frozenset(source.receipt_accounts))
-
-
-def relationship(profile: Profile, directory: Iterable[str]) -> Relationship:
-    """Return a bank relationship as the checks see it."""
-    patterns = {bic8(k): account_pattern(v) for k, v in profile.account_patterns.items() if k != "default"}
-    limits = {currency: profile.limit(currency) for currency in profile.currencies}
-    rules = RailRules(
-        name=profile.rail,
-        currencies={
-            currency: CurrencyRules(
-                decimals=settings.decimals,
-                limit_minor=limit.amount_minor if (limit := limits[currency]) is not None else None,
-                cut_off=settings.cut_off,
-                after_cut_off=settings.after_cut_off,
-            )
-            for currency, settings in profile.currencies.items()
-        },
-        directory=frozenset(bic8(bic) for bic in directory),
-        charge_bearers=frozenset(profile.message.charge_bearers),
-        character_set=profile.message.character_set,
-        remittance=profile.message.remittance,
-        account_patterns=patterns,
-        account_pattern=account_pattern(profile.account_patterns["default"]),
-        clearing_system=profile.message.clearing_system,
-        settlement_method=profile.message.settlement_method,
-        days_ahead_max=profile.days_ahead_max,
-        time_zone=profile.time_zone,
-        rules=frozenset(profile.rules),
-    )
-    return Relationship(profile.name, rules, Agent(bic=profile.bank_bic), profile.zone)

@@ -134,12 +134,16 @@ def serve(
         if not prepare(gateway, stop):
             return 0
         workers: list[tuple[str, Step, bool]] = [
-            (name, step, role in POLLING) for role in roles for name, step in gateway.workers(role, here.instance)
+            (name, step, role in POLLING or _waits(step))
+            for role in roles
+            for name, step in gateway.workers(role, here.instance)
         ]
         if gateway.is_embedded:
             gateway.hands.start()
-            turns = Turns([step for _, step, _ in workers], lambda: gateway.hands.wait(REST_S))
-            workers = [(f"embedded.{here.instance}", turns, True)]
+            apart = [worker for worker in workers if _waits(worker[1])]
+            together = [step for _, step, _ in workers if not _waits(step)]
+            turns = Turns(together, lambda: gateway.hands.wait(REST_S))
+            workers = [(f"embedded.{here.instance}", turns, True), *apart]
         else:
             full = gateway.settings.workers.dispatch_batch
             workers = [
@@ -158,6 +162,11 @@ def serve(
             service.join()
     gateway.log.info("gateway stopped", failed=service.failed)
     return 1 if service.failed else 0
+
+
+def _waits(step: Step) -> bool:
+    """Tell whether a worker waits for a server of a bank, and polls in a thread of its own."""
+    return bool(getattr(step, "waits", False))
 
 
 def stop_on_signals(stop: threading.Event, log: Any) -> None:

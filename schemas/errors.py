@@ -98,12 +98,16 @@ class HandoverRefused(GatewayError):
         message: what it said, without any secret or full account number.
         code: an ISO external reason code, or the transport's own (``HTTP 422``, ``SOAP Client``).
         known: it refused because it has something of this name already.
+        absent: it was asked about something that it never had.
     """
 
-    def __init__(self, message: str | None = None, *, code: str = "NARR", known: bool = False) -> None:
+    def __init__(
+        self, message: str | None = None, *, code: str = "NARR", known: bool = False, absent: bool = False
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.known = known
+        self.absent = absent
 
     def __str__(self) -> str:
         """Return ``code: message``."""

@@ -162,6 +162,10 @@ class Books:
         """Return every payment that was given back."""
         return self._movements("WHERE kind = 'return' ORDER BY id", ())
 
+    def deposits(self) -> Iterator[Movement]:
+        """Return every credit that others paid in."""
+        return self._movements("WHERE kind = 'deposit' ORDER BY id", ())
+
     def keep_answer(self, message_id: str, digest: bytes, documents: Sequence[bytes]) -> None:
         """Remember what was answered to a message, so that the same message gets the same answer."""
         packed = b"".join(len(document).to_bytes(4) + document for document in documents)

@@ -32,6 +32,7 @@ from simulators.behaviour import Behaviour
 from simulators.central_bank import FLAWLESS, CentralBank
 
 PROFILE = "central-bank"
+OWN_BIC, BANK_BIC = "TREAKHPP", "NCAMKHPP"
 PASSPHRASE = "only for simulations"  # noqa: S105  it protects nothing
 SOURCES = ("fmis", "salary")
 OPENINGS = {
@@ -118,6 +119,9 @@ def set_up(
     database_url: str | None = None,
     bus_url: str = "memory://",
     approval_limits: Mapping[str, str] = APPROVAL_LIMITS,
+    profile: str = PROFILE,
+    own_bic: str = OWN_BIC,
+    bank_bic: str = BANK_BIC,
     **settings: Any,
 ) -> Stage:
     """Make the folder of a gateway with its keys, and those of the bank and the sources.
@@ -128,17 +132,20 @@ def set_up(
         database_url: ``sqlite:///...`` inside the folder if left out.
         bus_url: as in the configuration.
         approval_limits: amount by currency above which an order waits for an approval.
+        profile: the relationship that the keys are for.
+        own_bic: our BIC there.
+        bank_bic: the BIC of the bank.
         settings: more of the configuration.
     """
     authority = create_authority("Simulated Certification Authority", at=at)
     bank_key = FileKey.generate(
-        "bank-1", owner_name="National Bank of Cambodia (simulated)", owner_bic="NCAMKHPP", at=at, certifier=authority
+        "bank-1", owner_name="National Bank of Cambodia (simulated)", owner_bic=bank_bic, at=at, certifier=authority
     )
     own_key = FileKey.create(
         home / "keys", "treasury-1", PASSPHRASE.encode(), owner_name="National Treasury (simulated)",
-        owner_bic="TREAKHPP", at=at, profile=PROFILE, certifier=authority,
+        owner_bic=own_bic, at=at, profile=profile, certifier=authority,
     )  # fmt: skip
-    trust = home / "certificates" / PROFILE
+    trust = home / "certificates" / profile
     store_certificate(trust, "anchors", "authority", authority.certificate)
     store_certificate(trust, "signers", "bank-1", bank_key.certificate)
     keys: dict[str, OrderKey] = {}

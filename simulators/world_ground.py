@@ -132,9 +132,9 @@ class SimulatedGateway(Gateway):
         del profile
         return lambda: self.own_key
 
-    def desk(self, stream: str) -> Desk:
+    def desk(self, stream: str, *, shared: bool = True) -> Desk:
         """Return one worker's tools, with a guarded database."""
-        desk = super().desk(stream)
+        desk = super().desk(stream, shared=shared)
         self.opened.append(desk.store)
         return replace(desk, store=self.guard(desk.store))
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from security.vault import FolderVault
+from simulators.tls_files import TlsAuthority, TlsFiles
+from simulators.web_server import Answerer, WebServer
 from tests.fault_proxy import FaultProxy
-from tests.tls_files import TlsAuthority, TlsFiles
-from tests.web_server import Answerer, WebServer
 
 
 @dataclass(frozen=True, slots=True)

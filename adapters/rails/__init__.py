@@ -56,12 +56,18 @@ class HeaderFacts:
 
 @dataclass(frozen=True, slots=True)
 class BlockFacts:
-    """What a payment-information block of a finished pain.001 says of itself (rules 10 and 12)."""
+    """What a payment-information block of a finished pain.001 says of itself (rules 10, 12 and 17).
+
+    Attributes:
+        debtor_agent, creditor_agents: their BICs, empty where the version or the bank names them otherwise.
+    """
 
     block_id: str
     stated_count: str | None
     stated_sum: str | None
     amounts: tuple[str, ...]
+    debtor_agent: str = ""
+    creditor_agents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,8 @@ class Facts:
         instructing_bic, instructed_bic: empty where the message names no agents of its own.
         amounts: of all transactions, in their order.
         blocks: of a pain.001.
+        participants: on a rail whose PmtInfId is ``sender/receiver/reference``: the code of a bank (by BIC8) where it
+            is not its BIC8; None on all others.
         settlement_account: SttlmAcct, where stated (rule 36).
     """
 
@@ -86,6 +94,7 @@ class Facts:
     stated_sum: str | None
     amounts: tuple[str, ...]
     blocks: tuple[BlockFacts, ...] = ()
+    participants: Mapping[str, str] | None = None
     settlement_account: str | None = None
 
 

@@ -39,7 +39,7 @@ _REPORTS = ("pain.", "pacs.", "admi.")
 
 def apart(profile: Profile, payment: Payment) -> Hashable:
     """Return what payments of one file must have in common, where the bank takes one block a file."""
-    settings = _settings(profile)
+    settings = settings_of(profile)
     return _shared(settings, payment) if settings.blocks == "one" else None
 
 
@@ -56,13 +56,13 @@ def compose(
         DocumentRefused: the file is not valid against the usage guideline, or the inspection refused it.
     """
     del key
-    settings = _settings(profile)
+    settings = settings_of(profile)
     who = settings.initiator
     group = pain001.Group(task.message_id, task.created, Initiator(who.name, who.identifier, who.scheme, who.issuer))
     blocks = _blocks(settings, task, payments)
     document = pain001.build(group, [block for block, _ in blocks], settings.version)
     xml.validate(document, settings.version, profile.message.guidelines_folder)
-    inspect(_facts(document))
+    inspect(facts(document))
     return Composed(
         etree.tostring(document, encoding="UTF-8", xml_declaration=True),
         settings.version,
@@ -71,7 +71,12 @@ def compose(
     )
 
 
-def _settings(profile: Profile) -> PainSettings:
+def settings_of(profile: Profile) -> PainSettings:
+    """Return the profile's table of this message family.
+
+    Raises:
+        ConfigurationError: it has none.
+    """
     if profile.pain is None:
         raise ConfigurationError(f"{profile.name}: pain: missing, and the rail {profile.rail} needs it")
     return profile.pain
@@ -129,7 +134,7 @@ def _block(settings: PainSettings, task: Task, number: int, payments: Sequence[P
     )
 
 
-def _facts(document: _Element) -> Facts:
+def facts(document: _Element) -> Facts:
     """Read back what the finished file says, from the elements themselves (rules 8 to 12)."""
     namespace = {"p": xml.namespace_of(document)}
 
@@ -143,6 +148,8 @@ def _facts(document: _Element) -> Facts:
             text(block, "p:NbOfTxs") or None,
             text(block, "p:CtrlSum") or None,
             tuple(element.text or "" for element in block.iterfind("p:CdtTrfTxInf/p:Amt/p:InstdAmt", namespace)),
+            text(block, "p:DbtrAgt/p:FinInstnId/p:BICFI"),
+            tuple(text(one, "p:CdtrAgt/p:FinInstnId/p:BICFI") for one in block.iterfind("p:CdtTrfTxInf", namespace)),
         )
         for block in document.iterfind("p:CstmrCdtTrfInitn/p:PmtInf", namespace)
     )
@@ -170,7 +177,7 @@ def read(profile: Profile, document: bytes, trust: TrustStore, at: datetime) -> 
         DocumentRefused: nothing that is read here.
     """
     del trust, at
-    definition = _definition(io.BytesIO(document))
+    definition = definition_of(io.BytesIO(document))
     if definition is None or not definition.startswith(_REPORTS):
         if (statement := read_unsigned(profile, io.BytesIO(document))) is not None:
             return statement
@@ -199,7 +206,7 @@ def read_unsigned(profile: Profile, source: BinaryIO) -> Received | None:
     """
     if profile.statements.signed:
         return None
-    definition = _definition(source)
+    definition = definition_of(source)
     source.seek(0)
     if definition is not None and definition.startswith(_REPORTS):
         return None
@@ -207,7 +214,7 @@ def read_unsigned(profile: Profile, source: BinaryIO) -> Received | None:
     return None if found is None else Received(found.definition, found.message_id, statements=found.items)
 
 
-def _definition(source: BinaryIO) -> str | None:
+def definition_of(source: BinaryIO) -> str | None:
     """Return which message an XML document is, or None for anything else."""
     head = source.read(statement_files.HEAD_BYTES)
     source.seek(0)

@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from adapters.file_settings import FolderSettings
-from adapters.transports import Arrival, Handover, Outbound, Vault, files
+from adapters.transports import Arrival, Handover, Outbound, Transport, Vault, files
 from adapters.transports.files import Completeness, Handle, Seen
+from adapters.transports.protection import protected
 from schemas.errors import ChannelUnavailable, ConfigurationError, HandoverUnknown
 
 if TYPE_CHECKING:
@@ -28,15 +29,15 @@ _NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSU
 """What file systems say that have no hard links (FAT, many network shares)."""
 
 
-def connect(profile: Profile, _vault: Vault) -> FolderTransport:
-    """Return the transport of a relationship whose profile has ``kind = "folder"``; it needs no secret.
+def connect(profile: Profile, vault: Vault) -> Transport:
+    """Return the transport of a relationship with ``kind = "folder"``; only its protection needs the vault.
 
     Raises:
         ConfigurationError: the profile has another kind.
     """
     if not isinstance(profile.transport, FolderSettings):
         raise ConfigurationError(f"{profile.name}: transport.kind is {profile.transport.kind!r}, not 'folder'")
-    return FolderTransport(profile.transport)
+    return protected(FolderTransport(profile.transport), profile.transport.protection, vault)
 
 
 class FolderTransport:

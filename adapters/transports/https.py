@@ -71,9 +71,10 @@ class Https:
             ConfigurationError: the profile has no path for this operation.
         """
         settings = self._settings
-        route = next((path for operation, path in settings.paths.items() if operation == outbound.operation), None)
+        wanted = settings.operation_for(outbound.definition, outbound.operation)
+        route = next((path for operation, path in settings.paths.items() if operation == wanted), None)
         if route is None:
-            raise ConfigurationError(f"transport.paths.{outbound.operation}: missing, and the bank is to be asked that")
+            raise ConfigurationError(f"transport.paths.{wanted}: missing, and the bank is to be asked that")
         headers = {"Content-Type": settings.content_type, "Accept": "*/*"}
         if settings.name_header is not None:
             headers[settings.name_header] = outbound.name

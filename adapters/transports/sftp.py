@@ -30,8 +30,9 @@ from asyncssh import (
 )
 
 from adapters.file_settings import SftpSettings
-from adapters.transports import Arrival, Handover, Outbound, Vault, files
+from adapters.transports import Arrival, Handover, Outbound, Transport, Vault, files
 from adapters.transports.files import Completeness, Handle, Seen
+from adapters.transports.protection import protected
 from adapters.transports.sftp_session import Broken, Session, is_answer, said
 from schemas.errors import ChannelUnavailable, ConfigurationError, HandoverUnknown
 
@@ -43,7 +44,7 @@ Outcome = Literal["there", "other", "gone", "never"]
 the hidden one; the hidden one, which was removed, so that the file never appears any more."""
 
 
-def connect(profile: Profile, vault: Vault) -> SftpTransport:
+def connect(profile: Profile, vault: Vault) -> Transport:
     """Return the transport of a relationship whose profile has ``kind = "sftp"``, not connected yet.
 
     Raises:
@@ -51,7 +52,7 @@ def connect(profile: Profile, vault: Vault) -> SftpTransport:
     """
     if not isinstance(profile.transport, SftpSettings):
         raise ConfigurationError(f"{profile.name}: transport.kind is {profile.transport.kind!r}, not 'sftp'")
-    return SftpTransport(profile.transport, vault)
+    return protected(SftpTransport(profile.transport, vault), profile.transport.protection, vault)
 
 
 class SftpTransport:
@@ -258,6 +259,7 @@ class SftpTransport:
                 async with asyncio.timeout(self._session.limit_s):
                     await client.rename(path, f"{archive}/{free}")
                 return
+        raise ChannelUnavailable(f"{archive} has too many files of one name; somebody has to clear it")
 
 
 class _Upload:

@@ -82,9 +82,10 @@ class Soap:
             ChannelUnavailable, HandoverRefused, HandoverUnknown: as the module says.
             ConfigurationError: the profile has no such operation.
         """
-        operation = self._operations.get(outbound.operation)
+        wanted = self._settings.operation_for(outbound.definition, outbound.operation)
+        operation = self._operations.get(wanted)
         if operation is None:
-            raise ConfigurationError(f"transport.operations.{outbound.operation}: missing, and the bank is asked that")
+            raise ConfigurationError(f"transport.operations.{wanted}: missing, and the bank is to be asked that")
         try:
             answer = self._call(operation, document=outbound.content, name=outbound.name)
         except TooLong as error:
@@ -191,7 +192,7 @@ class Soap:
             return ChannelUnavailable(f"the bank took nothing: {said}")
         if means == "unknown":
             return HandoverUnknown(f"the bank's service failed: {said}")
-        return HandoverRefused(said, code=code, known=means == "known")
+        return HandoverRefused(said, code=code, known=means == "known", absent=means == "absent")
 
     def _arrival(self, operation: SoapOperation, element: _Element, text: str) -> Arrival:
         content = text.encode("utf-8")

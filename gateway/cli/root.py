@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from gateway.cli import (
     dead_letters,
     exceptions,
+    inflight,
     keys,
     messages,
     orders,
@@ -134,6 +135,7 @@ payments.add_to(app)
 messages.add_to(app)
 statements.add_to(app)
 receipts.add_to(app)
+inflight.add_to(app)
 exceptions.add_to(app)
 proofs.add_to(app)
 report.add_to(app)

@@ -12,6 +12,10 @@ DUPLICATE_REASONS = frozenset({"AM05", "DUPL", "DU01", "DU02", "DU03", "DU04", "
 UNDECIDED_REASONS = frozenset({"ED05", "ED06", "FF10", *(f"DS0{letter}" for letter in "ABCDEFGH")})
 """A refused signature speaks of the copy that arrived, a system failure of nothing: the payment's fate stays open."""
 
+NEVER_REASONS = frozenset({"NOOR"})
+"""Asked about a payment, the bank says that it never had it (no original transaction received): nobody has paid it, and
+nobody has refused it. The same bytes may go out again where the bank's side recognises a message that comes twice."""
+
 LATE_REASONS = frozenset({"TM01", "DT01", "DT02", "DT03", "DT04", "DT05", "CH03", "CH04"})
 """Reasons that a second copy may meet although the first was taken in time."""
 
@@ -38,6 +42,8 @@ def event_of(status: str, reason: str | None, *, sent_again: bool = False) -> Ev
     """
     if status == "RJCT" and (reason in DUPLICATE_REASONS or reason in UNDECIDED_REASONS):
         return Event.DOUBT
+    if status == "RJCT" and reason in NEVER_REASONS:
+        return None
     if status == "RJCT" and sent_again and reason in LATE_REASONS:
         return Event.DOUBT
     return _EVENTS.get(status)

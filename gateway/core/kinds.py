@@ -94,6 +94,18 @@ _OF_ORDERS = (
 _OF_MESSAGES = (
     Kind("silent_bank", "A message to a bank has payments without an answer in time.",
          ("message_id", "payments_without_answer", "sendings"), OF_FACTS, 4, 1),
+    Kind("handover_unknown", "A message was perhaps handed over: the connection broke, and nobody can tell.",
+         ("message_id", "payments", "reason"), OF_FACTS, 4, 1),
+    Kind("handover_refused", "The bank's side refused a message when it was handed over; its payments are in doubt.",
+         ("message_id", "payments", "reason"), OF_FACTS, 2, 1),
+    Kind("inquiry_unanswered", "The bank was asked about a message as often as agreed; payments are still in doubt.",
+         ("message_id", "payments", "inquiries"), OF_FACTS, 4, 1),
+    Kind("never_arrived", "The bank says that it never had a message, and to send it again could pay twice.",
+         ("message_id", "payments", "why"), OF_FACTS, 2, 1),
+    Kind("recall_refused", "The bank refused to give a payment back, or to stop it.",
+         ("case_id", "payment", "answer", "reason", "info"), OF_FACTS, 24, 4),
+    Kind("recall_unknown", "The bank answers a recall that is not ours, or asks us to give something back.",
+         ("document", "case_id", "status", "reason", "reference", "info"), OF_FACTS, 24, 24),
     Kind("archive_damaged", "The archived bytes of a message are not those that were signed; it is not sent.",
          ("message_id", "sha256", "why"), OF_FACTS, 4, 4),
 )  # fmt: skip

@@ -80,6 +80,11 @@ def posting(recipe: Posting, payment: int, source: str, account: str, amount_min
     return Transfer(recipe.value, payment, 0, debit, credit, amount_minor, currency)
 
 
+def funding(payment: int, source: str, account: str, amount_minor: int, currency: str) -> Transfer:
+    """Return the transfer that pays a re-issue from what came back of the payment in whose place it stands."""
+    return Transfer("reissue", payment, 0, f"returned:{account}", f"payable:{source}", amount_minor, currency)
+
+
 def cash(cause: str, subject: int, leg: int, account: str, against: str, signed_minor: int, currency: str) -> Transfer:
     """Return the transfer that moves the cash account by a signed amount against another account.
 

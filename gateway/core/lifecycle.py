@@ -134,6 +134,7 @@ MOVES = MappingProxyType(
         (State.COMPOSED, Event.DOUBT): Move(State.IN_DOUBT),
         (State.SENT, Event.DOUBT): Move(State.IN_DOUBT),
         (State.ACCEPTED, Event.DOUBT): Move(State.IN_DOUBT),
+        (State.COMPOSED, Event.REQUEST_CANCEL): Move(State.CANCEL_REQUESTED),
         (State.SENT, Event.REQUEST_CANCEL): Move(State.CANCEL_REQUESTED),
         (State.ACCEPTED, Event.REQUEST_CANCEL): Move(State.CANCEL_REQUESTED),
         (State.IN_DOUBT, Event.REQUEST_CANCEL): Move(State.CANCEL_REQUESTED),

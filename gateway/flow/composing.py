@@ -207,6 +207,7 @@ def _message_facts(
         clearing_system=settings.clearing_system,
         settlement_account=None if facts.settlement_account is None else Account(facts.settlement_account),
         blocks=[_block(block, parcel.currency) for block in facts.blocks],
+        participants=facts.participants,
     )
 
 
@@ -219,7 +220,9 @@ def _header(facts: Facts) -> HeaderFacts | None:
 
 def _block(said: rails.BlockFacts, currency: str) -> BlockFacts:
     count = None if said.stated_count is None else int(said.stated_count)
-    return BlockFacts(said.block_id, count, said.stated_sum, _amounts(said.amounts, currency))
+    return BlockFacts(
+        said.block_id, count, said.stated_sum, _amounts(said.amounts, currency), said.debtor_agent, said.creditor_agents
+    )  # fmt: skip
 
 
 def _amounts(texts: Sequence[str], currency: str) -> list[Money]:

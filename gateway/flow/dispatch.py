@@ -12,12 +12,12 @@ from adapters.rails import rail
 from gateway.bus.base import BANK_EXCHANGE, bank_queues
 from gateway.core.batching import Parcel
 from gateway.core.lifecycle import OUT, Event, Move, advance
-from gateway.flow import batches, expecting, outcomes
+from gateway.flow import asking, batches, expecting, outcomes
 from gateway.flow.composing import Prepared, Stored, Written, cut, dated, messages_max, prepare, still_holds, write
 from gateway.flow.desk import Desk
 from gateway.flow.hands import Hands, Job, Turn
 from gateway.flow.policy import Policy
-from gateway.store import archive, findings, outbox, payments
+from gateway.store import archive, channels, findings, outbox, payments
 from gateway.store.findings import Finding
 from gateway.store.outbox import Letter
 from gateway.store.payments import PaymentMove, Standing
@@ -120,7 +120,8 @@ class Dispatch:
         today = now.astimezone(self._relationship.zone).date()
         desk = self._desk
         with desk.metrics.stage("dispatch", desk.clock) as stage, desk.store.transaction() as db:
-            numbers = payments.claim_ready(db, self._profile.name, today.isoformat(), count)
+            may = channels.takes_more(db, self._profile.name, self._profile.channel.outstanding_max, trail.at_ms)
+            numbers = payments.claim_ready(db, self._profile.name, today.isoformat(), count) if may else []
             if numbers:
                 self._compose(db, numbers, today, trail, early)
             else:
@@ -190,7 +191,7 @@ class Dispatch:
         db.run(
             "add_message", id=number, profile=self._profile.name, message_id=name, definition=written.definition,
             sha256=digest, payments=len(written.payments), total_minor=written.total_minor, currency=written.currency,
-            settlement_day=written.settlement_date.isoformat(), now_ms=trail.at_ms,
+            settlement_day=written.settlement_date.isoformat(), now_ms=trail.at_ms, wire_name=written.wire_name,
         )  # fmt: skip
         moves = [_composed(standings[payment], number) for payment in written.payments]
         payments.carry(db, number, self._profile.name, written.payments, written.blocks)
@@ -204,7 +205,7 @@ class Dispatch:
 
     def _letter(self, number: int, name: str, digest: str) -> Letter:
         out, _ = bank_queues(self._profile.name)
-        return Letter("bank", BANK_EXCHANGE, out, name, sha256=digest, message=number)
+        return Letter(outbox.kind_of(self._profile.name), BANK_EXCHANGE, out, name, sha256=digest, message=number)
 
     def _isolate(
         self, db: Session, parcel: Parcel, standings: Mapping[int, Standing], refused: DocumentRefused, trail: Trail
@@ -287,7 +288,11 @@ class Dispatch:
         outcomes.send(db, told, self._desk.now())
         unheard = not db.value("answers_of_message", message=number)  # what the bank has, it is not sent again
         waits = db.value("outbox_has_message", message=number)
-        if unheard and sendings <= self._profile.resends_max and not waits:
+        ask_ms = asking.due_at(self._desk.now(), self._profile)
+        if ask_ms is not None:
+            db.pick([(number,)])
+            db.run("ask_first", at_ms=ask_ms)
+        elif unheard and sendings <= self._profile.resends_max and not waits and self._profile.transport.idempotent:
             outbox.add(db, [self._letter(number, name, digest)], trail.at_ms)
             append(db, trail, "message.resend", {"message_id": name, "sha256": digest, "sendings": sendings})
         findings.open_again(db, Finding(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
-from adapters.rails import Received
-from gateway.flow.hands import Job
+from adapters.rails import Received, rail
+from gateway.flow.hands import Job, Kit
 from gateway.store import archive
 from gateway.store.archive import Pressed
 from schemas.errors import DocumentRefused
@@ -54,3 +55,16 @@ def pressed(source: BinaryIO) -> Iterator[Pressed]:
     source.seek(0)
     with SpooledTemporaryFile(SPOOL_BYTES) as file:
         yield archive.press(source, cast("BinaryIO", file))
+
+
+def read_whole(kit: Kit, profile: str, content: bytes, at: datetime) -> Whole:
+    """Verify and read a document, its statements to their end.
+
+    Raises:
+        DocumentRefused, SignatureRefused: nothing of it may be used.
+    """
+    settings = kit.profiles[profile]
+    received = rail(settings.rail).read(settings, content, kit.trust(profile), at)
+    if received.statements is None:
+        return received, None
+    return replace(received, statements=None), tuple(received.statements)

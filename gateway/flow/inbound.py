@@ -13,18 +13,17 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
 from itertools import zip_longest
 from typing import BinaryIO
 
 from adapters.profile import Profile
 from adapters.rails import Received, rail
 from gateway.bus.base import Consumer, Delivery
-from gateway.flow import outcomes, statements, statuses
+from gateway.flow import outcomes, recalls, statements, statuses
 from gateway.flow.ahead import Ahead
 from gateway.flow.desk import CONFLICTS_MAX, Desk
-from gateway.flow.documents import Document, Reading, Whole, pressed
-from gateway.flow.hands import Hands, Job, Kit, Turn
+from gateway.flow.documents import Document, Reading, Whole, pressed, read_whole
+from gateway.flow.hands import Hands, Job, Turn
 from gateway.store import archive, findings
 from gateway.store.findings import Finding
 from gateway.store.session import Session
@@ -40,19 +39,6 @@ TRANSACTIONS_PER_COMMIT = 5_000
 """Statuses that are applied in one transaction, however many documents they come in."""
 READ_AHEAD_BYTES_MAX = 4 * 1024 * 1024
 """A larger document is read when its turn has come, a piece at a time, so that all of it is never in memory twice."""
-
-
-def read_whole(kit: Kit, profile: str, content: bytes, at: datetime) -> Whole:
-    """Verify and read a document, its statements to their end.
-
-    Raises:
-        DocumentRefused, SignatureRefused: nothing of it may be used.
-    """
-    settings = kit.profiles[profile]
-    received = rail(settings.rail).read(settings, content, kit.trust(profile), at)
-    if received.statements is None:
-        return received, None
-    return replace(received, statements=None), tuple(received.statements)
 
 
 class Inbound:
@@ -248,6 +234,20 @@ class Inbound:
         states = self._apply([Reading(document)]) if waiting else {}
         return document.sha256, states.get(document.sha256, "KNOWN")
 
+    def keep_refused(self, content: bytes, refused: DocumentRefused) -> None:
+        """Keep a document that cannot be used, which was known before it was read: it could not be decrypted."""
+        document = Document(archive.sha256(content), len(content), content)
+        if self._keep([document], [(document.sha256, document.size, archive.compress(content))]):
+            self._apply([Reading(document, refused=refused)])
+
+    def report_unread(self, name: str, size: int, reason: str) -> None:
+        """Tell a person of a document that is too large to be kept; it stays at the bank's side, or in its archive."""
+        evidence = {"name": name, "bytes": size, "reason": reason}
+        found = Finding("unreadable_document", f"{name}:{size}", self._profile.name, evidence=evidence)
+        with self._desk.store.transaction() as db:
+            findings.open_all(db, [found], self._desk.now_ms())
+        self._desk.log.warning("bank document not taken", name=name, bytes=size, reason=reason)
+
     def take(self, contents: Sequence[bytes], jobs: Sequence[Job[Whole] | None] = ()) -> list[tuple[str, str]]:
         """Keep and apply documents; return for each its SHA-256 and what became of it.
 
@@ -321,9 +321,9 @@ class Inbound:
         states: dict[str, str] = {}
         try:
             with self._desk.metrics.stage("inbound", self._desk.clock), self._desk.store.transaction() as db:
-                told = statuses.apply(
-                    db, self._profile, [(r.document.sha256, r.received) for r in group if r.received], trail
-                )
+                documents = [(r.document.sha256, r.received) for r in group if r.received]
+                told = statuses.apply(db, self._profile, documents, trail)
+                told += recalls.apply(db, self._profile, documents, trail)
                 for read in group:
                     if read.refused is not None:
                         self._finish_refused(db, read, read.refused, trail)

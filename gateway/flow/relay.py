@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.bus.base import UNROUTABLE, Outgoing, Publisher, Unpublished
-from gateway.core.lifecycle import Event, Move, advance
-from gateway.flow import outcomes
 from gateway.flow.desk import Desk
-from gateway.store import archive, findings, outbox, payments
+from gateway.flow.sending import mark_sent
+from gateway.store import archive, channels, findings, outbox
+from gateway.store.channels import Health
 from gateway.store.findings import Finding
 from gateway.store.outbox import Leased
-from gateway.store.payments import PaymentMove
 from gateway.store.session import Session
 from schemas.errors import ArchiveDamaged, BusUnavailable
 
@@ -29,12 +28,12 @@ BANK_MESSAGES = 20
 
 
 class Relay:
-    """The relay worker.
+    """The relay worker: of everything that goes over the bus.
 
     Args:
         desk: store, clock, limits.
         publisher: of the bus.
-        due_ms_by_profile: how long each bank may take to answer.
+        due_ms_by_profile: how long each bank on the bus may take to answer.
     """
 
     def __init__(self, desk: Desk, publisher: Publisher, due_ms_by_profile: dict[str, int]) -> None:
@@ -45,16 +44,20 @@ class Relay:
     def step(self, wait_s: float) -> int:
         """Emit one window of bank messages and one of events; return how many left."""
         del wait_s
-        return self._emit("bank", BANK_MESSAGES) + self._emit("event", self._desk.limits.relay_batch)
+        left = sum(self._emit("bank", BANK_MESSAGES, profile) for profile in self._due_ms)
+        return left + self._emit("event", self._desk.limits.relay_batch)
 
-    def _emit(self, kind: str, count: int) -> int:
-        """Lease, publish, mark."""
+    def _emit(self, kind: str, count: int, profile: str = "") -> int:
+        """Lease, publish, mark; nothing of a bank whose channel is held."""
         desk = self._desk
         leased: list[Leased] = []
         messages: list[Outgoing] = []
         with desk.store.transaction() as db:
             now = desk.now_ms()
-            for letter in outbox.lease(db, kind, now, now + desk.limits.lease_s * 1_000, count):
+            if profile and channels.of(db, profile).health(now) is Health.HELD:
+                return 0
+            queue = outbox.kind_of(profile) if profile else kind
+            for letter in outbox.lease(db, queue, now, now + desk.limits.lease_s * 1_000, count):
                 try:
                     messages.append(self._outgoing(db, letter))
                     leased.append(letter)
@@ -70,7 +73,7 @@ class Relay:
             desk.reach(f"relay.{kind}_published")
             gone = [x for n, x in enumerate(leased) if n not in failed]
             kept = [x for n, x in enumerate(leased) if n in failed]
-            self._mark(gone, kept)
+            self._mark(gone, kept, profile)
         desk.reach(f"relay.{kind}_marked")
         if failed:
             reason = next(iter(failed.values()))
@@ -105,23 +108,13 @@ class Relay:
             "application/cloudevents+json",
         )  # fmt: skip
 
-    def _mark(self, gone: Sequence[Leased], kept: Sequence[Leased]) -> None:
+    def _mark(self, gone: Sequence[Leased], kept: Sequence[Leased], profile: str) -> None:
         """Forget what left, and move the payments of the bank messages among it to SENT."""
         desk = self._desk
         trail = desk.trail()
         with desk.store.transaction() as db:
             numbers = [x.message for x in gone if x.message is not None]
             if numbers:
-                moves = []
-                for standing in payments.lock_of_messages(db, numbers):
-                    move = advance(standing.state, Event.SEND)
-                    if isinstance(move, Move):
-                        moves.append(PaymentMove(standing, Event.SEND, move.to, move.postings))
-                payments.move(db, moves, trail, "relay")
-                outcomes.send(db, [outcomes.moved(m) for m in moves], desk.now())
-                for profile, due_ms in self._due_ms.items():
-                    of_profile = [x.message for x in gone if x.message and x.routing_key == f"bank.{profile}.out"]
-                    db.pick((n,) for n in of_profile)
-                    db.run("mark_sent", now_ms=trail.at_ms, due_ms=trail.at_ms + due_ms)
+                mark_sent(db, numbers, trail.at_ms + self._due_ms[profile], trail)
             outbox.finish(db, [x.id for x in gone])
             outbox.postpone(db, [x.id for x in kept], trail.at_ms + POSTPONE_MS)

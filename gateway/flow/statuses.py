@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from adapters.profile import Profile
 from adapters.rails import Received
-from gateway.core.answers import LATE_REASONS, event_of
+from gateway.core.answers import LATE_REASONS, NEVER_REASONS, event_of
 from gateway.core.lifecycle import Conflict, Event, Move, State, advance
+from gateway.flow import again as again_out
 from gateway.flow import outcomes
 from gateway.flow.outcomes import BatchOutcome, Outcome
 from gateway.store import findings, payments
@@ -93,7 +94,12 @@ def apply(
             event = event_of(one.status, one.reason, sent_again=True) if standing.id in again else one.event
             _move(one, event, standing, moves, trouble)
     payments.move(db, list(moves.values()), trail, f"document {said[0].document[:16]}")
+    if moves:
+        db.pick((number,) for number in moves)
+        db.run("messages_answered", now_ms=trail.at_ms)
     findings.open_all(db, trouble, trail.at_ms)
+    never = [s for x, hits in zip(said, found, strict=True) if x.reason in NEVER_REASONS for s in hits]
+    again_out.send(db, profile, [s.id for s in never if s.id not in moves], trail)
     _keep_references(db, references)
     told.keep(db, trail)
     return [outcomes.moved(m) for m in moves.values()]

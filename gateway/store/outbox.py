@@ -18,7 +18,7 @@ class Letter:
     """Something to emit: an event with its body, or a bank message whose bytes the archive holds.
 
     Attributes:
-        kind: ``event`` or ``bank``.
+        kind: ``event``, or what ``kind_of`` says of the bank.
         body: the bytes of an event; None for a bank message.
         sha256: the archived bytes of a bank message; None for an event.
         message: number of the bank message.
@@ -47,6 +47,11 @@ class Leased:
     sha256: str | None
     message: int | None
     attempts: int
+
+
+def kind_of(profile: str) -> str:
+    """Return the kind of the messages to one bank: each channel has its own queue, and none waits for another."""
+    return f"bank.{profile}"
 
 
 def add(db: Session, letters: Sequence[Letter], now_ms: int) -> None:

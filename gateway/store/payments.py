@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from gateway.core.ledger import Transfer, posting
+from gateway.core.ledger import Transfer, funding, posting, reverse
 from gateway.core.lifecycle import Event, Posting, State
-from gateway.store import ledger
+from gateway.store import findings, ledger
 from gateway.store.session import Row, Session
 from gateway.store.trail import Trail, append, digest_of_moves
 from schemas.errors import Conflict
@@ -164,6 +164,7 @@ def move(db: Session, moves: Sequence[PaymentMove], trail: Trail, cause: str) ->
         rows.append((payment, version, m.payment.state.value, m.event.value, m.to.value, m.reason, cause))
     _record(db, rows, trail, cause)
     ledger.post(db, (t for m in moves for t in _transfers(m)), trail.at_ms)
+    _fund(db, moves, trail)
     held = [(m.payment, m.to) for m in moves if State.HELD in {m.payment.state, m.to}]
     if held:
         _hold(db, held)
@@ -171,6 +172,27 @@ def move(db: Session, moves: Sequence[PaymentMove], trail: Trail, cause: str) ->
     if back:
         db.pick(back)
         db.run("look_again")
+        for recall, payment in db.all("recalls_returned"):
+            db.run("answer_recall", id=recall, state="RETURNED", answer=None, reason=None, now_ms=trail.at_ms)
+            by = f"payment {payment} came back"
+            findings.close(db, "recall_refused", str(recall), "reconcile", by, trail.at_ms)
+
+
+def _fund(db: Session, moves: Sequence[PaymentMove], trail: Trail) -> None:
+    """Pay what is ordered anew in the place of a payment that came back from what came back; and the reverse."""
+    moved = {m.payment.id: m.payment for m in moves if {Posting.RESERVE, Posting.RELEASE} & set(m.postings)}
+    if not moved:
+        return
+    db.pick((number,) for number in moved)
+    released = {m.payment.id for m in moves if Posting.RELEASE in m.postings}
+    found = []
+    for number, came_back in db.all("funded_by_returns"):
+        payment = moved[number]
+        amount = min(payment.amount_minor, came_back or 0)
+        if amount:
+            given = funding(number, payment.source, payment.debtor_account, amount, payment.currency)
+            found.append(reverse(given, 1) if number in released else given)
+    ledger.post(db, found, trail.at_ms)
 
 
 def _hold(db: Session, moved: Sequence[tuple[Standing, State]]) -> None:

@@ -61,6 +61,11 @@ CATEGORY_PURPOSE_MEANINGS = _column("category_purposes.csv", "meaning")
 REASONS, STATUS_REASONS, RETURN_REASONS = _reasons()
 """Every reason code with its meaning and the operator's step; the codes of status reports; the codes of returns."""
 
+CANCELLATION_REASONS = (
+    "AC03", "AGNT", "AM09", "COVR", "CURR", "CUST", "CUTA", "DUPL", "FRAD", "INDM", "SYAD", "TECH", "UPAY",
+)  # fmt: skip
+"""Reasons of a recall (ISO 20022 external cancellation reasons) that a treasury has."""
+
 CURRENCIES: frozenset[str] = frozenset(_EXPONENTS)
 COUNTRIES: frozenset[str] = frozenset(COUNTRY_NAMES)
 PURPOSES: frozenset[str] = frozenset(PURPOSE_MEANINGS)

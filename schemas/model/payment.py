@@ -94,6 +94,7 @@ class Original:
         message_id, definition: of the message that it came in.
         amount: what came in; a payment that gives it back may be of less.
         reason: ISO external return reason, such as AC04.
+        block_id: PmtInfId of the block that it came in, where there was one.
     """
 
     message_id: str
@@ -104,6 +105,7 @@ class Original:
     amount: Money
     reason: str
     info: str | None = None
+    block_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

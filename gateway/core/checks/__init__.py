@@ -3,7 +3,7 @@
 Three lists, by what a rule looks at:
 
     CHECKS          (Payment, Context)   rules 13-16, 19-22, 26-29, 31-35, 37-51
-    MESSAGE_CHECKS  (MessageFacts)       rules 1-12, 36
+    MESSAGE_CHECKS  (MessageFacts)       rules 1-12, 17, 36
     BATCH_CHECKS    (BatchFacts)         rules 18, 52
 
 A rule returns its refusals, most often none. The functions stand in one module a family: references, amounts, dates,
@@ -103,6 +103,7 @@ MESSAGE_CHECKS: list[Callable[[MessageFacts], Sequence[Refusal]]] = [
     header.rule_10_blocks_add_up,
     header.rule_11_message_id_unique,
     header.rule_12_block_id_unique,
+    header.rule_17_block_id_names_the_agents,
     header.rule_36_settlement_method,
 ]
 BATCH_CHECKS: list[Callable[[BatchFacts], Sequence[Refusal]]] = [

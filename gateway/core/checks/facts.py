@@ -127,12 +127,14 @@ class HeaderFacts:
 
 @dataclass(frozen=True, slots=True)
 class BlockFacts:
-    """A payment-information block of a pain.001: its PmtInfId, what it states, and the amounts that are there."""
+    """A payment-information block of a pain.001: its PmtInfId, what it states, and the amounts and agents in it."""
 
     block_id: str
     declared_count: int | None
     control_sum: str | None
     amounts: Sequence[Money]
+    debtor_agent: str = ""
+    creditor_agents: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,8 @@ class MessageFacts:
         settlement_account: SttlmAcct, where stated.
         blocks: the payment-information blocks of a pain.001.
         known_block_ids: PmtInfIds that were seen before from this sender.
+        participants: on a rail whose PmtInfId is ``sender/receiver/reference``: BIC8 -> the bank's code where it is
+            not its BIC8; None on all others.
     """
 
     header: HeaderFacts | None
@@ -172,6 +176,7 @@ class MessageFacts:
     settlement_account: Account | None = None
     blocks: Sequence[BlockFacts] = ()
     known_block_ids: Collection[str] = frozenset()
+    participants: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

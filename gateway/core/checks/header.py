@@ -1,4 +1,4 @@
-"""Rules 1 to 12 and 36: a bank message's header beside its group header, before we sign it or after we verify it."""
+"""Rules 1 to 12, 17 and 36: a bank message's header and groups, before we sign it or after we verify it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from schemas.model.money import Money
 from schemas.model.refusal import Refusal
 
 _NAMESPACE_PREFIX = "urn:iso:std:iso:20022:tech:xsd:"
+_BLOCK_ID_PARTS = 3
 _ACCOUNT_METHODS = frozenset({"INDA", "INGA"})
 
 
@@ -124,6 +125,22 @@ def rule_12_block_id_unique(facts: MessageFacts) -> Sequence[Refusal]:
         if block.block_id in seen:
             found.append(Refusal(12, "DU02", f"PmtInf[{number}]/PmtInfId", f"{block.block_id} was used before"))
         seen.add(block.block_id)
+    return found
+
+
+def rule_17_block_id_names_the_agents(facts: MessageFacts) -> Sequence[Refusal]:
+    """17: on FAST, PmtInfId is ``sender/receiver/reference``, and both codes are those of the agents (CH16)."""
+    if facts.participants is None:
+        return NOTHING
+    found = []
+    for number, block in enumerate(facts.blocks, start=1):
+        agents = (block.debtor_agent, *block.creditor_agents)
+        codes = [facts.participants.get(bic8(agent), bic8(agent)) for agent in agents]
+        parts = block.block_id.split("/")
+        named = len(parts) == _BLOCK_ID_PARTS and all(parts)
+        if not named or parts[0] != codes[0] or {parts[1]} != set(codes[1:]):
+            text = f"{block.block_id} is not sender/receiver/reference of the agents {'/'.join(codes)}"
+            found.append(Refusal(17, "CH16", f"PmtInf[{number}]/PmtInfId", text))
     return found
 
 

@@ -1,9 +1,9 @@
 -- name: add_message!
 -- Keep a composed message's facts; its bytes are in the archive.
 INSERT INTO message (id, profile, message_id, definition, sha256, payments, total_minor, currency, settlement_day,
-                     composed_ms, sent_ms, due_ms, sendings)
+                     composed_ms, sent_ms, due_ms, sendings, wire_name)
 VALUES (:id, :profile, :message_id, :definition, :sha256, :payments, :total_minor, :currency, :settlement_day,
-        :now_ms, NULL, NULL, 0);
+        :now_ms, NULL, NULL, 0, :wire_name);
 
 -- name: lease_outbox
 -- Take what is to be emitted for a while; a worker that dies loses the lease, and another emits the same bytes.

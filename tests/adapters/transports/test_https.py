@@ -20,10 +20,10 @@ from adapters.transports.https_link import harmless, resolve
 from adapters.web_settings import HttpsSettings
 from schemas.errors import ChannelUnavailable, ConfigurationError, HandoverRefused, HandoverUnknown
 from security.vault import FolderVault
+from simulators.tls_files import TlsAuthority
+from simulators.web_server import WebReply, WebRequest
 from tests import web_stand
 from tests.fault_proxy import Fault, FaultProxy
-from tests.tls_files import TlsAuthority
-from tests.web_server import WebReply, WebRequest
 from tests.web_stand import Tls, put, reach, served
 
 CUTS = 100

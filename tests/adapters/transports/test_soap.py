@@ -19,9 +19,9 @@ from adapters.transports.soap import Soap
 from adapters.web_settings import SoapSettings
 from schemas.errors import ChannelUnavailable, ConfigurationError, DocumentRefused, HandoverRefused, HandoverUnknown
 from security.vault import FolderVault
+from simulators.web_server import WebReply, WebRequest
 from tests import web_stand
 from tests.fault_proxy import Fault, FaultProxy
-from tests.web_server import WebReply, WebRequest
 from tests.web_stand import Tls, put, reach, served
 
 CUTS = 100

@@ -32,7 +32,7 @@ from schemas.model.payment import Account, Party
 from tests.gateway.core.check_cases import CASES, CONTEXT, MONDAY, OUR_ACCOUNT, PAYMENT, RAIL, Case, put
 
 RULES: list[Callable[..., object]] = [*CHECKS, *MESSAGE_CHECKS, *BATCH_CHECKS]
-REQUIRED = {*range(1, 17), *range(18, 23), *range(26, 30), *range(31, 37), 38, 39, *range(41, 53)}
+REQUIRED = {*range(1, 23), *range(26, 30), *range(31, 37), 38, 39, *range(41, 53)}
 NOW = datetime(2026, 11, 30, 2, 0, tzinfo=UTC)
 HEADER = HeaderFacts(
     "NCAMKHPP-20261130-000000000001", "pacs.008.001.08", "MEFTKHPP", "NCAMKHPP", NOW, possible_duplicate=False
@@ -45,6 +45,9 @@ def header(**change: object) -> dict[str, HeaderFacts]:
 
 
 BLOCK = BlockFacts("B-1", 2, "4.00", (Money(150, "USD"), Money(250, "USD")))
+FAST_BLOCK = replace(
+    BLOCK, block_id="NCAMKHPP/ABAAKHPP/26113042", debtor_agent="NCAMKHPP", creditor_agents=("ABAAKHPPXXX",) * 2
+)
 MESSAGE = MessageFacts(
     header=HEADER,
     group_message_id="NCAMKHPP-20261130-000000000001",
@@ -105,6 +108,26 @@ MESSAGE_CASES = [
     (12, {"blocks": (BLOCK, replace(BLOCK, block_id="B-2"))}, None),
     (12, {"blocks": (BLOCK, BLOCK)}, ("DU02", "PmtInf[2]/PmtInfId")),
     (12, {"blocks": (BLOCK,), "known_block_ids": {"B-1"}}, ("DU02", "PmtInf[1]/PmtInfId")),
+    (17, {"blocks": (BLOCK,)}, None),
+    (17, {"blocks": (FAST_BLOCK,), "participants": {}}, None),
+    (17, {"blocks": (replace(FAST_BLOCK, block_id="NBC/ABAAKHPP/1"),), "participants": {"NCAMKHPP": "NBC"}}, None),
+    (17, {"blocks": (FAST_BLOCK,), "participants": {"NCAMKHPP": "NBC"}}, ("CH16", "PmtInf[1]/PmtInfId")),
+    (17, {"blocks": (BLOCK,), "participants": {}}, ("CH16", "PmtInf[1]/PmtInfId")),
+    (
+        17,
+        {"blocks": (replace(FAST_BLOCK, block_id="NCAMKHPP/ABAAKHPP/"),), "participants": {}},
+        ("CH16", "PmtInf[1]/PmtInfId"),
+    ),
+    (
+        17,
+        {"blocks": (replace(FAST_BLOCK, block_id="NCAMKHPP/ACLBKHPP/1"),), "participants": {}},
+        ("CH16", "PmtInf[1]/PmtInfId"),
+    ),
+    (
+        17,
+        {"blocks": (replace(FAST_BLOCK, creditor_agents=("ABAAKHPP", "ACLBKHPP")),), "participants": {}},
+        ("CH16", "PmtInf[1]/PmtInfId"),
+    ),
     (36, {}, None),
     (36, {"settlement_method": "INDA", "settlement_account": Account(OUR_ACCOUNT)}, None),
     (36, {"clearing_system": None}, ("CH21", "GrpHdr/SttlmInf/ClrSys")),

@@ -31,7 +31,7 @@ RECEIVED          READY HELD REFUSED .       .         CANCELLED .          .   
 REFUSED           .     .    .       .       .         .         .          .    .        .         .          .           .        .                .             .
 HELD              .     .    .       READY   CANCELLED CANCELLED .          .    .        .         .          .           .        .                .             .
 READY             .     HELD .       .       .         CANCELLED COMPOSED/r .    .        .         .          .           .        .                .             .
-COMPOSED          .     .    .       .       .         .         .          SENT ACCEPTED SETTLED/s REJECTED/l RETURNED/sg IN_DOUBT .                .             .
+COMPOSED          .     .    .       .       .         .         .          SENT ACCEPTED SETTLED/s REJECTED/l RETURNED/sg IN_DOUBT CANCEL_REQUESTED .             .
 SENT              .     .    .       .       .         .         .          =    ACCEPTED SETTLED/s REJECTED/l RETURNED/sg IN_DOUBT CANCEL_REQUESTED .             .
 ACCEPTED          .     .    .       .       .         .         .          =    =        SETTLED/s REJECTED/l RETURNED/sg IN_DOUBT CANCEL_REQUESTED .             .
 IN_DOUBT          .     .    .       .       .         .         .          =    ACCEPTED SETTLED/s REJECTED/l RETURNED/sg =        CANCEL_REQUESTED .             .

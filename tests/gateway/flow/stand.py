@@ -290,7 +290,8 @@ class Stand:
     def stop(self) -> None:
         """Close the workers' connections."""
         for worker in self.workers.values():
-            worker._desk.store.close()  # type: ignore[attr-defined]  # every worker stands at a desk
+            close = getattr(worker, "close", None)
+            (close or worker._desk.store.close)()  # type: ignore[attr-defined]  # every worker stands at a desk
         self.workers = {}
 
     def step(self, role: str) -> int:

@@ -72,7 +72,7 @@ def test_a_composed_payment_is_signed_reserved_kept_and_vouched_for(stand: Stand
     [(message_id, digest)] = stand.sql("SELECT message_id, sha256 FROM message")
     assert group.message_id == message_id
     assert archive.sha256(stand.documents()[0]) == digest
-    assert stand.sql("SELECT message_id, sha256 FROM outbox WHERE kind = 'bank'") == [(message_id, digest)]
+    assert stand.sql("SELECT message_id, sha256 FROM outbox WHERE kind = 'bank.central-bank'") == [(message_id, digest)]
     assert [action for _, action in stand.trails()] == ["payments.move", "orders.take", "payments.move", "key.sign"]
     assert stand.faults() == []
 
@@ -160,7 +160,7 @@ def test_one_bad_payment_is_held_and_the_others_are_sent(stand: Stand) -> None:
     written = [p.end_to_end_id for _, some in transactions(stand) for p in some]
     assert sorted(written) == sorted(f"E2E{n}" for n in range(1, 8) if n != 3)
     assert stand.balances() == {"payable:fmis": 600_000, f"transit:{RIEL}": -600_000}
-    assert stand.sql("SELECT COUNT(*) FROM outbox WHERE kind = 'bank'") == [(len(transactions(stand)),)]
+    assert stand.sql("SELECT COUNT(*) FROM outbox WHERE kind = 'bank.central-bank'") == [(len(transactions(stand)),)]
     assert stand.faults() == []
 
 

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from gateway.app import Gateway
 from gateway.clock import SystemClock, random_uetr
-from gateway.flow import composing, hands, inbound, reading
+from gateway.flow import composing, documents, hands, reading
 from gateway.flow.hands import OwnHands, SecondProcess, Turn
 from schemas.errors import DocumentRefused, OrderMessageRefused
 from simulators.government import Government, sign
@@ -84,7 +84,7 @@ def test_both_refuse_with_the_same_words_code_and_path(second: SecondProcess, ow
     for kind, work, arguments in (
         (OrderMessageRefused, reading.read, (b"{}", "", LIMIT, NOW)),
         (OrderMessageRefused, reading.read, (b"{}" * 9, "x..y", 9, NOW)),
-        (DocumentRefused, inbound.read_whole, (PROFILE, b"<Envelope/>", NOW)),
+        (DocumentRefused, documents.read_whole, (PROFILE, b"<Envelope/>", NOW)),
     ):
         told = []
         for who in (second, own):
@@ -160,7 +160,7 @@ def test_what_is_furthest_on_its_way_goes_first(
 
     monkeypatch.setattr(second, "_collect", noting)
     orders = [second.submit(reading.read, *piece) for piece in pieces * 20]
-    answer = second.submit(inbound.read_whole, PROFILE, b"<Envelope/>", NOW, turn=Turn.ANSWERS)
+    answer = second.submit(documents.read_whole, PROFILE, b"<Envelope/>", NOW, turn=Turn.ANSWERS)
     with pytest.raises(DocumentRefused):
         answer.result()
     for job in orders:

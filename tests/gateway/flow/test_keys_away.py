@@ -52,7 +52,7 @@ def another(stand: Stand) -> None:
 
 def damaged(stand: Stand) -> None:
     """Spoil the key's file, as a full disk does."""
-    [file] = stand.gateway.settings.keys_folder.glob("*.key.pem")
+    file = stand.gateway.settings.keys_folder / "treasury-1.key.pem"
     file.write_bytes(file.read_bytes()[:40])
 
 

@@ -78,7 +78,7 @@ def test_an_unroutable_message_stays_and_is_tried_again(stand: Stand) -> None:
     stand.run("relay")
     assert stand.states() == {"PO-1": "COMPOSED"}
     assert stand.at_bank() == []
-    assert stand.sql("SELECT kind FROM outbox") == [("bank",)]
+    assert stand.sql("SELECT kind FROM outbox") == [("bank.central-bank",)]
     assert len(events(stand)) == 1, "the events are not held up by it"
     publisher.unroutable = ""
     stand.run("relay")

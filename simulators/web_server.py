@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from tests.tls_files import TlsFiles
+from simulators.tls_files import TlsFiles
 
 BODY_BYTES_MAX = 64 * 1024 * 1024
 IDLE_S = 30.0

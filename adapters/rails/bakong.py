@@ -1,0 +1,169 @@
+"""Bakong's large-value service: pain.001.001.05 over SOAP, reversals by pain.007.001.05, both ways.
+
+The creditor bears the charges (ChrgBr CRED). The bank answers with a pain.002 and hands out what came in as pain.001.
+Nothing is signed: what comes is trusted as far as the channel is.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import BinaryIO
+
+from lxml import etree
+from lxml.etree import _Element
+
+from adapters import incoming
+from adapters.profile import Profile
+from adapters.rails import Composed, Facts, Received, Sent, Task, customer_file, fast
+from adapters.toml import Location
+from adapters.web_settings import SoapSettings
+from schemas.errors import DocumentRefused
+from schemas.iso20022 import pain007, stream, xml
+from schemas.iso20022.customer import Initiator
+from schemas.model.payment import Payment
+from schemas.model.status import Return
+from security.keys import SigningKey
+from security.trust import TrustStore
+
+DEFINITION = "pain.001.001.05"
+INQUIRY = "bakong.inquiry"
+"""Not a message of ISO 20022: the MsgId alone is asked about."""
+CHARGE_BEARER = "CRED"
+
+
+# --------------------------------------------------------------------------------------------------------- composing
+
+
+def apart(profile: Profile, payment: Payment) -> Hashable:
+    """Return what the payments of one message have in common: a reversal is of one message that came in."""
+    if payment.kind == "return":
+        return None if payment.original is None else (payment.original.message_id, payment.original.definition)
+    return customer_file.apart(profile, payment)
+
+
+def compose(
+    profile: Profile,
+    task: Task,
+    payments: Sequence[Payment],
+    key: SigningKey,
+    inspect: Callable[[Facts], None],
+) -> Composed:
+    """Write a pain.001, or the pain.007 that gives back what came in; validate it, and let the caller inspect it.
+
+    Raises:
+        DocumentRefused: another charge bearer than CRED, a reversal that names nothing, a message that is not valid
+            against the usage guideline, or one that the inspection refused.
+    """
+    if any(payment.kind == "return" for payment in payments):
+        return _reversal(profile, task, payments, inspect)
+    for payment in payments:
+        if payment.charge_bearer != CHARGE_BEARER:
+            said = f"{payment.charge_bearer}: on this rail the creditor bears the charges ({CHARGE_BEARER})"
+            raise DocumentRefused(said, code="CH21", path="ChrgBr")
+    made = customer_file.compose(profile, task, payments, key, inspect)
+    return replace(made, name=None)  # a service, not a folder: the bank knows the message by its MsgId
+
+
+def _reversal(profile: Profile, task: Task, payments: Sequence[Payment], inspect: Callable[[Facts], None]) -> Composed:
+    """Write the pain.007 of transfers that came in, in one message of the bank."""
+    blocks: dict[str, list[Return]] = {}
+    for payment in payments:
+        original = payment.original
+        if original is None or payment.kind != "return":
+            raise DocumentRefused("the reversal names nothing that came in", code="CH21", path="OrgnlPmtInfAndRvsl")
+        blocks.setdefault(original.block_id or original.message_id, []).append(
+            Return(
+                message_id=task.message_id,
+                return_id=payment.instruction_id,
+                amount=payment.amount,
+                original_message_id=original.message_id,
+                original_message_name=original.definition,
+                end_to_end_id=original.end_to_end_id,
+                instruction_id=original.instruction_id,
+                uetr=None,
+                original_amount=original.amount,
+                reason=original.reason,
+                info=original.info,
+            )
+        )
+    who = customer_file.settings_of(profile).initiator
+    initiator = Initiator(who.name, who.identifier, who.scheme, who.issuer)
+    document = pain007.build(task.message_id, task.created, blocks, initiator=initiator)
+    xml.validate(document, pain007.DEFINITION, profile.message.guidelines_folder)
+    inspect(_reversal_facts(document))
+    return Composed(etree.tostring(document, encoding="UTF-8", xml_declaration=True), pain007.DEFINITION)
+
+
+def _reversal_facts(document: _Element) -> Facts:
+    """Read back what the finished pain.007 says of itself (rules 8 and 9)."""
+    namespace = {"p": xml.namespace_of(document)}
+    group = "p:CstmrPmtRvsl/p:GrpHdr/"
+
+    def text(path: str) -> str:
+        return document.findtext(path, default="", namespaces=namespace)
+
+    amounts = document.iterfind("p:CstmrPmtRvsl/p:OrgnlPmtInfAndRvsl/p:TxInf/p:RvsdInstdAmt", namespace)
+    return Facts(
+        header=None,
+        message_id=text(group + "p:MsgId"),
+        namespace=namespace["p"],
+        created=datetime.fromisoformat(text(group + "p:CreDtTm")),
+        instructing_bic="",
+        instructed_bic="",
+        stated_count=text(group + "p:NbOfTxs"),
+        stated_sum=text(group + "p:CtrlSum") or None,
+        amounts=tuple(element.text or "" for element in amounts),
+    )
+
+
+def inquire(profile: Profile, task: Task, sent: Sent, key: SigningKey) -> Composed:
+    """Ask what became of a message, by the name that the bank knows it by."""
+    del profile, task, key
+    return Composed(sent.name.encode("ascii"), INQUIRY, sent.name)
+
+
+# ----------------------------------------------------------------------------------------------------------- reading
+
+
+def read(profile: Profile, document: bytes, trust: TrustStore, at: datetime) -> Received:
+    """Read what the bank answered or handed out: a status report, a transfer, a reversal, or a statement.
+
+    Raises:
+        DocumentRefused: nothing that is read here.
+    """
+    definition = customer_file.definition_of(io.BytesIO(document))
+    if definition is not None and definition.startswith("pain.001."):
+        return incoming.received(profile, stream.whole(document))
+    return customer_file.read(profile, document, trust, at)
+
+
+def read_unsigned(profile: Profile, source: BinaryIO) -> Received | None:
+    """Read a statement file, in bounded memory; None for what is no statement.
+
+    Raises:
+        DocumentRefused: now or while its statements are iterated.
+    """
+    return customer_file.read_unsigned(profile, source)
+
+
+# ---------------------------------------------------------------------------------------------------------- checking
+
+
+def faults(profile: Profile) -> list[tuple[Location, str]]:
+    """Return what this rail misses in a profile."""
+    return [*customer_file.faults(profile), *_faults(profile)]
+
+
+def _faults(profile: Profile) -> Iterator[tuple[Location, str]]:
+    if profile.pain is not None and profile.pain.version != DEFINITION:
+        yield ("pain", "version"), f"pain.version: this rail takes {DEFINITION}"
+    if profile.message.charge_bearers != (CHARGE_BEARER,):
+        said = f'message.charge_bearers: on this rail the creditor bears the charges: ["{CHARGE_BEARER}"]'
+        yield ("message", "charge_bearers"), said
+    yield from fast.operation_faults(profile)
+    if isinstance(profile.transport, SoapSettings) and pain007.DEFINITION not in profile.transport.definitions:
+        said = f'transport.definitions: which operation takes a reversal? "{pain007.DEFINITION}" = "give_back"'
+        yield ("transport", "definitions"), said

@@ -1,0 +1,130 @@
+"""What a bank says of recalls (camt.029): the case is answered, and the payment moves by the lifecycle table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from adapters.profile import Profile
+from adapters.rails import Received
+from gateway.core.lifecycle import Event, Move, State, advance
+from gateway.flow import outcomes
+from gateway.flow.outcomes import Outcome
+from gateway.store import channels, findings, payments
+from gateway.store.findings import Finding
+from gateway.store.payments import PaymentMove, Standing
+from gateway.store.session import Session
+from gateway.store.trail import Trail, append
+from schemas.model.identifiers import payment_number
+from schemas.model.status import RecallAnswer, RecallRequest
+
+ACCEPTED = frozenset({"CNCL", "ACCR"})
+REFUSED = frozenset({"RJCR"})
+PENDING = frozenset({"PDCR", "PECR", "CWFW", "INFO", "IPAY", "IPYI"})
+_STATES: Mapping[str, str] = MappingProxyType(
+    dict.fromkeys(ACCEPTED, "ACCEPTED") | dict.fromkeys(REFUSED, "REFUSED") | dict.fromkeys(PENDING, "PENDING")
+)
+
+
+def apply(db: Session, profile: Profile, documents: Sequence[tuple[str, Received]], trail: Trail) -> list[Outcome]:
+    """Answer the cases that these documents speak of, and note what the bank's system announces.
+
+    A cancellation that is confirmed before settlement frees the money; one confirmed after it waits for the return. A
+    refusal leaves the payment where it stood, and a person is told.
+    """
+    for sha256, received in documents:
+        for event in received.events:
+            words = " ".join(x for x in (event.code, event.description, *event.parameters) if x)
+            channels.announced(db, profile.name, words, trail.at_ms)
+            append(db, trail, "bank.event", {"document": sha256, "code": event.code, "text": words[:500]})
+        for plea in received.recalls:
+            _asked_of_us(db, profile, sha256, plea, trail)
+    answers = [(sha256, answer) for sha256, received in documents for answer in received.recall_answers]
+    if not answers:
+        return []
+    cases = _cases(db, profile, [answer for _, answer in answers])
+    standings = {s.id: s for s in payments.lock(db, sorted({row[2] for rows in cases.values() for row in rows}))}
+    moves: dict[int, PaymentMove] = {}
+    for place, (sha256, answer) in enumerate(answers):
+        found = cases.get(place, [])
+        if len(found) != 1:
+            _unknown(db, profile, sha256, answer, trail)
+            continue
+        _answer(db, found[0], answer, standings, moves, trail)
+    payments.move(db, list(moves.values()), trail, f"recall answer {answers[0][0][:16]}")
+    return [outcomes.moved(m) for m in moves.values()]
+
+
+def _cases(db: Session, profile: Profile, answers: Sequence[RecallAnswer]) -> dict[int, list[tuple[Any, ...]]]:
+    """Return the recalls that each answer speaks of: (place, recall, payment, state, case)."""
+    db.pick(
+        (place, a.case_id, a.uetr, _text(payment_number(a.instruction_id)), profile.name)
+        for place, a in enumerate(answers)
+    )
+    found: dict[int, list[tuple[Any, ...]]] = {}
+    for row in db.all("recalls_answered"):
+        found.setdefault(row[0], []).append(row)
+    return found
+
+
+def _answer(
+    db: Session, row: tuple[Any, ...], answer: RecallAnswer, standings: Mapping[int, Standing],
+    moves: dict[int, PaymentMove], trail: Trail,
+) -> None:  # fmt: skip
+    """Write what the bank has answered to one recall, and move its payment."""
+    _, number, payment, state, case_id = row
+    to = _STATES.get(answer.status, "PENDING")
+    if state == "RETURNED":  # the return has answered it before
+        return
+    db.run("answer_recall", id=number, state=to, answer=answer.status, reason=answer.reason, now_ms=trail.at_ms)
+    append(db, trail, "recall.answer", {
+        "case_id": case_id, "payment": payment, "answer": answer.status, "reason": answer.reason,
+    })  # fmt: skip
+    standing = standings[payment]
+    event = {"ACCEPTED": Event.CANCEL, "REFUSED": Event.REFUSE_CANCEL}.get(to)
+    at = moves[payment].to if payment in moves else standing.state
+    if event is not None and at is State.CANCEL_REQUESTED and payment not in moves:
+        move = advance(at, event)
+        assert isinstance(move, Move)
+        moves[payment] = PaymentMove(standing, event, move.to, move.postings, answer.reason, answer.info)
+    if to == "REFUSED":
+        evidence = {
+            "case_id": case_id, "payment": payment, "answer": answer.status, "reason": answer.reason,
+            "info": answer.info,
+        }  # fmt: skip
+        found = Finding(
+            "recall_refused", str(number), standing.profile, standing.debtor_account, standing.currency,
+            standing.amount_minor, payment, {k: v for k, v in evidence.items() if v is not None},
+        )  # fmt: skip
+        findings.open_all(db, [found], trail.at_ms)
+
+
+def _asked_of_us(db: Session, profile: Profile, sha256: str, plea: RecallRequest, trail: Trail) -> None:
+    """Tell a person that the bank asks for a transfer that came in: whether it is given back, a person decides."""
+    evidence = {
+        "document": sha256, "case_id": plea.case_id, "status": "the bank asks for it back", "reason": plea.reason,
+        "reference": plea.uetr or plea.end_to_end_id or plea.original_message_id, "info": plea.info,
+    }  # fmt: skip
+    kept = {k: v for k, v in evidence.items() if v is not None}
+    amount = plea.amount
+    found = Finding(
+        "recall_unknown", f"{sha256}:{plea.path}", profile.name, None, amount.currency if amount else None,
+        amount.amount_minor if amount else None, None, kept,
+    )  # fmt: skip
+    findings.open_all(db, [found], trail.at_ms)
+
+
+def _unknown(db: Session, profile: Profile, sha256: str, answer: RecallAnswer, trail: Trail) -> None:
+    """Tell a person of an answer that no case of ours explains."""
+    evidence = {
+        "document": sha256, "case_id": answer.case_id, "status": answer.status, "reason": answer.reason,
+        "reference": answer.uetr or answer.end_to_end_id,
+    }  # fmt: skip
+    kept = {k: v for k, v in evidence.items() if v is not None}
+    found = Finding("recall_unknown", f"{sha256}:{answer.path}", profile.name, evidence=kept)
+    findings.open_all(db, [found], trail.at_ms)
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)

@@ -1,0 +1,57 @@
+"""A simulated FAST: riel only, one transfer a message, known by its PmtInfId ``sender/receiver/reference``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from schemas.iso20022 import pain001
+from schemas.model.identifiers import bic8
+from schemas.model.payment import Payment, Remittance
+from simulators.instant_bank import InstantBank
+from simulators.soap_service import Dialect, SoapService
+
+PATH = "/FASTInterface/services"
+DIALECT = Dialect("urn:fast:interface:1")
+_PARTS = 3
+
+
+class FastBank(InstantBank):
+    """FAST at the central bank. A refund is a new transfer with the purpose REFU, between the same accounts."""
+
+    def service(self, credentials: Mapping[str, str]) -> SoapService:
+        """Return the web service, for callers with these credentials."""
+        operations = {
+            "makeFullFundTransfer": lambda values: self.submit(values.get("iso_message", "")),
+            "getOutgoingTransactionByPmtInfId": lambda values: self.status(values.get("PmtInfId", "")),
+            "getIncomingTransaction": lambda _: self.incoming(),
+            "makeAcknowledgment": lambda values: self.acknowledge(values.get("id", "")),
+        }
+        return SoapService(PATH, DIALECT, operations, credentials)
+
+    def name_of(self, group: pain001.Group, block: pain001.Block) -> str:
+        """Return the PmtInfId."""
+        del group
+        return block.block_id
+
+    def fault_of(self, block: pain001.Block, payment: Payment) -> str:
+        """Refuse another currency, a fraction of a riel, and a PmtInfId that does not name the agents."""
+        if payment.amount.currency != "KHR":
+            return "AM03"
+        if payment.amount.amount_minor % 100:
+            return "AM12"
+        parts = block.block_id.split("/")
+        agents = [bic8(agent.bic or "") for agent in (payment.debtor_agent, payment.creditor_agent)]
+        return "" if len(parts) == _PARTS and parts[:2] == agents and parts[2] else "CH16"
+
+    def reversal(self, taken_as: str, message_id: str, block_id: str, payment: Payment, reason: str) -> bytes:
+        """Return a transfer with the purpose REFU that names the original by its EndToEndId."""
+        del message_id
+        receiver, sender, _ = block_id.split("/")
+        back = Payment(
+            payment_id=0, source="", order_id="", maker="", instruction_id=taken_as,
+            end_to_end_id=payment.end_to_end_id, uetr="", amount=payment.amount, execution_date=self.now().date(),
+            charge_bearer=payment.charge_bearer, debtor=payment.creditor, debtor_account=payment.creditor_account,
+            debtor_agent=payment.creditor_agent, creditor=payment.debtor, creditor_account=payment.debtor_account,
+            creditor_agent=payment.debtor_agent, purpose="REFU", remittance=Remittance((reason,)),
+        )  # fmt: skip
+        return self.transfer(taken_as, f"{sender}/{receiver}/{taken_as}", back).encode()

@@ -1,0 +1,65 @@
+"""The commands of what is in flight: what is printed, what JSON says, and every way to get it wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from simulators.government import Government
+from tests.gateway.cli.conftest import Office
+
+
+def three(government: Government) -> list[Any]:
+    """Return three supplier orders."""
+    return list(government.singles(list(government.suppliers(3))))
+
+
+def test_channels_are_listed_held_and_released(office: Office) -> None:
+    """Who holds a channel, and why, is what the next person needs to know."""
+    (channel,) = office.json("channels", "list")
+    assert (channel["profile"], channel["transport"], channel["health"]) == ("central-bank", "bus", "up")
+    office.ok("channels", "hold", "central-bank", "--reason", "asked by the bank", "--by", "chief")
+    printed = office.ok("channels", "list")
+    assert "held" in printed
+    assert "asked by the bank" in printed
+    assert "held already, by chief" in office.refused(
+        "channels", "hold", "central-bank", "--reason", "x", "--by", "olga"
+    )
+    office.ok("channels", "release", "central-bank", "--by", "olga")
+    assert "is not held" in office.refused("channels", "release", "central-bank")
+    assert "there is no channel 'nowhere'" in office.refused("channels", "hold", "nowhere", "--reason", "x")
+    assert "needs a reason" in office.refused("channels", "hold", "central-bank")
+
+
+def test_a_payment_at_the_bank_is_asked_back(office: Office) -> None:
+    """The case's number is what one quotes on the telephone."""
+    office.day(three, answer=False)
+    first = office.json("payments", "list")[0]["id"]
+    made = office.json("cancel", first, "--reason", "DUPL", "--info", "ordered twice", "--by", "olga")
+    assert (made["outcome"], made["case_id"]) == ("asked", "RC000000000001")
+    (case,) = office.json("recalls", "list")
+    assert (case["state"], case["reason"], case["asked_by"]) == ("ASKED", "DUPL", "olga")
+    assert "RC000000000001" in office.ok("recalls", "list")
+    assert "no cancellation reason" in office.refused("cancel", first, "--reason", "why")
+    assert "there is no payment" in office.refused("cancel", "nobody", "--reason", "DUPL")
+
+
+def test_what_is_not_in_doubt_is_not_decided(office: Office) -> None:
+    """While the bank may still answer, people have no say."""
+    office.day(three)
+    first = office.json("payments", "list")[0]["id"]
+    assert "not in doubt" in office.refused("doubt", "settle", first, "--reason", "heard so")
+    assert "needs a reason" in office.refused("doubt", "reject", first)
+    assert "not in doubt" in office.refused("doubt", "confirm", first)
+    assert office.json("doubt", "list") == []
+    assert "nothing is in doubt" in office.ok("doubt", "list")
+
+
+@pytest.mark.parametrize("said", ["creditor_account.number", "=5", ""])
+def test_a_correction_is_a_field_and_its_value(office: Office, said: str) -> None:
+    """A typing mistake corrects nothing."""
+    office.day(three)
+    first = office.json("payments", "list")[0]["id"]
+    assert "write FIELD=VALUE" in office.refused("reissue", first, "--set", said, "--reason", "x")
+    assert "only what was rejected or came back" in office.refused("reissue", first, "--reason", "x")

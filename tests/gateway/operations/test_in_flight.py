@@ -1,0 +1,436 @@
+"""What people do to payments on their way: cancel, decide over a doubt, re-issue; and what the bank says to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from gateway.flow.asking import Asking
+from gateway.operations import approvals, cancellation, channels, doubts, reissue
+from gateway.operations.cancellation import Cancellation
+from gateway.operations.doubts import Choice
+from gateway.operations.operator import Operator
+from schemas.errors import OperationRefused
+from schemas.iso20022 import camt029
+from schemas.model.status import RecallAnswer, TransactionStatus
+from simulators.bank_letters import ORIGINAL
+from simulators.stage import PROFILE
+from tests.gateway.flow.stand import BANK_BIC, OWN_BIC, Stand, booked, order
+from tests.gateway.flow.wire import Wire, courier, wired
+
+
+def person(stand: Stand, name: str) -> Operator:
+    """Return somebody at work."""
+    return Operator(stand.gateway.store, stand.clock, name)
+
+
+def cancel(stand: Stand, reason: str = "DUPL", order_id: str = "PO-1") -> Cancellation:
+    """Let an operator cancel a payment."""
+    return cancellation.cancel(person(stand, "olga"), stand.gateway.profiles, order_id, reason, "ordered twice")
+
+
+def asking(stand: Stand, **channel: object) -> Asking:
+    """Return the worker that writes inquiries and recalls."""
+    gateway, profile = stand.gateway, wired(stand, **channel)
+    return Asking(gateway.desk("asking.test"), profile, gateway.policy, gateway.signer(profile))
+
+
+def ask(stand: Stand, **channel: object) -> int:
+    """Let it write what is due."""
+    worker = asking(stand, **channel)
+    try:
+        return worker.step(0)
+    finally:
+        worker._desk.store.close()
+
+
+def answer(stand: Stand, status: str, reason: str | None = None, case_id: str | None = None) -> None:
+    """Let the bank answer the recall of the only payment."""
+    [case] = [row[0] for row in stand.sql("SELECT case_id FROM recall")]
+    letters, paid = stand.bank.letters, stand.payment()
+    said = RecallAnswer(
+        letters.next_id("RA"), case_id or case, status, reason, None, "M", paid.end_to_end_id, paid.instruction_id,
+        paid.uetr, original_message_name=ORIGINAL,
+    )  # fmt: skip
+    document = camt029.build([said], stand.clock.now(), assigner_bic=BANK_BIC, assignee_bic=OWN_BIC)
+    stand.take(letters.sign(said.message_id, camt029.DEFINITION, document))
+
+
+def recall_states(stand: Stand) -> Sequence[str]:
+    """Return where the recalls stand."""
+    return [row[0] for row in stand.sql("SELECT state FROM recall ORDER BY id")]
+
+
+# ------------------------------------------------------------------------------------------------------ cancellation
+
+
+def test_what_has_not_left_is_withdrawn_at_once(stand: Stand) -> None:
+    """READY: nothing is composed, nobody is asked, and the source hears of it."""
+    stand.submit(order())
+    made = cancel(stand)
+    assert (made.outcome, made.state.value, made.case_id) == ("withdrawn", "CANCELLED", None)
+    stand.run("dispatch")
+    assert stand.documents() == []
+    assert "treasury.payment.cancelled" in stand.told_of("PO-1")
+    assert stand.faults() == []
+
+
+def test_what_the_bank_may_have_is_asked_back(stand: Stand) -> None:
+    """A recall: signed, sent, about exactly this payment; the money stays reserved until the bank has answered."""
+    stand.sent(order())
+    made = cancel(stand)
+    assert (made.outcome, made.state.value) == ("asked", "CANCEL_REQUESTED")
+    assert ask(stand) == 1
+    stand.run("relay")
+    recall = stand.documents()[-1]
+    assert b"camt.056.001.08" in recall
+    assert stand.payment().uetr.encode() in recall
+    assert recall_states(stand) == ["SENT"]
+    assert stand.balances()["transit:000100000001"] == -100_000
+    with pytest.raises(OperationRefused, match=r"asked back already|nothing to ask back"):
+        cancel(stand)
+    assert stand.faults() == []
+
+
+def test_a_recall_that_the_bank_grants_frees_the_money(stand: Stand) -> None:
+    """Before settlement, a granted recall is the end of the payment."""
+    stand.sent(order())
+    cancel(stand)
+    ask(stand)
+    answer(stand, "CNCL")
+    assert (stand.payment().state, recall_states(stand)) == ("CANCELLED", ["ACCEPTED"])
+    assert stand.balances() == {}
+    assert stand.faults() == []
+
+
+def test_a_recall_that_is_pending_changes_nothing(stand: Stand) -> None:
+    """The bank asks the payee; it may take weeks."""
+    stand.sent(order())
+    cancel(stand)
+    ask(stand)
+    answer(stand, "PDCR")
+    assert (stand.payment().state, recall_states(stand)) == ("CANCEL_REQUESTED", ["PENDING"])
+    answer(stand, "CNCL")
+    assert stand.payment().state == "CANCELLED"
+
+
+def test_a_refused_recall_is_a_case_with_its_reason(stand: Stand) -> None:
+    """The payment goes on where it was, and a person reads why."""
+    stand.sent(order())
+    cancel(stand)
+    ask(stand)
+    answer(stand, "RJCR", "CUST")
+    assert (stand.payment().state, recall_states(stand)) == ("ACCEPTED", ["REFUSED"])
+    assert stand.evidence("recall_refused")["reason"] == "CUST"
+    stand.take(stand.bank.status("ACSC", stand.payments()))
+    assert stand.payment().state == "SETTLED"
+    assert stand.faults() == []
+
+
+def test_a_return_that_answers_a_recall_closes_it(stand: Stand) -> None:
+    """After settlement the money comes back by a return, whatever was said before."""
+    [paid] = stand.sent(order())
+    stand.take(stand.bank.status("ACSC", [paid]))
+    made = cancel(stand, "FRAD")
+    assert (made.outcome, made.state.value) == ("asked", "SETTLED")
+    ask(stand)
+    answer(stand, "RJCR", "LEGL")
+    assert stand.open() == {"recall_refused": 1}
+    stand.take(stand.bank.giving_back(paid, reason="FOCR"))
+    assert (stand.payment().state, recall_states(stand)) == ("RETURNED", ["RETURNED"])
+    assert stand.open() == {}
+    assert stand.faults() == []
+
+
+def test_a_payment_that_settles_while_it_is_asked_back_is_settled(stand: Stand) -> None:
+    """The bank's settlement counts more than our wish."""
+    [paid] = stand.sent(order())
+    cancel(stand)
+    ask(stand)
+    stand.take(stand.bank.status("ACSC", [paid]))
+    answer(stand, "RJCR", "ARDT")
+    assert stand.payment().state == "SETTLED"
+    assert stand.faults() == []
+
+
+def test_an_answer_to_a_recall_that_nobody_asked_for_moves_nothing(stand: Stand) -> None:
+    """A case of somebody else's, or an invented one."""
+    stand.sent(order())
+    cancel(stand)
+    ask(stand)
+    answer(stand, "CNCL", case_id="RC999999999999")
+    assert stand.payment().state == "CANCEL_REQUESTED"
+    assert stand.open() == {"recall_unknown": 1}
+
+
+@pytest.mark.parametrize("reason", ["", "because", "AC04"])
+def test_a_cancellation_has_a_reason_that_banks_know(stand: Stand, reason: str) -> None:
+    """It is written into the message; a bank refuses any other."""
+    stand.sent(order())
+    with pytest.raises(OperationRefused, match="no cancellation reason"):
+        cancel(stand, reason)
+
+
+def test_what_is_over_is_not_cancelled(stand: Stand) -> None:
+    """Rejected: there is nothing to ask back."""
+    [paid] = stand.sent(order())
+    stand.take(stand.bank.status("RJCT", [paid], "AC04"))
+    with pytest.raises(OperationRefused, match="nothing to ask back"):
+        cancel(stand)
+
+
+# ------------------------------------------------------------------------------------------------------------ inquiry
+
+
+def silent(stand: Stand, **channel: object) -> None:
+    """Send a payment to a bank that says nothing until its time is over, and let it be asked."""
+    stand.sent(order())
+    settings = {"inquire_after_s": 10, "inquire_every_s": 60, **channel}
+    profile = wired(stand, **settings)
+    stand.workers["dispatch"]._profile = profile  # type: ignore[attr-defined]  # the worker's own profile
+    stand.clock.advance(timedelta(seconds=901))
+    stand.step("dispatch")
+
+
+def test_a_silent_bank_is_asked_and_its_answer_ends_the_doubt(stand: Stand) -> None:
+    """A time-out makes a doubt and an inquiry, never a second payment."""
+    silent(stand)
+    assert stand.payment().state == "IN_DOUBT"
+    assert ask(stand, inquire_after_s=10) == 0, "not before the profile's time"
+    stand.clock.advance(timedelta(seconds=11))
+    assert ask(stand, inquire_after_s=10, inquire_every_s=60) == 1
+    assert b"pacs.028.001.03" in stand.documents()[-1]
+    assert stand.sql("SELECT sendings, inquiries FROM message WHERE operation = 'submit'") == [(1, 1)]
+    stand.take(stand.bank.status("ACSC", stand.payments()))
+    assert stand.payment().state == "SETTLED"
+    stand.clock.advance(timedelta(hours=1))
+    assert ask(stand, inquire_after_s=10) == 0
+    assert stand.faults() == []
+
+
+def test_a_bank_is_asked_only_so_often(stand: Stand) -> None:
+    """Then a person is told; the payment stays in doubt."""
+    silent(stand)
+    asked = 0
+    for _ in range(8):
+        stand.clock.advance(timedelta(seconds=61))
+        asked += ask(stand, inquire_after_s=10, inquire_every_s=60, inquiries_max=3)
+    assert asked == 3
+    assert stand.evidence("inquiry_unanswered")["inquiries"] == 3
+    assert stand.payment().state == "IN_DOUBT"
+
+
+def test_a_message_that_the_bank_never_had_goes_out_again_under_its_own_name(stand: Stand) -> None:
+    """Asked, the bank says NOOR: the same bytes again, which it would know if they had come after all."""
+    silent(stand)
+    stand.clock.advance(timedelta(seconds=11))
+    ask(stand, inquire_after_s=10)
+    stand.run("relay")
+    before = stand.at_bank()
+    stand.take(stand.bank.status("RJCT", stand.payments(), "NOOR"))
+    assert stand.payment().state == "IN_DOUBT"
+    stand.run("relay")
+    [again] = stand.at_bank()
+    assert again in before
+    assert stand.faults() == []
+
+
+def test_nor_does_one_answer_of_many_make_a_message_unheard(stand: Stand) -> None:
+    """A bank that knows one payment of a message has the message."""
+    stand.sent(order(1), order(2))
+    first, second = stand.payments()
+    stand.take(stand.bank.status("ACSC", [first]))
+    stand.take(
+        stand.bank.report(
+            [TransactionStatus("RJCT", second.end_to_end_id, second.instruction_id, second.uetr, "M", "NOOR")]
+        )
+    )
+    assert stand.sql("SELECT COUNT(*) FROM outbox WHERE kind <> 'event'") == [(0,)]
+
+
+# -------------------------------------------------------------------------------------------------------------- doubt
+
+
+def in_doubt(stand: Stand) -> None:
+    """Bring a payment into doubt."""
+    stand.sent(order())
+    stand.clock.advance(timedelta(seconds=901))
+    stand.step("dispatch")
+    stand.run("relay")
+    assert stand.payment().state == "IN_DOUBT"
+
+
+@pytest.mark.parametrize(("choice", "state"), [(Choice.SETTLE, "SETTLED"), (Choice.REJECT, "REJECTED")])
+def test_two_people_decide_over_a_doubt(stand: Stand, choice: Choice, state: str) -> None:
+    """One proposes, another confirms; both names are in the audit trail."""
+    in_doubt(stand)
+    doubts.propose(person(stand, "olga"), "PO-1", choice, "Mr Sok of the bank, by telephone")
+    assert stand.payment().state == "IN_DOUBT"
+    with pytest.raises(OperationRefused, match="another person"):
+        doubts.confirm(person(stand, "olga"), stand.gateway.profiles, "PO-1")
+    made = doubts.confirm(person(stand, "pierre"), stand.gateway.profiles, "PO-1")
+    assert (made.done, stand.payment().state) == (True, state)
+    assert {("olga", "doubt.propose"), ("pierre", "doubt.confirm")} <= set(stand.trails())
+    assert stand.faults() == []
+
+
+def test_two_people_let_a_message_go_out_again(stand: Stand) -> None:
+    """Exactly its bytes, under its own name, also where the bank's side would not know a second copy."""
+    wire = Wire(idempotent=False)
+    stand.compose(order())
+    courier(stand, wire)
+    stand.kill_at = "relay.courier_leased"
+    with pytest.raises(BaseException, match="courier_leased"):
+        stand.step("relay")
+    courier(stand, wire)
+    stand.clock.advance(timedelta(minutes=11))
+    stand.step("relay")
+    assert (stand.payment().state, wire.taken) == ("IN_DOUBT", [])
+    doubts.propose(person(stand, "olga"), "PO-1", Choice.RESEND, "the bank has nothing of it, its log was read to us")
+    doubts.confirm(person(stand, "pierre"), stand.gateway.profiles, "PO-1")
+    stand.step("relay")
+    assert [one.content for one in wire.taken] == [stand.documents()[0]]
+    assert wire.taken[0].again
+
+
+def test_a_proposal_for_a_payment_that_has_moved_is_void(stand: Stand) -> None:
+    """What the bank has said since counts more than what people thought before."""
+    in_doubt(stand)
+    doubts.propose(person(stand, "olga"), "PO-1", Choice.REJECT, "nobody knows it")
+    stand.take(stand.bank.status("ACSP", stand.payments()))
+    with pytest.raises(OperationRefused, match="not in doubt"):
+        doubts.confirm(person(stand, "pierre"), stand.gateway.profiles, "PO-1")
+    stand.clock.advance(timedelta(seconds=901))
+    stand.step("dispatch")
+    assert stand.payment().state == "IN_DOUBT"
+    with pytest.raises(OperationRefused, match="moved since"):
+        doubts.confirm(person(stand, "pierre"), stand.gateway.profiles, "PO-1")
+
+
+def test_a_statement_that_shows_what_people_had_given_up_is_told(stand: Stand) -> None:
+    """They were wrong: the money left. Nothing is lost: it is in suspense, with an exception."""
+    in_doubt(stand)
+    doubts.propose(person(stand, "olga"), "PO-1", Choice.REJECT, "nobody knows it")
+    doubts.confirm(person(stand, "pierre"), stand.gateway.profiles, "PO-1")
+    paid = stand.payment()
+    stand.take(stand.bank.statement([booked(-paid.amount.amount_minor, paid)]))
+    assert stand.open()["unexpected_state"] == 1
+    assert stand.faults() == []
+
+
+# ------------------------------------------------------------------------------------------------------------ reissue
+
+
+def remake(stand: Stand, **changes: str) -> reissue.Reissued:
+    """Let a maker order the payment anew with other fields."""
+    gateway = stand.gateway
+    fields = {name.replace("__", "."): value for name, value in changes.items()}
+    return reissue.reissue(
+        person(stand, "olga"), gateway.policy, gateway.new_uetr, "PO-1", fields, "the payee's letter of today"
+    )
+
+
+def test_a_rejected_payment_is_corrected_by_a_maker_and_a_checker(stand: Stand) -> None:
+    """A new payment with references of its own, linked to the old one, and held until somebody else approves it."""
+    [paid] = stand.sent(order())
+    stand.take(stand.bank.status("RJCT", [paid], "AC01"))
+    made = remake(stand, creditor_account__number="500000099")
+    new = stand.payment("PO-1-R1")
+    assert (new.state, new.end_to_end_id, made.replaces) == ("HELD", "E2E1-R1", paid.id)
+    assert new.uetr != paid.uetr
+    with pytest.raises(OperationRefused, match="olga made the order"):
+        approvals.decide(person(stand, "olga"), "PO-1-R1", "approve", made.sha256)
+    approvals.decide(person(stand, "pierre"), "PO-1-R1", "approve", made.sha256)
+    stand.run("dispatch", "relay")
+    assert b"500000099" in stand.documents()[-1]
+    stand.take(stand.bank.status("ACSC", [stand.payment("PO-1-R1")]))
+    assert stand.states() == {"PO-1": "REJECTED", "PO-1-R1": "SETTLED"}
+    assert stand.faults() == []
+
+
+def test_what_came_back_pays_the_re_issue(stand: Stand) -> None:
+    """The returned money goes out again: the budget line is charged once."""
+    [paid] = stand.sent(order())
+    stand.take(stand.bank.status("ACSC", [paid]), stand.bank.giving_back(paid))
+    assert stand.balances()["returned:000100000001"] == -100_000
+    made = remake(stand)
+    approvals.decide(person(stand, "pierre"), "PO-1-R1", "approve", made.sha256)
+    stand.run("dispatch", "relay")
+    stand.take(stand.bank.status("ACSC", [stand.payment("PO-1-R1")]))
+    assert stand.balances() == {"bank:000100000001": -100_000, "payable:fmis": 100_000}
+    assert stand.faults() == []
+
+
+def test_a_re_issue_that_is_rejected_gives_the_returned_money_back_to_its_account(stand: Stand) -> None:
+    """It was never paid out: what came back is there again, for the next try."""
+    [paid] = stand.sent(order())
+    stand.take(stand.bank.status("ACSC", [paid]), stand.bank.giving_back(paid))
+    made = remake(stand)
+    approvals.decide(person(stand, "pierre"), "PO-1-R1", "approve", made.sha256)
+    stand.run("dispatch", "relay")
+    stand.take(stand.bank.status("RJCT", [stand.payment("PO-1-R1")], "AC04"))
+    assert stand.balances() == {"returned:000100000001": -100_000, "payable:fmis": 100_000}
+    assert stand.faults() == []
+
+
+def test_a_payment_is_re_issued_once(stand: Stand) -> None:
+    """The second try would pay the same thing twice; the re-issue itself may be re-issued."""
+    [paid] = stand.sent(order())
+    stand.take(stand.bank.status("RJCT", [paid], "AC01"))
+    remake(stand)
+    with pytest.raises(OperationRefused, match="re-issued already, as PO-1-R1"):
+        remake(stand)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"creditor_account__number": "12"}, "breaks rules"),
+        ({"amount": "0"}, "breaks rules"),
+        ({"order_id": "PO-2"}, "has its own"),
+        ({"creditor__shoe_size__left": "44", "creditor__name": ""}, "breaks rules|cannot be used"),
+        ({"amount__value": "5"}, "no such field"),
+        ({"execution_date": "tomorrow"}, "cannot be used"),
+    ],
+)
+def test_a_correction_keeps_the_rules(stand: Stand, changes: dict[str, str], said: str) -> None:
+    """A person who corrects by hand is held to the same rules as a source; nothing is stored."""
+    [paid] = stand.sent(order())
+    stand.take(stand.bank.status("RJCT", [paid], "AC01"))
+    with pytest.raises(OperationRefused, match=said):
+        remake(stand, **changes)
+    assert len(stand.payments()) == 1
+
+
+def test_only_what_ended_without_being_paid_is_re_issued(stand: Stand) -> None:
+    """A payment that is out, or paid, is not ordered again."""
+    stand.sent(order())
+    with pytest.raises(OperationRefused, match="only what was rejected or came back"):
+        remake(stand)
+
+
+# ----------------------------------------------------------------------------------------------------------- channels
+
+
+def test_a_channel_is_held_and_released_by_people(stand: Stand) -> None:
+    """Who, why and since when; nothing leaves meanwhile."""
+    gateway = stand.gateway
+    channels.hold(person(stand, "chief"), gateway.profiles, PROFILE, "the bank's account is frozen")
+    with gateway.store.transaction() as db:
+        [page] = channels.listed(db, gateway.profiles, stand.clock.now())
+    assert (page.health, page.held_by, page.held_reason) == ("held", "chief", "the bank's account is frozen")
+    stand.compose(order())
+    assert stand.payment().state == "READY"
+    with pytest.raises(OperationRefused, match="held already, by chief"):
+        channels.hold(person(stand, "olga"), gateway.profiles, PROFILE, "again")
+    channels.release(person(stand, "olga"), gateway.profiles, PROFILE)
+    stand.run("dispatch", "relay")
+    assert stand.payment().state == "SENT"
+    with pytest.raises(OperationRefused, match="not held"):
+        channels.release(person(stand, "olga"), gateway.profiles, PROFILE)
+    with pytest.raises(OperationRefused, match="no channel"):
+        channels.hold(person(stand, "olga"), gateway.profiles, "nobody", "x")
+    with pytest.raises(OperationRefused, match="needs a reason"):
+        channels.hold(person(stand, "olga"), gateway.profiles, PROFILE, " ")

@@ -163,6 +163,7 @@ def reconcile(
         "entries_per_s": round(run.entries / run.seconds),
         "seconds": round(run.seconds, 2),
         "stages": {name: round(value, 2) for name, value in run.stages.items()},
+        "cpu_s": run.cpu_s,
         "peak_memory_mb": run.memory_mb,
         "floor_s": round(floor_s, 2),
         "floor": {name: round(value, 2) for name, value in run.floor.items()},
@@ -183,7 +184,7 @@ def _database(embedded: bool, database_url: str) -> Iterator[str | None]:
     if embedded or database_url:
         yield database_url or None
         return
-    with PostgresServer(new_folder()) as postgres:
+    with PostgresServer(new_folder(), roomy=True) as postgres:
         yield postgres.fresh_database()
 
 
@@ -204,7 +205,7 @@ def _urls(embedded: bool, database_url: str, bus_url: str) -> Iterator[tuple[str
     if database_url and bus_url:
         yield database_url, bus_url
         return
-    with PostgresServer(new_folder()) as postgres, RabbitServer(new_folder()) as rabbit:
+    with PostgresServer(new_folder(), roomy=True) as postgres, RabbitServer(new_folder()) as rabbit:
         yield database_url or postgres.fresh_database(), bus_url or rabbit.fresh_vhost()
 
 

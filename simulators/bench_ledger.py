@@ -1,4 +1,7 @@
-"""What a reconciliation benchmark stands on: payments at the bank, a settled history, one long statement of them."""
+"""What a reconciliation benchmark stands on: payments at the bank, and one long statement of them.
+
+It is laid by a process of its own, for the rows of a million payments are no memory of the gateway.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,8 @@ from simulators.names import PEOPLE
 MESSAGE = 1_000
 """Payments of one message, but for those that the bank books as a batch."""
 BATCH = 10
+OPENING = 10**17
+"""What the account begins with, in minor units: enough for any statement."""
 ROWS = 20_000
 """Rows written at once."""
 PERCENT = 100
@@ -135,6 +140,18 @@ class Mix:
     unmatched: int
 
 
+def prepare(store: Store, ground: Ground, path: Path, entries: int, payments: int) -> int:
+    """Put the payments of a statement into the tables, write the statement, and return how many entries it has.
+
+    Its opening balance is the closing balance of the account's last statement.
+    """
+    random = Random(entries)
+    with store.transaction() as db:
+        closings = {(row[0], row[1]): row[2] for row in db.all("last_closings")}
+    mix = lay(store, ground, entries, payments, random)
+    return write(path, ground, mix, closings.get((ground.account, "KHR"), OPENING), random)
+
+
 def lay(store: Store, ground: Ground, entries: int, payments: int, random: Random) -> Mix:
     """Put the payments of a statement into the tables: 96 % exact, and 1 % each of the other kinds."""
     hundredth = entries // PERCENT
@@ -156,7 +173,10 @@ def write(path: Path, ground: Ground, mix: Mix, opening: int, random: Random) ->
     total = sum(minor for minor, _ in lines)
     day = ground.day.isoformat()
     with path.open("w", encoding="utf-8") as out:
-        out.write(_HEAD.format(day=day, account=ground.account, opening=_text(opening), closing=_text(opening + total)))
+        out.write(_HEAD.format(
+            name=f"BENCH-{ground.at_ms}", day=day, account=ground.account, opening=_text(opening),
+            closing=_text(opening + total),
+        ))  # fmt: skip
         for number, (minor, rest) in enumerate(lines):
             sign = "DBIT" if minor < 0 else "CRDT"
             out.write(_ENTRY.format(n=number, amount=_text(abs(minor)), sign=sign, day=day, rest=rest))
@@ -188,7 +208,7 @@ def _text(minor: int) -> str:
 
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><GrpHdr><MsgId>BENCH</MsgId>\
-<CreDtTm>{day}T18:00:00+07:00</CreDtTm></GrpHdr><Stmt><Id>BENCH-{day}</Id><CreDtTm>{day}T18:00:00+07:00</CreDtTm>\
+<CreDtTm>{day}T18:00:00+07:00</CreDtTm></GrpHdr><Stmt><Id>{name}</Id><CreDtTm>{day}T18:00:00+07:00</CreDtTm>\
 <Acct><Id><Othr><Id>{account}</Id></Othr></Id><Ccy>KHR</Ccy></Acct>
 <Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="KHR">{opening}</Amt><CdtDbtInd>CRDT</CdtDbtInd>\
 <Dt><Dt>{day}</Dt></Dt></Bal>

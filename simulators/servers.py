@@ -46,6 +46,12 @@ __all__ = [
 VHOSTS_AT_ONCE = 20
 """rabbitmqctl takes a second to start, so fresh vhosts are created in lots."""
 
+ROOMY = {
+    "shared_buffers": "2GB", "effective_cache_size": "12GB", "maintenance_work_mem": "512MB", "max_wal_size": "8GB",
+    "checkpoint_timeout": "15min",
+}  # fmt: skip
+"""What a PostgreSQL server of 24 GiB is given; a checkpoint comes every quarter of an hour, not every few gigabytes."""
+
 
 def ensure_installed() -> None:
     """Install Debian's servers where they are absent and the caller may, and start none of them.
@@ -73,14 +79,16 @@ class PostgresServer(Server):
         owner: see :class:`Server`.
         durable: False leaves out fsync: what is committed outlives the server, but not the machine. Right for tests,
             wrong for a benchmark.
+        roomy: give it memory and write-ahead log as a server of its own has them (24 GiB), for benchmarks.
     """
 
     package = "postgresql"
     stop_signal = signal.SIGINT
 
-    def __init__(self, folder: Path, *, owner: int | None = None, durable: bool = True) -> None:
+    def __init__(self, folder: Path, *, owner: int | None = None, durable: bool = True, roomy: bool = False) -> None:
         super().__init__(folder, owner=owner)
         self._durable = durable
+        self._roomy = roomy
 
     @classmethod
     def is_installed(cls) -> bool:
@@ -129,6 +137,7 @@ class PostgresServer(Server):
             "shared_buffers": "256MB",
             "max_wal_size": "2GB",
             "log_min_messages": "warning",
+            **(ROOMY if self._roomy else {}),
             **({} if self._durable else {"fsync": "off", "full_page_writes": "off"}),
         }
         options = [f"--{name}={value}" for name, value in settings.items()]

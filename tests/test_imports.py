@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.flow.beside import MODULE as BESIDE
 from gateway.flow.hands import MODULE as SECOND
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,7 +63,7 @@ def entry_points() -> set[str]:
     started = {target.partition(":")[0] for group in groups for target in group.values()}
     started |= set(re.findall(r"python -m ([a-z_0-9.]+)", (ROOT / "Makefile").read_text(encoding="utf-8")))
     named = ("adapters.rails.", "adapters.transports.")
-    return started | {SECOND} | {name for name in MODULES if name.startswith(named)}
+    return started | {SECOND, BESIDE} | {name for name in MODULES if name.startswith(named)}
 
 
 def test_every_module_is_reached_from_a_command() -> None:

@@ -78,6 +78,7 @@ class Finder:
 
     def pool(self, given: Slice) -> Pool:
         """Return what the entries may belong to by what they name, with the payments locked."""
+        self.standings = {}  # what the slices before have locked is moved by now, and would only grow
         pool = Pool(own_accounts=self._own)
         self._find_named(given, pool)
         self._find_parts(given, pool)

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, TemporaryFile
 from typing import BinaryIO, cast
 
+from adapters.profile import Profile
 from adapters.rails import Received, rail
+from gateway.flow import beside
 from gateway.flow.hands import Job, Kit
 from gateway.store import archive
 from gateway.store.archive import Pressed
+from gateway.store.session import Session
 from schemas.errors import DocumentRefused
 from schemas.model.statement import Entry, Statement
 
@@ -55,6 +58,40 @@ def pressed(source: BinaryIO) -> Iterator[Pressed]:
     source.seek(0)
     with SpooledTemporaryFile(SPOOL_BYTES) as file:
         yield archive.press(source, cast("BinaryIO", file))
+
+
+@contextmanager
+def from_archive(db: Session, profile: Profile, document: Document, size_max: int) -> Iterator[Received]:
+    """Give an unsigned statement of the archive to be read piece by piece, for as long as the block lasts.
+
+    A large one is read by another process, from a copy of the bytes that were proved: its file has no name, so nobody
+    else can change it.
+
+    Raises:
+        DocumentRefused: it is too large, or none that may come unsigned.
+    """
+    if document.size > size_max:
+        raise DocumentRefused(f"{document.size} bytes, more than {size_max} (workers.statement_bytes_max)")
+    if not beside.pays(document.size):
+        yield _unsigned(profile, archive.opened(db, document.sha256, document.told))
+        return
+    with TemporaryFile() as copy:
+        received = _unsigned(profile, archive.opened(db, document.sha256, copy=copy))
+        copy.flush()
+
+        def here() -> Iterator[Statement | Entry]:
+            again = _unsigned(profile, archive.opened(db, document.sha256, document.told))
+            return again.statements or iter(())
+
+        yield replace(received, statements=beside.read(profile, copy, here, document.told))
+
+
+def _unsigned(profile: Profile, source: BinaryIO) -> Received:
+    """Begin to read a statement that may come unsigned."""
+    received = rail(profile.rail).read_unsigned(profile, source)
+    if received is None:
+        raise DocumentRefused("a document that has to be signed", code="DS0A")
+    return received
 
 
 def read_whole(kit: Kit, profile: str, content: bytes, at: datetime) -> Whole:

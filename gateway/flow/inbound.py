@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from itertools import zip_longest
 from typing import BinaryIO
@@ -22,7 +23,7 @@ from gateway.bus.base import Consumer, Delivery
 from gateway.flow import outcomes, recalls, statements, statuses
 from gateway.flow.ahead import Ahead
 from gateway.flow.desk import CONFLICTS_MAX, Desk
-from gateway.flow.documents import Document, Reading, Whole, pressed, read_whole
+from gateway.flow.documents import Document, Reading, Whole, from_archive, pressed, read_whole
 from gateway.flow.hands import Hands, Job, Turn
 from gateway.store import archive, findings
 from gateway.store.findings import Finding
@@ -329,8 +330,8 @@ class Inbound:
                         self._finish_refused(db, read, read.refused, trail)
                         states[read.document.sha256] = "REFUSED"
                         continue
-                    received = read.received or self._read_from_archive(db, read.document)
-                    state = self._take_statements(db, read.document, received, trail)
+                    with self._received(db, read) as received:
+                        state = self._take_statements(db, read.document, received, trail)
                     self._finish(db, read, received, state, trail)
                     states[read.document.sha256] = state
                 outcomes.send(db, told, self._desk.now())
@@ -340,19 +341,11 @@ class Inbound:
         self._desk.metrics.stage_items.labels("inbound").inc(len(group))
         return states
 
-    def _read_from_archive(self, db: Session, document: Document) -> Received:
-        """Begin to read a statement that is in no memory.
-
-        Raises:
-            DocumentRefused: it is too large, or none that may come unsigned.
-        """
-        limit = self._desk.limits.statement_bytes_max
-        if document.size > limit:
-            raise DocumentRefused(f"{document.size} bytes, more than {limit} (workers.statement_bytes_max)")
-        received = self._rail.read_unsigned(self._profile, archive.opened(db, document.sha256, document.told))
-        if received is None:
-            raise DocumentRefused("a document that has to be signed", code="DS0A")
-        return received
+    def _received(self, db: Session, read: Reading) -> AbstractContextManager[Received]:
+        """Give what was read, or begin to read a statement that is in no memory."""
+        if read.received is not None:
+            return nullcontext(read.received)
+        return from_archive(db, self._profile, read.document, self._desk.limits.statement_bytes_max)
 
     def _take_statements(self, db: Session, document: Document, received: Received, trail: Trail) -> str:
         """Take the statements of a document, if it has any; return what has become of it then."""

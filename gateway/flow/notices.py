@@ -76,7 +76,6 @@ def _move(db: Session, profile: Profile, number: int, head: Statement, batch: in
     page = position = -1
     while rows := db.all("notices_of", statement=number, number=head.page, page=page, position=position, count=batch):
         given = read(rows)
-        finder.standings.clear()
         moves = _moves(finder, given, rules)
         payments.move(db, moves, trail, f"notice {number}")
         outcomes.send(db, [outcomes.moved(m) for m in moves], from_ms(trail.at_ms))

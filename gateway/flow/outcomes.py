@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -87,6 +87,11 @@ def moved(move: PaymentMove) -> Outcome:
 
 def send(db: Session, outcomes: Iterable[Outcome | BatchOutcome], now: datetime) -> None:
     """Put the events of these outcomes into the outbox, in the transaction of their cause."""
+    outbox.add(db, prepare(db, outcomes, now)(), to_ms(now))
+
+
+def prepare(db: Session, outcomes: Iterable[Outcome | BatchOutcome], now: datetime) -> Callable[[], list[Letter]]:
+    """Return what writes the events of these outcomes and needs the database no more, so that any thread may do it."""
     groups: dict[tuple[PaymentEventType, str], list[Outcome]] = {}
     whole: list[BatchOutcome] = []
     for outcome in outcomes:
@@ -94,18 +99,22 @@ def send(db: Session, outcomes: Iterable[Outcome | BatchOutcome], now: datetime)
             whole.append(outcome)
         elif outcome.state in _TYPES:
             groups.setdefault((_TYPES[outcome.state], outcome.source), []).append(outcome)
-    if not groups and not whole:
-        return
     slices = [
         (kind, source, found[start : start + OUTCOMES_MAX])
         for (kind, source), found in groups.items()
         for start in range(0, len(found), OUTCOMES_MAX)
     ]
-    numbers = iter(db.take_numbers("outbox", len(slices) + len(whole)))
+    if not slices and not whole:
+        return list
+    taken = db.take_numbers("outbox", len(slices) + len(whole))
     names = _batch_names(db, (o.batch for _, _, found in slices for o in found if o.batch is not None))
-    letters = [_outcomes_letter(next(numbers), kind, source, found, names, now) for kind, source, found in slices]
-    letters += [_batch_letter(next(numbers), outcome, now) for outcome in whole]
-    outbox.add(db, letters, to_ms(now))
+
+    def write() -> list[Letter]:
+        numbers = iter(taken)
+        letters = [_outcomes_letter(next(numbers), kind, source, found, names, now) for kind, source, found in slices]
+        return letters + [_batch_letter(next(numbers), outcome, now) for outcome in whole]
+
+    return write
 
 
 def _outcomes_letter(

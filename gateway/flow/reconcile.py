@@ -188,7 +188,7 @@ def _miss(db: Session, profile: Profile, whole: Whole, trail: Trail) -> None:
     day = date.fromisoformat(whole.closing_day)
     begin = to_ms(datetime.combine(day, time.min, profile.zone))
     about = {"profile": profile.name, "currency": whole.currency}
-    db.run("clear_pick")
+    db.clear_pick()
     db.run("pick_not_booked", **about)
     db.run("mark_booked", **about)
     answered = db.one("answered_not_booked", account=whole.account, before_ms=begin)

@@ -65,7 +65,7 @@ def supersede(db: Session, profile: Profile, old: int, new: Whole, batch: int, t
         reconcile.book(db, profile, new, batch, trail)  # says what is wrong with it
         return
     db.survey()
-    db.run("clear_pick")
+    db.clear_pick()
     kept = db.run("pick_same_facts", old=old, new=new.number)
     db.survey(begin=False)
     db.run("forget_repeated_details")

@@ -110,13 +110,14 @@ def get(db: Session, name: str) -> bytes:
     return document
 
 
-def opened(db: Session, name: str, told: Callable[[int], None] | None = None) -> BinaryIO:
+def opened(db: Session, name: str, told: Callable[[int], None] | None = None, copy: BinaryIO | None = None) -> BinaryIO:
     """Return a document of any size as a file, after proving that it is the one that was stored.
 
     Args:
         db: the transaction; the file lives as long as it does.
         name: its SHA-256.
         told: is told how far it has been read, part by part; not while it is proved.
+        copy: a file that gets the bytes that are proved.
 
     Raises:
         ArchiveDamaged: the archive does not have it, or its bytes are no longer those of its name.
@@ -124,9 +125,14 @@ def opened(db: Session, name: str, told: Callable[[int], None] | None = None) ->
     size = db.value("archived_size", sha256=name)
     if size is None:
         raise ArchiveDamaged(f"the archive has no document {name}")
+    digest = hashlib.sha256()
     with io.BufferedReader(_Archived(db, name, size, None), PART_BYTES) as proof:
-        if hashlib.file_digest(proof, "sha256").hexdigest() != name:
-            raise ArchiveDamaged(f"the archived document {name} was changed")
+        while part := proof.read(PART_BYTES):
+            digest.update(part)
+            if copy is not None:
+                copy.write(part)
+    if digest.hexdigest() != name:
+        raise ArchiveDamaged(f"the archived document {name} was changed")
     return io.BufferedReader(_Archived(db, name, size, told), _BUFFER_BYTES)
 
 

@@ -39,14 +39,12 @@ def open_all(db: Session, findings: Iterable[Finding], now_ms: int) -> int:
     found = list(findings)
     if not found:
         return 0
-    opened = 0
-    for number, f in zip(db.take_numbers("exception", len(found)), found, strict=True):
-        opened += db.run(
-            "open_exception", id=number, kind=f.kind, identity=f.identity, profile=f.profile, account=f.account,
-            currency=f.currency, amount_minor=f.amount_minor, subject=f.subject, evidence=compact(f.evidence),
-            now_ms=now_ms, due_ms=due_ms(f.kind, now_ms, f.amount_minor, f.currency),
-        )  # fmt: skip
-    return opened
+    return db.run_each("open_exception", [
+        {"id": number, "kind": f.kind, "identity": f.identity, "profile": f.profile, "account": f.account,
+         "currency": f.currency, "amount_minor": f.amount_minor, "subject": f.subject, "evidence": compact(f.evidence),
+         "now_ms": now_ms, "due_ms": due_ms(f.kind, now_ms, f.amount_minor, f.currency)}
+        for number, f in zip(db.take_numbers("exception", len(found)), found, strict=True)
+    ])  # fmt: skip
 
 
 def open_again(db: Session, finding: Finding, now_ms: int) -> None:

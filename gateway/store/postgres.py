@@ -27,6 +27,8 @@ index. The planner's statistics of a table that grows by thousands of rows a sec
 sometimes prefers to hash the whole table: a day of 400,000 payments pays for that with minutes (decision 0007).
 """
 _SURVEY = "SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on"
+LEFT_BEHIND_MAX = 20_000
+"""Deleted rows that the table ``pick`` may hold."""
 CONNECT_TIMEOUT_S = 5
 MIGRATION_LOCK = 0x67617465
 """Key of the advisory lock under which one process at a time migrates; it ends with the connection."""
@@ -72,6 +74,22 @@ class PostgresSession(Session):
 
     engine = "postgres"
 
+    def __init__(self, connection: Any, queries: Any) -> None:
+        super().__init__(connection, queries)
+        self._left_behind = 0
+
+    def clear_pick(self) -> None:
+        """Empty the temporary table ``pick``, and give back its room once many rows have gone through it.
+
+        What a transaction deletes stays in the table until it ends, and is read again by each statement that joins it:
+        time would grow with the square of what goes through. Emptying it for good touches the catalogue, so that is
+        not done for a few rows.
+        """
+        self._left_behind += self.run("clear_pick")
+        if self._left_behind > LEFT_BEHIND_MAX:
+            self.run("empty_pick")
+            self._left_behind = 0
+
     def survey(self, *, begin: bool = True) -> None:
         """Let the planner join whole tables, until the transaction ends or the survey does."""
         self.connection.execute(_SURVEY if begin else _SURVEY.replace("= on", "= off"))
@@ -89,7 +107,10 @@ class PostgresSession(Session):
 
     def take_numbers(self, kind: str, count: int) -> list[int]:
         """Take numbers from the kind's sequence."""
-        return [row[0] for row in self.all("take_numbers", sequence=f"{kind}_number", count=count)]
+        if not count:
+            return []
+        [(first, last, every)] = self.all("take_numbers", sequence=f"{kind}_number", count=count)
+        return every or list(range(first, last + 1))
 
 
 class PostgresStore(Store):

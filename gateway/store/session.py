@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -54,6 +54,12 @@ class Session(ABC):
         """Run a statement that returns no rows (``!`` in the file); return how many rows it touched."""
         return int(self._execute(name, parameters).rowcount)
 
+    def run_each(self, name: str, rows: Sequence[Mapping[str, Any]], /) -> int:
+        """Run a statement that returns no rows once for each set of parameters; return how many rows were touched."""
+        cursor = self.connection.cursor()
+        cursor.executemany(getattr(self._queries, name).sql, rows)
+        return int(cursor.rowcount)
+
     def _execute(self, name: str, parameters: dict[str, Any]) -> Any:
         """Execute the text that aiosql has loaded and translated; its own fetching is too slow for many rows."""
         return self.connection.execute(getattr(self._queries, name).sql, parameters or ())
@@ -64,10 +70,14 @@ class Session(ABC):
         Args:
             rows: (id), (id, one), ... up to (id, one, ..., eight), all of one length; id is a whole number or None.
         """
-        self.run("clear_pick")
+        self.clear_pick()
         rows = list(rows)
         if rows:
             self.bulk("pick", PICK_COLUMNS[: len(rows[0])], rows)
+
+    def clear_pick(self) -> None:
+        """Empty the temporary table ``pick``."""
+        self.run("clear_pick")
 
     def survey(self, *, begin: bool = True) -> None:  # noqa: B027 - an engine that plans by statistics overrides it
         """Say that what follows reads whole tables (a proof, a report), for engines that plan for it.

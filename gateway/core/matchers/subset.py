@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from gateway.core.matching import Candidate, EntryFacts, Match
 from gateway.core.pool import MatchingRules, Pool, Proposal
 
 CANDIDATES_MAX = 24
 """Payments that are looked at, the nearest in time first; a subset of more would be chance anyway."""
-STEPS_MAX = 20_000
-"""Sums that are tried for one entry; a bound on work instead of time, so that a proposal can be made again."""
+SMALLER_COUNT = 14
+"""Of these, the smaller ones whose sums (16,384 at most) are looked up; the sums of the others (1,024) are walked."""
 SOLUTIONS_MAX = 3
 SCORE, SCORE_AMBIGUOUS = 60, 40
 RULE = "subset_sum"
@@ -36,25 +37,41 @@ def find(entry: EntryFacts, pool: Pool, rules: MatchingRules) -> Match | None:
 def subsets(candidates: Sequence[Candidate], total_minor: int) -> list[list[Candidate]]:
     """Return up to ``SOLUTIONS_MAX`` sets of at least two payments that sum to a total, the largest first in each.
 
-    A depth-first search over falling amounts that gives a branch up when what is left cannot reach the total any more.
+    Every set is found, in falling order of its largest payments: the sums of the larger payments are walked, and what
+    each leaves is looked up among the sums of the smaller ones.
     """
-    ranked = sorted((c for c in candidates if 0 < c.amount_minor <= total_minor), key=lambda c: (-c.amount_minor, c.id))
-    rest = [0] * (len(ranked) + 1)
-    for index in range(len(ranked) - 1, -1, -1):
-        rest[index] = rest[index + 1] + ranked[index].amount_minor
+    ranked = sorted((c for c in candidates if c.amount_minor > 0), key=lambda c: (-c.amount_minor, c.id))
+    larger, smaller = _sums(tuple([c.amount_minor for c in ranked]))
     found: list[list[Candidate]] = []
-    steps = 0
-    stack: list[tuple[int, int, tuple[Candidate, ...]]] = [(0, total_minor, ())]
-    while stack and steps < STEPS_MAX and len(found) < SOLUTIONS_MAX:
-        steps += 1
-        index, left, chosen = stack.pop()
-        if left == 0:
+    for place, minor in larger:
+        for rest in smaller.get(total_minor - minor, ()):
+            chosen = [ranked[n] for n in (*place, *rest)]
             if len(chosen) > 1:
-                found.append(list(chosen))
-            continue
-        if index == len(ranked) or rest[index] < left:
-            continue
-        stack.append((index + 1, left, chosen))
-        if ranked[index].amount_minor <= left:
-            stack.append((index + 1, left - ranked[index].amount_minor, (*chosen, ranked[index])))
+                found.append(chosen)
+            if len(found) == SOLUTIONS_MAX:
+                return found
     return found
+
+
+_Places = tuple[int, ...]
+
+
+@lru_cache(maxsize=8)
+def _sums(amounts: tuple[int, ...]) -> tuple[list[tuple[_Places, int]], dict[int, list[_Places]]]:
+    """Return every set of the larger amounts with its sum, and the sets of the smaller ones by their sum.
+
+    The entries of one statement are compared with the same payments, so this is done once for thousands of them.
+    """
+    middle = max(0, len(amounts) - SMALLER_COUNT)
+    smaller: dict[int, list[_Places]] = {}
+    for places, minor in _sets(amounts, middle, len(amounts)):
+        smaller.setdefault(minor, []).append(places)
+    return _sets(amounts, 0, middle), smaller
+
+
+def _sets(amounts: tuple[int, ...], begin: int, end: int) -> list[tuple[_Places, int]]:
+    """Return every set of the amounts at these places, with its sum; those that hold the earlier places come first."""
+    sets: list[tuple[_Places, int]] = [((), 0)]
+    for place in range(end - 1, begin - 1, -1):
+        sets = [((place, *places), minor + amounts[place]) for places, minor in sets] + sets
+    return sets

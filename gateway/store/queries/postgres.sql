@@ -1,6 +1,11 @@
+-- name: empty_pick!
+-- Give back the room of the temporary table that bulk statements join.
+TRUNCATE pick;
+
 -- name: take_numbers
--- Take numbers from a sequence.
-SELECT nextval(CAST(:sequence AS regclass)) FROM generate_series(1, :count);
+-- Take numbers from a sequence: the first and the last, and all of them where others took some in between.
+SELECT MIN(number), MAX(number), CASE WHEN MAX(number) - MIN(number) + 1 <> :count THEN ARRAY_AGG(number) END
+FROM (SELECT nextval(CAST(:sequence AS regclass)) AS number FROM generate_series(1, :count)) AS taken;
 
 -- name: alike_payments
 -- For each picked entry (one: our account, two: amount, three and four: days) payments of that amount and about that
@@ -37,12 +42,13 @@ SELECT pick.id, found.* FROM pick CROSS JOIN LATERAL (
 WHERE found.minor IS NOT NULL ORDER BY 1, 2;
 
 -- name: pieces_of
--- The entries in suspense that name the picked payments.
+-- The entries in suspense that name the picked payments. COALESCE keeps the planner from the index of what is in
+-- suspense, all of which it would read for each payment where it believes that nothing is.
 SELECT found.* FROM pick CROSS JOIN LATERAL (
     SELECT entry.id, entry.account, entry.currency, entry.amount_minor, COALESCE(entry.booking_day, entry.value_day),
            entry.matched, entry.about, entry.servicer_reference, entry.end_to_end_id, entry.uetr, entry.reference,
            entry.reversal
-    FROM entry WHERE entry.about = pick.id AND entry.matched = 'suspense' OFFSET 0) AS found
+    FROM entry WHERE entry.about = pick.id AND COALESCE(entry.matched, '') = 'suspense' OFFSET 0) AS found
 ORDER BY 1;
 
 -- name: siblings_of_picked

@@ -1,11 +1,12 @@
 -- name: pick_named_by_uetr!
 -- Pick, among the next entries of one page, those that name by their UETR a payment of the same account, amount and
 -- currency that no entry shows yet, and that is at the bank or answered as settled (id: the payment, one: its state,
--- two: SETTLED, three: the entry). core.matching would say the same of each (a test proves it); a day has hundreds of
+-- two: SETTLED, three: the entry, four: the amount), in the order of their numbers, in which everybody takes payments.
+-- core.matching would say the same of each (a test proves it); a day has hundreds of
 -- thousands of them. Each lookup is a subquery with one value as its result, which is always answered by an index: a
 -- join is planned by statistics that know nothing of today. That value is the payment's number and its state in one, so
 -- that it is looked up once; what is at the bank no entry has settled.
-INSERT INTO pick (id, one, two, three)
+INSERT INTO pick (id, one, two, three, four)
 WITH next AS MATERIALIZED (
     SELECT id, uetr, account, currency, amount_minor,
            ROW_NUMBER() OVER (PARTITION BY uetr ORDER BY position) AS place
@@ -17,16 +18,18 @@ known AS MATERIALIZED (
                          WHEN 'CANCEL_REQUESTED' THEN 5 WHEN 'SETTLED' THEN 6 WHEN 'RETURNED' THEN 7 ELSE 0 END
                      FROM payment
                      WHERE payment.uetr = next.uetr AND payment.amount_minor = -next.amount_minor
-                       AND payment.currency = next.currency AND payment.debtor_account = next.account) AS found
+                       AND payment.currency = next.currency AND payment.debtor_account = next.account) AS found,
+           -next.amount_minor AS minor
     FROM next WHERE next.place = 1),
-told AS (SELECT id, found / 8 AS payment, found - (found / 8) * 8 AS state FROM known)
+told AS (SELECT id, found / 8 AS payment, found - (found / 8) * 8 AS state, minor FROM known)
 SELECT payment, CASE state WHEN 1 THEN 'COMPOSED' WHEN 2 THEN 'SENT' WHEN 3 THEN 'ACCEPTED' WHEN 4 THEN 'IN_DOUBT'
                     WHEN 5 THEN 'CANCEL_REQUESTED' WHEN 6 THEN 'SETTLED' ELSE 'RETURNED' END,
-       'SETTLED', CAST(id AS TEXT)
+       'SETTLED', CAST(id AS TEXT), CAST(minor AS TEXT)
 FROM told WHERE state > 0 AND (state < 6 OR (
     (SELECT COUNT(*) FROM entry AS other WHERE other.payment = told.payment AND other.matched = 'settle') = 0
     AND (SELECT COUNT(*) FROM allocation
-         WHERE allocation.payment = told.payment AND allocation.matched = 'settle') = 0));
+         WHERE allocation.payment = told.payment AND allocation.matched = 'settle') = 0))
+ORDER BY payment;
 
 -- name: forget_settled!
 -- Keep only the picked payments that are still to be settled.
@@ -36,16 +39,16 @@ DELETE FROM pick WHERE one IN ('SETTLED', 'RETURNED');
 -- The place of the last entry of a page.
 SELECT MAX(position) FROM entry WHERE statement = :statement AND page = :page;
 
--- name: lock_picked
--- The picked payments, taken for ourselves in the order of their numbers, as their sources are told of them.
-SELECT payment.id, payment.version, payment.state, payment.source, payment.order_id, payment.batch, payment.uetr,
-       payment.end_to_end_id, payment.amount_minor, payment.currency
-FROM payment WHERE payment.id IN (SELECT id FROM pick) ORDER BY payment.id /*lock*/;
-
--- name: settle_picked!
--- Settle the picked payments, each only if it still stands where it was picked.
+-- name: settle_picked
+-- Settle the picked payments, each only if it still stands where it was picked; return what their sources are told.
 UPDATE payment SET state = pick.two, version = version + 1, changed_ms = :now_ms
-FROM pick WHERE payment.id = pick.id AND payment.state = pick.one;
+FROM pick WHERE payment.id = pick.id AND payment.state = pick.one
+RETURNING payment.id, payment.version, payment.source, payment.order_id, payment.batch, payment.uetr,
+          payment.end_to_end_id, payment.amount_minor, payment.currency;
+
+-- name: picked_states
+-- Where the picked payments stood.
+SELECT id, one FROM pick;
 
 -- name: book_picked!
 -- Write that the picked entries settle their payments.
@@ -63,6 +66,5 @@ FROM pick;
 -- Post what settling moves: the picked payments' amounts between two accounts.
 INSERT INTO transfer (subject, cause, leg, debit, credit, amount_minor, currency, at_ms)
 SELECT pick.id, 'settle', 0, CAST(:debit AS TEXT), CAST(:credit AS TEXT),
-       (SELECT payment.amount_minor FROM payment WHERE payment.id = pick.id), CAST(:currency AS TEXT),
-       CAST(:now_ms AS BIGINT)
+       CAST(pick.four AS BIGINT), CAST(:currency AS TEXT), CAST(:now_ms AS BIGINT)
 FROM pick;

@@ -87,7 +87,7 @@ SELECT id, page, position, account, currency, amount_minor, booking_day, value_d
        uetr, hint, return_reason, bank_code, charges_minor, details, details_minor, info, batch_name, batch_count,
        counterparty, counterparty_account, reference, reversal
 FROM entry WHERE statement = :statement AND matched IS NULL
-  AND (page > :page OR (page = :page AND position > :position))
+  AND (page, position) > (:page, :position)
   AND CASE WHEN uetr IS NULL THEN 0 WHEN amount_minor > 0 THEN 1 ELSE 2 END = :named
 ORDER BY page, position LIMIT :count;
 
@@ -151,9 +151,12 @@ WHERE id = :id AND state IN ('BROKEN', 'COLLECTING');
 SELECT id, statement, account, currency, amount_minor, matched, payment, suspended_minor FROM entry WHERE id = :id /*lock*/;
 
 -- name: given_back
--- What the ledger has posted as returned of the picked payments.
-SELECT transfer.subject, transfer.amount_minor FROM pick JOIN transfer ON transfer.subject = pick.id
-WHERE transfer.cause = 'give_back';
+-- What the ledger has posted as returned of the picked payments. A join would begin with all transfers where the
+-- planner believes that returns are rare, which they are.
+SELECT id, minor FROM (
+    SELECT pick.id, (SELECT transfer.amount_minor FROM transfer WHERE transfer.subject = pick.id
+                     AND transfer.cause = 'give_back' AND transfer.leg = 0) AS minor FROM pick) AS found
+WHERE minor IS NOT NULL;
 
 -- name: count_matched
 -- How many entries belong to a payment.

@@ -196,7 +196,7 @@ SELECT id, page, position, account, currency, amount_minor, booking_day, value_d
        uetr, hint, return_reason, bank_code, charges_minor, details, details_minor, info, batch_name, batch_count,
        counterparty, counterparty_account, reference, reversal
 FROM entry WHERE statement = :statement AND page = :number AND matched = 'notice'
-  AND (page > :page OR (page = :page AND position > :position))
+  AND (page, position) > (:page, :position)
 ORDER BY page, position LIMIT :count;
 
 -- name: last_page_of

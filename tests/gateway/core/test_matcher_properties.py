@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -52,16 +53,25 @@ def test_every_subset_sums_exactly_and_none_comes_twice(amounts: list[int], tota
     assert len({frozenset(c.id for c in chosen) for chosen in found}) == len(found)
 
 
-@given(st.lists(AMOUNTS, min_size=2, max_size=10), st.data())
+@given(st.lists(AMOUNTS, min_size=2, max_size=CANDIDATES_MAX), st.data())
 def test_a_sum_that_is_there_is_found(amounts: list[int], data: st.DataObject) -> None:
-    """Among few payments the search is complete: it gives up no branch that could still reach the total."""
+    """The search is complete: no set is missed because of its place or its size."""
     chosen = data.draw(st.lists(st.sampled_from(range(len(amounts))), min_size=2, unique=True))
     assert subsets([payment(n, minor) for n, minor in enumerate(amounts, 1)], sum(amounts[n] for n in chosen))
 
 
-def test_the_search_ends_where_no_subset_can_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even amounts never sum to an odd total: the steps are bounded, not the time, so that it can be repeated."""
-    monkeypatch.setattr(subset, "STEPS_MAX", 500)
+@given(st.lists(AMOUNTS, max_size=10), st.integers(1, 3_000))
+def test_the_sets_with_the_largest_payments_come_first(amounts: list[int], total: int) -> None:
+    """Three are shown of perhaps many: which ones must be told by the payments alone, and always be the same."""
+    ranked = sorted([payment(n, minor) for n, minor in enumerate(amounts, 1)], key=lambda c: (-c.amount_minor, c.id))
+    choices = product((True, False), repeat=len(ranked))
+    every = [[c for c, taken in zip(ranked, choice, strict=True) if taken] for choice in choices]
+    right = [chosen for chosen in every if len(chosen) > 1 and sum(c.amount_minor for c in chosen) == total]
+    assert subsets(ranked, total) == right[:SOLUTIONS_MAX]
+
+
+def test_no_set_of_many_payments_is_found_where_there_is_none() -> None:
+    """Even amounts never sum to an odd total, and every set has to be ruled out."""
     candidates = [payment(n, 2 * n + 100) for n in range(1, CANDIDATES_MAX + 1)]
     assert subsets(candidates, 1_501) == []
 

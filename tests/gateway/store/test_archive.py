@@ -128,6 +128,16 @@ def test_an_archived_document_is_read_like_a_file(stand: Stand) -> None:
     assert max(told) == len(document)
 
 
+def test_a_copy_of_an_archived_document_is_what_was_proved(stand: Stand) -> None:
+    """Another process reads the copy: it has to be these bytes, all of them."""
+    document = random.Random(2).randbytes(2 * PART_BYTES + 7)
+    [name] = put(stand, document)
+    copy = io.BytesIO()
+    with stand.gateway.store.transaction() as db:
+        assert archive.opened(db, name, copy=copy).read() == document
+    assert copy.getvalue() == document
+
+
 @pytest.mark.parametrize(
     "statement",
     ["DELETE FROM archive_part WHERE part = 1", "UPDATE archive_part SET part = 9 - part", "DELETE FROM archive"],

@@ -15,7 +15,17 @@ pytestmark = pytest.mark.servers
 PAYMENTS, PAGE = 40_000, 2_000
 ACCOUNT = "000100000001"
 BIG = frozenset(
-    {"payment", "payment_order", "entry", "message_payment", "ready", "waiting", "inbox", "expected_receipt"}
+    {
+        "payment",
+        "payment_order",
+        "entry",
+        "message_payment",
+        "ready",
+        "waiting",
+        "inbox",
+        "expected_receipt",
+        "transfer",
+    }
 )
 FILLED = f"""
 INSERT INTO payment (id, version, state, source, order_id, batch, profile, debtor_account, end_to_end_id, uetr,
@@ -33,6 +43,8 @@ INSERT INTO block SELECT 'M' || n || '-1', n, 'bank' FROM generate_series(0, {PA
 INSERT INTO entry (id, statement, page, position, account, currency, amount_minor, end_to_end_id, uetr, charges_minor,
                    details)
 SELECT n, 1, n / {PAGE}, n % {PAGE}, '{ACCOUNT}', 'KHR', -100, 'E' || n, 'U' || n, 0, 1
+FROM generate_series(1, {PAYMENTS}) AS n;
+INSERT INTO transfer SELECT n, 'settle', 0, 'transit:1', 'bank:1', 100, 'KHR', 1
 FROM generate_series(1, {PAYMENTS}) AS n;
 INSERT INTO expected_receipt (id, source, bill_id, account, currency, amount_minor, reference, reference_key, cut_key,
                               due_day, partial_allowed, content_sha256, received_minor, state, announced_ms, changed_ms)
@@ -60,9 +72,9 @@ LOOKUPS: list[tuple[str, dict[str, Any]]] = [
     ("pick_named_by_uetr", {"statement": 1, "page": 3, "after": -1, "until": 10_000}),
     ("unmatched_entries", NEXT | {"named": 1, "page": -1, "position": -1}),
     ("booked_on", {}),
+    ("postings_of_entries", {"cause": "suspend"}),
     ("given_back", {}),
     ("apply_matches", {}),
-    ("lock_picked", {}),
     ("settle_picked", {"now_ms": 2}),
     ("book_picked", {}),
     ("record_picked", {"cause": "statement 1", "now_ms": 2, "trail": 1}),
@@ -134,6 +146,33 @@ def test_a_lookup_reads_no_table_from_end_to_end(grown: PostgresStore, name: str
     with grown.transaction() as db:
         db.pick(PICKED)
         assert scans(db, name, parameters) == []
+
+
+def test_the_next_entries_are_read_from_where_the_last_ones_ended(grown: PostgresStore) -> None:
+    """A statement is read in many turns; if each read again what lies behind it, time would grow with the square."""
+    with grown.transaction() as db:
+        text = db._queries.unmatched_entries.sql
+        parameters = NEXT | {"named": 0, "page": PAYMENTS // PAGE - 1, "position": PAGE // 2}
+        [[found]] = db.connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}", parameters).fetchone()
+        [read] = [node for node in nodes(found["Plan"]) if node.get("Relation Name") == "entry"]
+        assert read["Actual Rows"] + read["Rows Removed by Filter"] <= PAGE
+
+
+def test_entries_that_name_a_payment_are_found_where_nothing_was_in_suspense(grown: PostgresStore) -> None:
+    """By statistics of such a day, reading all that is in suspense looks as cheap as looking one payment up."""
+    with grown.transaction() as db, db.connection.transaction(force_rollback=True):
+        db.connection.execute("ANALYZE entry")
+        db.pick(PICKED)
+        assert scans(db, "pieces_of", {}) == []
+
+
+def test_the_picked_rows_leave_their_room_to_the_next(grown: PostgresStore) -> None:
+    """Every bulk statement reads the table from end to end: what was deleted from it must not be read for ever."""
+    with grown.transaction() as db:
+        for _ in range(30):
+            db.pick(PICKED)
+        assert db.connection.execute("SELECT pg_relation_size('pick')").fetchone()[0] < 2 * 2**20
+        assert len(db.all("picked_states")) == PAGE
 
 
 def test_a_lookup_of_each_key_joins_without_hashing_a_table(grown: PostgresStore) -> None:

@@ -190,8 +190,9 @@ class Limits:
             evidence |= {"limit": Money(self._limits[currency, place], currency).text(), "bank": place or "all banks"}
         else:
             evidence |= {"account": mask_account(place), "minimum": Money(self._minimum[currency], currency).text()}
+        kind = "limit_reached" if why is Why.LIMIT else "insufficient_funds"
         return Finding(
-            _KINDS[why], f"{self._profile.name}:{currency}:{place}", self._profile.name, account, currency,
+            kind, f"{self._profile.name}:{currency}:{place}", self._profile.name, account, currency,
             sum(one.wish.amount_minor for one in waiting), waiting[0].wish.payment, evidence,
         )  # fmt: skip
 

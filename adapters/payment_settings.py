@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from adapters.fields import ClockTime, Currency, Listed, ShortName, Table
 from adapters.toml import Location
@@ -19,6 +19,14 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Bank = Annotated[str, Field(pattern=r"^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}$")]
 """A bank as limits and routes name it: the first eight characters of its BIC, whatever the branch."""
+
+
+def _day(value: Any) -> Any:
+    """Read the key of a TOML table, which is a text, as a date."""
+    return date.fromisoformat(value) if isinstance(value, str) else value
+
+
+Day = Annotated[date, BeforeValidator(_day)]
 
 
 class CurrencySettings(Table):
@@ -67,7 +75,7 @@ class RailCalendarSettings(Table):
     """
 
     country: Country | None = None
-    holidays: Mapping[date, str] = Field(default_factory=dict)
+    holidays: Mapping[Day, str] = Field(default_factory=dict)
     working_days: Listed[tuple[date, ...]] = ()
     weekend: Listed[tuple[Weekday, ...]] = ("saturday", "sunday")
 

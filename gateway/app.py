@@ -15,6 +15,7 @@ from adapters.profile import Profile, load_all
 from adapters.rails import inquiry_of, rail, recall_of
 from adapters.transport_settings import BusSettings
 from adapters.transports import Transport, connect
+from gateway import relationships
 from gateway.bus.amqp_link import LinkSettings
 from gateway.bus.base import ORDERS_QUEUE, RECEIPTS_QUEUE, Bus, Consumer, Publisher, bank_queues
 from gateway.bus.memory import MemoryBus
@@ -33,13 +34,10 @@ from gateway.flow.intake import Intake
 from gateway.flow.policy import Policy
 from gateway.flow.receipts import ReceiptIntake
 from gateway.flow.relay import Relay
-from gateway.holidays import load_calendar
 from gateway.metrics import Metrics
-from gateway.relationships import relationship, terms
 from gateway.store.postgres import PostgresStore
-from gateway.store.session import Session, Store
+from gateway.store.session import Store
 from gateway.store.sqlite import SqliteStore
-from schemas.codes import bank_directory
 from schemas.errors import ConfigurationError, KeyUnavailable
 from security.jws import OrderKeys, read_public
 from security.keys import FileKey, KeyRing, SigningKey
@@ -129,20 +127,17 @@ class Gateway:
     @cached_property
     def calendar(self) -> BusinessCalendar:
         """The business days around this year."""
-        calendar, year = self.settings.calendar, self.clock.now().year
-        years = range(year - YEARS_AROUND, year + YEARS_AROUND + 1)
-        return load_calendar(calendar.country, years, closed=calendar.holidays, worked=calendar.working_days)
+        return relationships.own_calendar(self.settings.calendar, self._years)
+
+    @property
+    def _years(self) -> range:
+        year = self.clock.now().year
+        return range(year - YEARS_AROUND, year + YEARS_AROUND + 1)
 
     @cached_property
     def policy(self) -> Policy:
         """Who may order what, over which relationship."""
-        directory = bank_directory().bics
-        return Policy(
-            sources={name: terms(name, source) for name, source in self.settings.sources.items()},
-            relationships={name: relationship(profile, directory) for name, profile in self.profiles.items()},
-            by_account={(a.number, a.currency): p.name for p in self.profiles.values() for a in p.home_accounts},
-            calendar=self.calendar,
-        )
+        return relationships.policy(self.settings, self.profiles, self._years)
 
     @cached_property
     def order_keys(self) -> OrderKeys:
@@ -219,7 +214,7 @@ class Gateway:
         self.store.migrate()
         with self.store.transaction() as db:
             for profile in self.profiles.values():
-                add_accounts(db, profile)
+                relationships.add_accounts(db, profile)
         self.declare()
 
     def declare(self) -> None:
@@ -313,8 +308,8 @@ class Gateway:
         return Inbound(self.desk(name), consumer, profile, self.trust(profile), channel, hands=self.hands)
 
     def _prefetch(self, batch: int) -> int:
-        """Return how many unsettled deliveries a consumer may have: one batch in hand, and one that is read ahead."""
-        return 2 * batch if self.hands.ahead else batch
+        """Return how many unsettled deliveries a consumer may have: one batch in hand, and one that comes meanwhile."""
+        return 2 * batch
 
     def publisher(self) -> Publisher:
         """Open a publisher, for those who send orders."""
@@ -352,11 +347,3 @@ def _asks(profile: Profile) -> bool:
     """Tell whether a bank can be asked anything."""
     made_by = rail(profile.rail)
     return inquiry_of(made_by) is not None or recall_of(made_by) is not None
-
-
-def add_accounts(db: Session, profile: Profile) -> None:
-    """Make known which accounts a relationship is home to, and which it may debit."""
-    for account in profile.home_accounts:
-        db.run("add_account", number=account.number, currency=account.currency, profile=profile.name)
-    for account in profile.accounts:
-        db.run("add_account_rail", profile=profile.name, number=account.number, currency=account.currency)

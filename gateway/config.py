@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from adapters.fields import Currency, KeyId, Listed, MistakeAt, ShortName, Table, Text, TimeZone, mistakes
 from adapters.profile import SHIPPED
 from adapters.toml import TomlFile, read
+from gateway.routing_settings import RouteSettings, mistakes_in, profile_names, unknown_profiles
 from schemas.errors import ConfigurationError
 from schemas.model.money import Money
 from security.keyfiles import read_private
@@ -168,6 +169,8 @@ class Settings(BaseSettings):
         profiles_folder: the bank relationships; None: those that come with the project.
         profiles: names of those in use; none named: all of the folder.
         sources: the systems that may order payments, by name.
+        routes: over which profile a payment leaves; the first that matches decides, and without any the home of the
+            debited account.
     """
 
     model_config = SettingsConfigDict(
@@ -189,6 +192,7 @@ class Settings(BaseSettings):
     profiles_folder: Path | None = None
     profiles: tuple[ShortName, ...] = ()
     sources: dict[ShortName, SourceSettings] = Field(default_factory=dict)
+    routes: Listed[tuple[RouteSettings, ...]] = ()
     workers: WorkerSettings = WorkerSettings()
     logs: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -241,6 +245,13 @@ class Settings(BaseSettings):
                     raise MistakeAt((*place, currency), str(error)) from error
         return self
 
+    @model_validator(mode="after")
+    def routes_can_be_followed(self) -> Self:
+        """Each route can match something, and names sources that are there."""
+        for location, said in mistakes_in(self.routes, self.sources):
+            raise MistakeAt(location, said)
+        return self
+
     @property
     def profile_folder(self) -> Path:
         """The folder of the bank relationships."""
@@ -276,7 +287,14 @@ def load(path: Path) -> Settings:
         settings = Settings(**file.data)
     except ValidationError as error:
         raise ConfigurationError("\n".join(_explain(file, error))) from error
-    return _absolute(settings, path.resolve().parent)
+    settings = _absolute(settings, path.resolve().parent)
+    if settings.routes:
+        known = profile_names(settings.profile_folder, settings.profiles)
+        astray = unknown_profiles(settings.routes, known)
+        said = [f"{path}:{file.line(place)}: {'.'.join(map(str, place))}: {text}" for place, text in astray]
+        if said:
+            raise ConfigurationError("\n".join(said))
+    return settings
 
 
 def _explain(file: TomlFile, error: ValidationError) -> list[str]:

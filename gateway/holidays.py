@@ -10,12 +10,17 @@ from datetime import date
 
 import holidays
 
-from gateway.core.calendar import BusinessCalendar
+from gateway.core.calendar import WEEKEND, BusinessCalendar
 from schemas.errors import ConfigurationError
 
 
 def load_calendar(
-    country: str, years: Iterable[int], *, closed: Iterable[date] = (), worked: Iterable[date] = ()
+    country: str,
+    years: Iterable[int],
+    *,
+    closed: Iterable[date] = (),
+    worked: Iterable[date] = (),
+    weekend: frozenset[int] = WEEKEND,
 ) -> BusinessCalendar:
     """Return the business days of a country.
 
@@ -24,6 +29,7 @@ def load_calendar(
         years: the years to load; a day outside of them is judged by weekend, ``closed`` and ``worked`` alone.
         closed: days that are holidays beside those of the library.
         worked: days that are worked although the library or the weekend says otherwise.
+        weekend: weekdays on which nobody works, Monday is 0.
 
     Raises:
         ConfigurationError: the library knows no holidays of this country.
@@ -33,4 +39,4 @@ def load_calendar(
     except NotImplementedError:
         raise ConfigurationError(f"calendar.country: there are no holidays of {country!r}; use another seed") from None
     opened = frozenset(worked)
-    return BusinessCalendar((frozenset(known) | frozenset(closed)) - opened, opened=opened)
+    return BusinessCalendar((frozenset(known) | frozenset(closed)) - opened, weekend, opened)

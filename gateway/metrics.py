@@ -78,6 +78,10 @@ class Metrics:
         self.exceptions_open = Gauge(
             "gateway_exceptions_open", "Exceptions that wait for a person, by kind.", ["kind"], registry=self.registry
         )
+        self.cut_off_waiting = Gauge(
+            "gateway_cut_off_waiting", "Payments for today that have not left, while their cut-off is near.",
+            ["profile", "currency"], registry=self.registry,
+        )  # fmt: skip
         self.certificate_days_left = Gauge(
             "gateway_certificate_days_left", "Days until a certificate expires.", ["key_id"], registry=self.registry
         )

@@ -27,6 +27,8 @@ INSTITUTIONS = "pacs.009.001.08"
 RETURNS = "pacs.004.001.09"
 TAKEN = frozenset({DEFINITION, INSTITUTIONS, RETURNS})
 """Messages of payments that this bank settles."""
+FAMILIES = ("pacs.008.", "pacs.009.", "pacs.004.")
+"""Of any version: what is wrong with one, a status report says; what is none of these, is rejected (admi.002)."""
 _NAMESPACES = "urn:iso:std:iso:20022:tech:xsd:"
 _GROUP = Shape()
 _SHAPES = {definition: Shape() for definition in TAKEN}
@@ -44,6 +46,8 @@ class Transaction(NamedTuple):
     creditor_account: str
     creditor_name: str | None
     creditor_bic: str | None
+    charge_bearer: str | None = None
+    next_bic: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,8 @@ def _transaction(record: Record) -> Transaction:
         creditor_account=creditor,
         creditor_name=record.either("Cdtr/Nm", "Cdtr/FinInstnId/Nm", "Cdtr/FinInstnId/BICFI"),
         creditor_bic=record.opt("CdtrAgt/FinInstnId/BICFI"),
+        charge_bearer=record.opt("ChrgBr"),
+        next_bic=record.either("IntrmyAgt1/FinInstnId/BICFI", "CdtrAgt/FinInstnId/BICFI"),
     )
 
 

@@ -71,7 +71,6 @@ class Behaviour:
             back with FOCR), or answered as pending first; all others are refused (CUST).
         recall_plans: EndToEndId -> status of the answer: ``CNCL``, ``RJCR`` or ``PDCR``.
         announces: start and end of the business day are announced (admi.004).
-        rejects_unreadable: what cannot be read, but names itself, is rejected (admi.002) instead of dropped.
         plans: EndToEndId -> fate.
         account_plans: end of the creditor's account number -> fate.
     """
@@ -97,7 +96,6 @@ class Behaviour:
     recalls_pending: float = 0.0
     recall_plans: Mapping[str, str] = field(default_factory=dict)
     announces: bool = False
-    rejects_unreadable: bool = False
     plans: Mapping[str, Fate] = field(default_factory=dict)
     account_plans: Mapping[str, Fate] = field(default_factory=dict)
 

@@ -57,7 +57,7 @@ class CentralBank:
         random: the seeded source of its moods.
         envelope: what the rail calls the element around header and document.
         behaviour: what it rejects, returns, and how it answers.
-        directory: the BICs of the banks it can reach.
+        directory: the BICs of the banks it can reach; None: any.
         page_size: entries on one page of a statement.
         zone: the bank's own time, which its dates are in.
 
@@ -78,7 +78,7 @@ class CentralBank:
         random: Random,
         envelope: Envelope,
         behaviour: Behaviour = FLAWLESS,
-        directory: Collection[str] = BIC_DIRECTORY,
+        directory: Collection[str] | None = BIC_DIRECTORY,
         clearing_system: str = "KH",
         page_size: int = PAGE_SIZE,
         zone: tzinfo = PHNOM_PENH,
@@ -91,7 +91,7 @@ class CentralBank:
         self._random = random
         self._behaviour = behaviour
         self._moods = Moods(behaviour, random)
-        self._directory = frozenset(directory)
+        self._directory = None if directory is None else frozenset(directory)
         self._clearing_system = clearing_system
         self._page_size = page_size
         self._books = Books(openings)
@@ -255,8 +255,6 @@ class CentralBank:
         message_id = bank_message.claimed_message_id(document)
         if message_id is None or not isinstance(refusal, SignatureRefused):
             self.counts["unreadable"] += 1
-            if message_id and self._behaviour.rejects_unreadable and self._books.answer(message_id) is None:
-                return [self._letters.rejection(message_id, refusal.code, str(refusal))]
             return []
         if not self._behaviour.answers_unverified or self._books.answer(message_id) is not None:
             self.counts["unanswered"] += 1  # a broken copy of what was answered says nothing about that one
@@ -270,7 +268,7 @@ class CentralBank:
         if earlier is not None:
             return self._repeat(message_id, *earlier, digest)
         self.counts["refused"] += 1
-        if header.definition in bank_message.TAKEN:
+        if header.definition.startswith(bank_message.FAMILIES):
             answer = self._letters.report(
                 message_id, group_status="RJCT", reason=refusal.code, info=str(refusal), definition=header.definition
             )

@@ -24,6 +24,7 @@ from gateway.cli import (
     proofs,
     receipts,
     report,
+    route,
     setup,
     statements,
 )
@@ -141,6 +142,7 @@ proofs.add_to(app)
 report.add_to(app)
 keys.add_to(app)
 profiles.add_to(app)
+route.add_to(app)
 dead_letters.add_to(app)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 SATURDAY, SUNDAY = 5, 6
+WEEKEND = frozenset({SATURDAY, SUNDAY})
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+"""Their names, by the number that a date gives."""
 SEARCH_DAYS_MAX = 60
 """No bank is closed that long; a calendar that says so is wrong."""
 _DAY = timedelta(days=1)
@@ -22,7 +26,7 @@ class BusinessCalendar:
     """
 
     holidays: frozenset[date] = frozenset()
-    weekend: frozenset[int] = frozenset({SATURDAY, SUNDAY})
+    weekend: frozenset[int] = WEEKEND
     opened: frozenset[date] = frozenset()
 
     def is_business_day(self, day: date) -> bool:
@@ -56,3 +60,29 @@ class BusinessCalendar:
             if self.is_business_day(found):
                 return found
         raise ValueError(f"no business day within {SEARCH_DAYS_MAX} days of {day}: the calendar is wrong")
+
+
+def value_day(day: date, business_days: int, calendars: Sequence[BusinessCalendar]) -> date:
+    """Return the day on which a payment settles that leaves on a day.
+
+    Args:
+        day: the day it leaves.
+        business_days: how many it takes; 0: the day itself, or the first one after it on which all are open.
+        calendars: of all banks that take part: a day counts when every one of them is open.
+
+    Raises:
+        ValueError: they have no day in common within ``SEARCH_DAYS_MAX`` days.
+    """
+    found = day
+    for step in range(business_days + 1):
+        found = _common(found if step == 0 else found + _DAY, calendars)
+    return found
+
+
+def _common(day: date, calendars: Sequence[BusinessCalendar]) -> date:
+    """Return the first day from this one on, on which all are open."""
+    for after in range(SEARCH_DAYS_MAX):
+        found = day + after * _DAY
+        if all(calendar.is_business_day(found) for calendar in calendars):
+            return found
+    raise ValueError(f"no common business day within {SEARCH_DAYS_MAX} days of {day}: a calendar is wrong")

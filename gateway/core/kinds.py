@@ -91,6 +91,15 @@ _OF_ORDERS = (
          ("reason",), OF_FACTS, 1, 1),
 )  # fmt: skip
 
+_OF_LIQUIDITY = (
+    Kind("limit_reached", "Payments are beyond what may leave over a rail, or to one bank, on a day; they wait.",
+         ("bank", "limit", "day", "payments", "urgent", "first_payment"), OF_FACTS, 8, 2),
+    Kind("insufficient_funds", "Payments are beyond what is on a prefunded account; they wait for money.",
+         ("account", "minimum", "day", "payments", "urgent", "first_payment"), OF_FACTS, 4, 1),
+    Kind("cut_off_near", "Payments for today have not left, and the cut-off is near.",
+         ("cut_off", "day", "ready", "held"), OF_FACTS, 1, 1),
+)  # fmt: skip
+
 _OF_MESSAGES = (
     Kind("silent_bank", "A message to a bank has payments without an answer in time.",
          ("message_id", "payments_without_answer", "sendings"), OF_FACTS, 4, 1),
@@ -166,7 +175,10 @@ _OF_ENTRIES = (
 )  # fmt: skip
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
-    {kind.name: kind for kind in (*_OF_ORDERS, *_OF_MESSAGES, *_OF_DOCUMENTS, *_OF_STATEMENTS, *_OF_ENTRIES)}
+    {
+        kind.name: kind
+        for kind in (*_OF_ORDERS, *_OF_LIQUIDITY, *_OF_MESSAGES, *_OF_DOCUMENTS, *_OF_STATEMENTS, *_OF_ENTRIES)
+    }
 )
 """Every kind, by name."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -105,6 +105,14 @@ def dated(policy: Policy, relationship: Relationship, orders: Iterable[Stored], 
     return found
 
 
+def leaving(
+    relationship: Relationship, dates: Iterable[tuple[Payment, date]], today: date
+) -> Iterator[tuple[Payment, date]]:
+    """Yield what leaves today, with the day on which it settles (``value_days`` of its currency)."""
+    settles = cache(relationship.settles)
+    return ((payment, settles(payment.amount.currency, day)) for payment, day in dates if day <= today)
+
+
 def cut(made_by: Rail, profile: Profile, payments: Iterable[tuple[Payment, date]]) -> Iterator[Parcel]:
     """Cut payments, each with its day, into what goes into one message of this rail each."""
     apart, most = apart_of(made_by), profile.message.transactions_max
@@ -156,8 +164,8 @@ def prepare(kit: Kit, profile: str, orders: Sequence[Stored], numbers: Sequence[
     settings, relationship = kit.profiles[profile], kit.policy.relationships[profile]
     today = now.astimezone(relationship.zone).date()
     with_days = dated(kit.policy, relationship, orders, now)
-    due = ((p, day) for p, day in with_days if day <= today)
     made_by, key, free = rail(settings.rail), kit.signer(profile), iter(numbers)
+    due = leaving(relationship, with_days, today)
     written = [write(made_by, settings, parcel, next(free), key, now) for parcel in cut(made_by, settings, due)]
     return Prepared(now, written, [(p.payment_id, day) for p, day in with_days if day > today])
 

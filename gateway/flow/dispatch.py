@@ -13,10 +13,24 @@ from gateway.bus.base import BANK_EXCHANGE, bank_queues
 from gateway.core.batching import Parcel
 from gateway.core.lifecycle import OUT, Event, Move, advance
 from gateway.flow import asking, batches, expecting, outcomes
-from gateway.flow.composing import Prepared, Stored, Written, cut, dated, messages_max, prepare, still_holds, write
+from gateway.flow.composing import (
+    Prepared,
+    Stored,
+    Written,
+    cut,
+    dated,
+    leaving,
+    messages_max,
+    prepare,
+    still_holds,
+    write,
+)
+from gateway.flow.cutoffs import CutOffWatch
 from gateway.flow.desk import Desk
-from gateway.flow.hands import Hands, Job
+from gateway.flow.hands import Hands, Job, Turn
+from gateway.flow.limits import Limits
 from gateway.flow.policy import Policy
+from gateway.flow.rerouting import Rerouting
 from gateway.store import archive, channels, findings, outbox, payments
 from gateway.store.findings import Finding
 from gateway.store.outbox import Letter
@@ -67,11 +81,15 @@ class Dispatch:
         self._hands = hands
         self._early: deque[_Early] = deque()
         self._chase_ms = 0
+        self._rerouting = Rerouting(desk, profile.name, policy)
+        self._limits = Limits(desk, profile, self._relationship)
+        self._cut_offs = CutOffWatch(desk, profile, self._relationship)
 
     def step(self, wait_s: float) -> int:
         """Release batches, chase overdue answers, compose what is ready; return how many payments were touched."""
         del wait_s
-        return self.release() + self.chase() + self.compose()
+        self._cut_offs.look()
+        return self.release() + self.chase() + self._rerouting.step() + self._limits.look_again() + self.compose()
 
     def release(self) -> int:
         """Let one slice of the complete batches go, and notice batches that are overdue."""
@@ -88,7 +106,7 @@ class Dispatch:
 
     def compose(self) -> int:
         """Compose messages from one bounded claim of ready payments; return how many payments it held."""
-        if not self._hands.ahead:
+        if not self._hands.ahead or self._limits.bind:
             return self._claim(self._desk.limits.dispatch_batch, None)
         self._look_ahead()
         if not self._early or not self._early[0].job.done():
@@ -111,7 +129,8 @@ class Dispatch:
                 count = messages_max(self._rail, [row[3] for row in claim], self._profile.message.transactions_max)
                 orders = [Stored(number, source, uetr, body) for number, source, uetr, _, body in claim]
                 numbers = db.take_numbers("message", count)
-                self._early.append(_Early(orders, self._hands.submit(prepare, name, orders, numbers, now)))
+                job = self._hands.submit(prepare, name, orders, numbers, now, turn=Turn.MESSAGES)
+                self._early.append(_Early(orders, job))
 
     def _claim(self, count: int, early: _Early | None) -> int:
         """Claim ready payments, and compose their messages or take those that were written for exactly them."""
@@ -149,7 +168,10 @@ class Dispatch:
             return
         dates = dated(self._policy, self._relationship, intact, self._desk.now())
         self._wait(db, [(p.payment_id, day) for p, day in dates if day > today])
-        for parcel in cut(self._rail, self._profile, ((p, day) for p, day in dates if day <= today)):
+        if self._limits.bind:
+            admitted = self._limits.admit(db, [p.payment_id for p, day in dates if day <= today], today, trail)
+            dates = [(p, day) for p, day in dates if p.payment_id in admitted]
+        for parcel in cut(self._rail, self._profile, leaving(self._relationship, dates, today)):
             try:
                 self._send(db, parcel, standings, trail)
             except DocumentRefused as refused:
@@ -252,7 +274,7 @@ class Dispatch:
             overdue = db.all("overdue_messages", profile=self._profile.name, now_ms=trail.at_ms, count=CHASE_MESSAGES)
             touched = sum(self._chase(db, row, trail) for row in overdue)
             self._miss_pages(db, trail)
-            due = expecting.day_due(self._profile, self._policy.calendar, self._desk.now())
+            due = expecting.day_due(self._profile, self._relationship.calendar, self._desk.now())
             if due is not None:
                 expecting.tell(db, self._profile, due, trail)
         if overdue:

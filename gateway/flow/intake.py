@@ -23,7 +23,7 @@ from gateway.flow.hands import Hands, Job
 from gateway.flow.outcomes import BatchOutcome, Outcome
 from gateway.flow.policy import Policy
 from gateway.flow.reading import Line, Read
-from gateway.store import archive, payments
+from gateway.store import archive, channels, payments
 from gateway.store.payments import NewPayment
 from gateway.store.session import Session, compact
 from gateway.store.trail import Trail, append
@@ -35,6 +35,10 @@ DIFFERENT_ORDER = "DU01"
 """Reason code of a message or order that came before with other content (rules.md: never resend, find the original)."""
 JUDGED_FOR = timedelta(seconds=30)
 """How long what was read ahead is as good as read now; longer only when the database was away meanwhile."""
+
+
+CHANNELS_LOOK_MS = 1_000
+"""How often intake looks which channels are away, where routes have fallbacks."""
 
 
 class _Letter(NamedTuple):
@@ -92,6 +96,8 @@ class Intake:
         self._new_uetr = new_uetr
         self._unsettled: list[Delivery] = []
         self._conflicts = 0
+        self._away: frozenset[str] = frozenset()
+        self._look_ms = 0
 
     def step(self, wait_s: float) -> int:
         """Take what waits in the queue, up to the batch limit; return how many messages were settled.
@@ -99,11 +105,20 @@ class Intake:
         What a lost database or another worker kept from being settled is taken first the next time.
         """
         if not self._unsettled:
+            self._look_at_channels()
             self._unsettled = self._receive(wait_s)
         count = len(self._unsettled)
         for group in self._groups(tuple(self._unsettled)):
             self._take_or_isolate(group)
         return count
+
+    def _look_at_channels(self) -> None:
+        """See which channels are away, where a route has fallbacks; dispatch puts right what changes afterwards."""
+        now_ms = self._desk.now_ms()
+        if self._policy.routing.is_moving and now_ms >= self._look_ms:
+            self._look_ms = now_ms + CHANNELS_LOOK_MS
+            with self._desk.store.transaction() as db:
+                self._away = channels.away(db, now_ms)
 
     def _receive(self, wait_s: float) -> list[Delivery]:
         """Return what waits in the queue; where somebody reads ahead, what was read by now."""
@@ -119,10 +134,10 @@ class Intake:
             return None
         return self._hands.submit(reading.read, *self._piece(delivery))
 
-    def _piece(self, delivery: Delivery) -> tuple[bytes, str, int, datetime]:
+    def _piece(self, delivery: Delivery) -> tuple[bytes, str, int, datetime, frozenset[str]]:
         """Return what reading a message takes."""
         limit = self._desk.limits.message_bytes_max
-        return delivery.body, delivery.headers.get("jws", ""), limit, self._desk.now()
+        return delivery.body, delivery.headers.get("jws", ""), limit, self._desk.now(), self._away
 
     def _take_or_isolate(self, group: list[_Letter]) -> None:
         """Take a group in; when something unforeseen breaks it, find the message that does and retry that one."""
@@ -321,7 +336,7 @@ class Intake:
         return NewPayment(
             number, state, one.letter.message.source, line.order_id, one.batch, line.profile, line.account,
             line.end_to_end_id, uetr, line.amount_minor or 0, line.currency, line.day, line.content, line.body,
-            line.held,
+            line.held, line.lane, line.rank, line.creditor_bank,
         )  # fmt: skip
 
     def _write(self, db: Session, fresh: list[_Letter], result: _Result, trail: Trail) -> None:

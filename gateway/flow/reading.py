@@ -6,18 +6,21 @@ Whether a reference is taken already (rules 13 and 16) is left to intake, which 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 
+from gateway.core import liquidity
 from gateway.core.checks import AMOUNT_RULES, Context, Refusal, Seen, check, execution_day, needs_approval
+from gateway.core.liquidity import NORMAL
+from gateway.core.routing import Decision, Now
 from gateway.flow.hands import Kit
 from gateway.flow.policy import Policy
 from gateway.store import archive
 from schemas import orders
 from schemas.errors import OrderMessageRefused
-from schemas.model.identifiers import instruction_id
+from schemas.model.identifiers import bic8, instruction_id
 from schemas.model.money import Money
 from schemas.model.payment import Payment
 from schemas.orders import BadOrder, Message, Order
@@ -39,6 +42,7 @@ class Line(NamedTuple):
         amount_minor: None where no amount can be read.
         profile, day, held: the relationship that pays it, the day it may be composed (ISO date), and whether it waits
             for an approval.
+        lane, rank, creditor_bank: what decides when it leaves; see ``NewPayment``.
         refusals: with paths from the message's root; the first ``shape`` of them are about its form.
     """
 
@@ -59,6 +63,9 @@ class Line(NamedTuple):
     profile: str = ""
     day: str = ""
     held: bool = False
+    lane: int = NORMAL
+    rank: int = 0
+    creditor_bank: str | None = None
     refusals: tuple[Refusal, ...] = ()
     shape: int = 0
 
@@ -78,7 +85,9 @@ class Read(NamedTuple):
     lines: list[Line]
 
 
-def read(kit: Kit, body: bytes, signature: str, bytes_max: int, at: datetime) -> Read:
+def read(
+    kit: Kit, body: bytes, signature: str, bytes_max: int, at: datetime, away: Collection[str] = frozenset()
+) -> Read:
     """Verify who sent a message before a byte of it is parsed, then read and check its orders.
 
     Args:
@@ -87,6 +96,7 @@ def read(kit: Kit, body: bytes, signature: str, bytes_max: int, at: datetime) ->
         signature: the detached JWS that came with it; empty when none did.
         bytes_max: a longer body is refused unread.
         at: the moment, which the orders' days are judged by.
+        away: profiles whose channels are held or down, as far as routes look at that.
 
     Raises:
         OrderMessageRefused: the message as a whole cannot be taken.
@@ -100,12 +110,13 @@ def read(kit: Kit, body: bytes, signature: str, bytes_max: int, at: datetime) ->
         raise OrderMessageRefused(f"source {message.source} is not configured", code="AG07", path="source")
     name = sha256(body).hexdigest()
     contexts: dict[str, Context] = {}
-    lines = [_line(kit.policy, contexts, message, name, index, at) for index in range(len(message.items))]
+    now = Now(at, away)
+    lines = [_line(kit.policy, contexts, message, name, index, now) for index in range(len(message.items))]
     head = Message(message.version, message.message_id, message.source, message.created, message.batch, ())
     return Read(at, head, name, archive.compress(body), lines)
 
 
-def _line(policy: Policy, contexts: dict[str, Context], message: Message, name: str, index: int, at: datetime) -> Line:
+def _line(policy: Policy, contexts: dict[str, Context], message: Message, name: str, index: int, now: Now) -> Line:
     """Return one order of the message as intake needs it."""
     item = message.items[index]
     good = isinstance(item, Order)
@@ -124,8 +135,9 @@ def _line(policy: Policy, contexts: dict[str, Context], message: Message, name: 
             index, order_id, content, body, good, amount_minor=minor, currency=currency, refusals=shape,
             shape=len(shape),
         )  # fmt: skip
-    payment, context, profile = _payment(policy, contexts, message, order, at)
-    refusals = (*shape, *_refusals(policy, message.path(index), payment, context, shaped=bool(shape)))
+    payment, context, decision = _payment(policy, contexts, message, order, now)
+    refusals = (*shape, *_refusals(policy, message.path(index), payment, context, decision, shaped=bool(shape)))
+    profile = decision.chosen or policy.home(payment.debtor_account.number, payment.amount.currency).profile
     counts = good or payment.amount.amount_minor != 0
     amount = payment.amount if counts else _stated_amount(body)
     return Line(
@@ -134,15 +146,20 @@ def _line(policy: Policy, contexts: dict[str, Context], message: Message, name: 
         end_to_end_id=payment.end_to_end_id, uetr=order.uetr, purpose=payment.purpose,
         category_purpose=payment.category_purpose, profile=profile,
         day="" if refusals else execution_day(payment, context).isoformat(),
-        held=needs_approval(payment, context.source), refusals=refusals, shape=len(shape),
+        held=needs_approval(payment, context.source), lane=liquidity.lane(payment.urgency),
+        rank=liquidity.rank(
+            policy.relationships[profile].order, payment.amount.amount_minor, payment.execution_date
+        ),
+        creditor_bank=bic8(payment.creditor_agent.bic) if payment.creditor_agent.bic else None,
+        refusals=refusals, shape=len(shape),
     )  # fmt: skip
 
 
 def _payment(
-    policy: Policy, contexts: dict[str, Context], message: Message, order: Order, at: datetime
-) -> tuple[Payment, Context, str]:
-    """Return the payment that an order would be, what it is checked against, and the relationship that pays it."""
-    relationship = policy.relationship(order.debtor_account.number, order.currency)
+    policy: Policy, contexts: dict[str, Context], message: Message, order: Order, now: Now
+) -> tuple[Payment, Context, Decision]:
+    """Return the payment that an order would be, what it is checked against, and over which rails it may leave."""
+    home = policy.home(order.debtor_account.number, order.currency)
     payment = orders.to_payment(
         order,
         source=message.source,
@@ -150,22 +167,28 @@ def _payment(
         payment_id=1,  # its own number and UETR are given when it is taken in
         instruction_id=instruction_id(1),
         uetr=_NOBODY_ELSES,
-        debtor_agent=relationship.agent,
+        debtor_agent=home.agent,
     )
+    payment, relationship, decision = policy.routed(payment, message.source, now)
     context = contexts.get(relationship.profile)
     if context is None:
         rules = policy.sources[message.source].rules
-        context = contexts[relationship.profile] = policy.context(rules, relationship, at, Seen())
-    return payment, context, relationship.profile
+        context = contexts[relationship.profile] = policy.context(rules, relationship, now.at, Seen())
+    return payment, context, decision
 
 
-def _refusals(policy: Policy, prefix: str, payment: Payment, context: Context, *, shaped: bool) -> Sequence[Refusal]:
+def _refusals(
+    policy: Policy, prefix: str, payment: Payment, context: Context, decision: Decision, *, shaped: bool
+) -> Sequence[Refusal]:
     """Return what the business rules say against an order, with paths from the message's root."""
     refusals = check(payment, context)
     account = (payment.debtor_account.number, payment.amount.currency)
-    if account not in policy.by_account and account[0] in context.source.debtor_accounts:
+    if not policy.is_ours(*account) and account[0] in context.source.debtor_accounts:
         text = f"the debtor account is not kept in {payment.amount.currency}"
         refusals.append(Refusal(25, "AC10", "debtor_account.number", text))
+    elif decision.route is not None and not decision.profiles and not refusals:
+        said = "; ".join(f"{profile}: {reason}" for profile, reason in decision.passed_over)
+        refusals.append(Refusal(0, "AG03", "debtor_account.number", f"route {decision.route} has no rail: {said}"))
     if shaped:
         refusals = [x for x in refusals if x.rule not in AMOUNT_RULES]
     return [x.under(prefix) for x in refusals]

@@ -123,7 +123,7 @@ class _Judge:
         bill = item.bill
         if bill.account not in self._policy.sources[self._source].receipt_accounts:
             yield Refusal(38, "AG07", "account", f"{self._source} may not expect money on this account")
-        elif (bill.account, bill.currency) not in self._policy.by_account:
+        elif not self._policy.is_ours(bill.account, bill.currency):
             yield Refusal(25, "AC10", "account", f"the account is not kept in {bill.currency}")
         if len(references.normal(bill.reference)) < REFERENCE_CHARACTERS_MIN:
             text = (

@@ -13,19 +13,22 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from gateway.core import liquidity
 from gateway.core.checks import Seen, check, execution_day
 from gateway.core.lifecycle import State
+from gateway.core.routing import Now
 from gateway.flow import outcomes
 from gateway.flow.policy import Policy
 from gateway.operations import lookup
 from gateway.operations.lookup import Found
 from gateway.operations.operator import Operator
-from gateway.store import payments
+from gateway.store import channels, payments
 from gateway.store.payments import NewPayment
 from gateway.store.session import Session
+from gateway.store.times import to_ms
 from gateway.store.trail import Trail
 from schemas.errors import OperationRefused, OrderMessageRefused
-from schemas.model.identifiers import IDENTIFIER_LENGTH_MAX, instruction_id
+from schemas.model.identifiers import IDENTIFIER_LENGTH_MAX, bic8, instruction_id
 from schemas.model.money import Money
 from schemas.model.payment import Payment
 from schemas.orders import Order, order_json, order_of_json, to_payment
@@ -148,11 +151,13 @@ def _checked(db: Session, policy: Policy, found: Found, order: Order, uetr: str,
     if terms is None:
         raise OperationRefused(f"the source {found.source} is not configured any more; it must order anew itself")
     number = db.take_number("payment")
-    relationship = policy.relationship(order.debtor_account.number, order.currency)
+    home = policy.home(order.debtor_account.number, order.currency)
     payment: Payment = to_payment(
         order, source=found.source, batch_id=None, payment_id=number, instruction_id=instruction_id(number), uetr=uetr,
-        debtor_agent=relationship.agent,
+        debtor_agent=home.agent,
     )  # fmt: skip
+    now = Now(operator.now(), channels.away(db, to_ms(operator.now())))
+    payment, relationship, _ = policy.routed(payment, found.source, now)
     context = policy.context(terms.rules, relationship, operator.now(), Seen())
     refusals = check(payment, context)
     if refusals:
@@ -162,4 +167,7 @@ def _checked(db: Session, policy: Policy, found: Found, order: Order, uetr: str,
         number, State.HELD, found.source, order.order_id, None, relationship.profile, payment.debtor_account.number,
         payment.end_to_end_id, uetr, payment.amount.amount_minor, payment.amount.currency,
         execution_day(payment, context).isoformat(), sha256(body).hexdigest(), body, held=True,
+        lane=liquidity.lane(payment.urgency),
+        rank=liquidity.rank(relationship.order, payment.amount.amount_minor, payment.execution_date),
+        creditor_bank=bic8(payment.creditor_agent.bic) if payment.creditor_agent.bic else None,
     )  # fmt: skip

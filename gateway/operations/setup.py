@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from adapters.profile import Profile
-from gateway.app import Gateway, add_accounts
+from gateway import relationships
+from gateway.app import Gateway
 from gateway.config import Settings, load, write_default
 from gateway.operations import keyring
 from gateway.operations.operator import Operator
@@ -155,7 +156,7 @@ def _accounts(gateway: Gateway) -> Iterator[Done]:
         known = {(number, currency) for number, currency, _ in db.all("list_accounts")}
         for profile in gateway.profiles.values():
             count = sum((account.number, account.currency) not in known for account in profile.home_accounts)
-            add_accounts(db, profile)
+            relationships.add_accounts(db, profile)
             yield Done("accounts", profile.name, "made" if count else "kept", f"{len(profile.accounts)} accounts")
 
 

@@ -77,6 +77,11 @@ def health(db: Session, now_ms: int) -> Mapping[str, Health]:
     return {channel.profile: channel.health(now_ms) for channel in listed(db)}
 
 
+def away(db: Session, now_ms: int) -> frozenset[str]:
+    """Return the profiles whose channels are held or down."""
+    return frozenset(profile for profile, how in health(db, now_ms).items() if how is not Health.UP)
+
+
 def takes_more(db: Session, profile: str, outstanding_max: int, now_ms: int) -> bool:
     """Tell whether more may be composed for a bank: its channel is up, and not too much waits for its answers."""
     if of(db, profile).health(now_ms) is not Health.UP:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from gateway.core.ledger import Transfer, funding, posting, reverse
 from gateway.core.lifecycle import Event, Posting, State
+from gateway.core.liquidity import NORMAL, URGENT
 from gateway.store import findings, ledger
 from gateway.store.session import Row, Session
 from gateway.store.trail import Trail, append, digest_of_moves
@@ -24,8 +25,6 @@ _PAYMENT = (
 )  # fmt: skip
 _READY = ("payment", "profile", "lane", "day", "rank", "currency")
 _HELD = ("payment", "profile", "currency", "day")
-URGENT, NORMAL = 0, 1
-"""The lanes of payments on their way out: whatever is urgent goes before everything that is not."""
 LIMITED, UNFUNDED = 10, 20
 """Added to the lane of a payment that waits for room under a limit, or for funds; dispatch does not claim it then."""
 _STATES = {state.value: state for state in State}

@@ -14,6 +14,7 @@ import pytest
 from gateway.core.casework import CaseState, Deed, after
 from gateway.core.ledger import Transfer
 from gateway.core.lifecycle import Event, Posting, State
+from gateway.core.liquidity import URGENT
 from gateway.store import findings, ledger, outbox, payments
 from gateway.store.findings import Finding
 from gateway.store.outbox import Letter
@@ -372,8 +373,8 @@ def test_payments_leave_urgent_first_then_by_day_then_by_rank(store: Store) -> N
     """Whoever orders urgently is not queued behind a payroll; what was left over goes before what is of today."""
     with store.transaction() as db:
         payments.add(db, [
-            new(1, rank=5), new(2, rank=-5), new(3, rank=-5, day="2026-12-01"), new(4, lane=payments.URGENT, rank=9),
-            new(5, lane=payments.URGENT, day="2026-12-02"), new(6, rank=5), new(7, rank=7, day="2026-11-27"),
+            new(1, rank=5), new(2, rank=-5), new(3, rank=-5, day="2026-12-01"), new(4, lane=URGENT, rank=9),
+            new(5, lane=URGENT, day="2026-12-02"), new(6, rank=5), new(7, rank=7, day="2026-11-27"),
         ], TRAIL, "test")  # fmt: skip
         order = [payments.claim_ready(db, "bank", "2026-11-30", 1) for _ in range(6)]
     assert order == [[4], [7], [2], [1], [6], []]

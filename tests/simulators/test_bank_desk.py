@@ -178,14 +178,13 @@ def test_a_bank_that_announces_says_when_its_day_ends(office: Office, make_bank:
 
 
 def test_what_the_bank_cannot_work_on_is_rejected(office: Office, make_bank: Make) -> None:
-    """A message of another kind, and one that is broken but names itself."""
-    bank = make_bank(Behaviour(rejects_unreadable=True))
+    """A message of a kind that a bank gets from nobody, and a question that names nothing."""
+    bank = make_bank()
     report = pacs002.build(office.report(bank.receive(office.message([office.payment()], "M1"))[0]), office.clock.now())
     (rejected,) = bank.receive(send(office, "X1", pacs002.DEFINITION, report))
     assert admi002.read(office.open(rejected), "B").original_message_id == "X1"
-    broken = office.message([office.payment()], "M2").replace(b"<MsgDefIdr>", b"<!--x--><MsgDefIdr>")
-    (rejected,) = bank.receive(broken)
-    assert admi002.read(office.open(rejected), "B").original_message_id == "M2"
+    (rejected,) = bank.receive(ask(office, 1, "M1", pacs028.Asked()))
+    assert admi002.read(office.open(rejected), "B").original_message_id == "Q1"
 
 
 def test_the_bank_asks_back_what_came_in(office: Office, make_bank: Make) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.calendar import BusinessCalendar
+from gateway.core.calendar import BusinessCalendar, value_day
 
 CALENDAR = BusinessCalendar(frozenset({date(2026, 12, 29)}), opened=frozenset({date(2026, 12, 26)}))
 
@@ -46,3 +46,18 @@ def test_previous_undoes_next(day: date) -> None:
     start = CALENDAR.on_or_after(day)
     assert CALENDAR.previous_business_day(CALENDAR.next_business_day(start)) == start
     assert start - day < timedelta(days=5)
+
+
+def test_a_payment_settles_so_many_days_after_it_leaves_on_which_all_its_banks_are_open() -> None:
+    """Dollars settle two business days later, and the banks of both countries have to be open on them."""
+    here = BusinessCalendar(frozenset({date(2026, 12, 2)}))
+    there = BusinessCalendar(frozenset({date(2026, 12, 3)}))
+    monday = date(2026, 11, 30)
+    assert value_day(monday, 0, [here, there]) == monday
+    assert value_day(monday, 1, [here, there]) == date(2026, 12, 1)
+    assert value_day(monday, 2, [here]) == date(2026, 12, 3)
+    assert value_day(monday, 2, [here, there]) == date(2026, 12, 4)
+    assert value_day(date(2026, 12, 2), 0, [here, there]) == date(2026, 12, 4)
+    closed = BusinessCalendar(weekend=frozenset(range(7)))
+    with pytest.raises(ValueError, match="no common business day"):
+        value_day(monday, 1, [here, closed])

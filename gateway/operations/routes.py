@@ -1,0 +1,108 @@
+"""Why a payment goes over a rail: the table of routes asked again, with the channels and the time as they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from gateway.app import Gateway
+from gateway.core.routing import Asked, Decision, Now
+from gateway.operations import lookup, orderfiles
+from gateway.store import channels
+from gateway.store.session import Session
+from gateway.store.times import to_ms
+from schemas.errors import OperationRefused
+from schemas.model.identifiers import instruction_id
+from schemas.model.payment import Agent, Payment
+from schemas.orders import Order, payment_of_json, to_payment
+
+_ANY_UETR = "00000000-0000-4000-8000-000000000000"
+ORDERS_MAX = 10_000
+"""Orders of one file that are explained."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Why a payment, or an order of a file, goes over a rail.
+
+    Attributes:
+        name: of the payment (``source/order id``), or of the file's line.
+        rail: over which a payment that was taken in goes; None for an order of a file.
+        decision: as it would be made now; None where the order cannot be read.
+        error: why it cannot.
+    """
+
+    name: str
+    rail: str | None
+    decision: Decision | None
+    error: str = ""
+
+
+def explain(gateway: Gateway, what: str, source: str | None) -> list[Explained]:
+    """Explain a payment by any of its names, or the orders of a file.
+
+    Args:
+        gateway: the gateway, whose routes are asked.
+        what: a payment (``lookup.payment``), or the path of a file of orders.
+        source: whose orders a file holds; needed where the configuration knows several.
+
+    Raises:
+        OperationRefused: there is neither such a payment nor such a file, or nobody said whose orders these are.
+    """
+    path = Path(what)
+    with gateway.store.transaction() as db:
+        now = Now(gateway.clock.now(), channels.away(db, to_ms(gateway.clock.now())))
+        if not path.is_file():
+            return [_payment(gateway, db, what, now)]
+    return list(_file(gateway, path, _source(gateway, source), now))
+
+
+def _payment(gateway: Gateway, db: Session, key: str, now: Now) -> Explained:
+    found = lookup.payment(db, key)
+    payment = payment_of_json(
+        lookup.body(db, found.id), source=found.source, payment_id=found.id, instruction_id=instruction_id(found.id),
+        uetr=found.uetr, debtor_agent=_agent(gateway, found.debtor_account, found.amount.currency),
+    )  # fmt: skip
+    return Explained(f"{found.source}/{found.order_id}", found.profile, _decide(gateway, payment, found.source, now))
+
+
+def _file(gateway: Gateway, path: Path, source: str, now: Now) -> Iterator[Explained]:
+    for line in orderfiles.open_file(path).lines():
+        if line.number > ORDERS_MAX:
+            raise OperationRefused(f"{path}: more than {ORDERS_MAX} orders; explain a part of them")
+        name = f"{path.name}:{line.number} {line.order_id}".rstrip()
+        if line.order is None:
+            yield Explained(name, None, None, str(line.error))
+            continue
+        try:
+            order = Order.model_validate_json(to_json(line.order))
+        except ValidationError as error:
+            places = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
+            yield Explained(name, None, None, f"no order: {places}")
+            continue
+        payment = to_payment(
+            order, source=source, batch_id=None, payment_id=1, instruction_id=instruction_id(1), uetr=_ANY_UETR,
+            debtor_agent=_agent(gateway, order.debtor_account.number, order.currency),
+        )  # fmt: skip
+        yield Explained(name, None, _decide(gateway, payment, source, now))
+
+
+def _decide(gateway: Gateway, payment: Payment, source: str, now: Now) -> Decision:
+    return gateway.policy.routing.decide(Asked.of(payment, source), now)
+
+
+def _agent(gateway: Gateway, account: str, currency: str) -> Agent:
+    return gateway.policy.home(account, currency).agent
+
+
+def _source(gateway: Gateway, source: str | None) -> str:
+    names = sorted(gateway.policy.sources)
+    if source is None and len(names) == 1:
+        return names[0]
+    if source not in names:
+        raise OperationRefused(f"say whose orders these are: --source {' or '.join(names)}")
+    return source

@@ -1,4 +1,4 @@
-"""Commercial banks that take files, whole, over real SFTP: three dialects, reports, returns, statements in their form."""
+"""Commercial banks that take files, whole, over real SFTP: three dialects, reports, returns, statements."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ def files(tmp_path: Path, server: SshServer, name: str) -> Iterator[Files]:
     with FaultProxy(("127.0.0.1", server.port)) as proxy:
         text += (
             f'\n[transport]\nkind = "sftp"\nhost = "127.0.0.1"\nport = {proxy.port}\nuser = "{server.user}"\n'
-            'root = "bank"\noutgoing = "out"\nincoming = ["in"]\nstable_s = 0\nduplicate_names_refused = true\nanswer_within_s = 5.0\n'
+            'root = "bank"\noutgoing = "out"\nincoming = ["in"]\nstable_s = 0\n'
+            "duplicate_names_refused = true\nanswer_within_s = 5.0\n"
         )
         secrets = {"client.key": KEY.export_private_key(), "bank.hosts": server.known_host(proxy.port).encode()}
         with treasury(tmp_path / "home", text, secrets=secrets) as made:

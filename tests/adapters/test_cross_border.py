@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.profile import check_profiles
-from adapters.rails import Composed, Facts, Plea, Sent, cross_border
+from adapters.rails import Composed, Facts, Plea, Sent, cross_border, rail
+from gateway.core.batching import Parcel
+from gateway.flow.composing import write
 from schemas.errors import DocumentRefused
 from schemas.iso20022 import camt056, head001, pacs002, pacs008, pacs009, pacs028, xml
 from schemas.iso20022.guideline import CBPR_FOLDER
@@ -179,3 +181,11 @@ def test_the_header_is_held_to_its_own_guideline() -> None:
     header = head001.build(replace(examples.HEADER, business_service=None))
     with pytest.raises(DocumentRefused, match="BizSvc"):
         xml.validate(header, head001.DEFINITION, CBPR_FOLDER)
+
+
+@pytest.mark.parametrize("payment", [examples.MEMBERSHIP, examples.COVER], ids=["customer", "cover"])
+def test_dispatch_writes_it_and_the_message_rules_hold(payment: Payment) -> None:
+    """Rules 1 to 12 and 36 look at the finished message: settlement over an account names that account."""
+    parcel = Parcel(payment.amount.currency, DAY, (replace(payment, payment_id=43),))
+    written = write(rail("cross_border"), LINE.profile, parcel, 7, LINE.key, NOW)
+    assert (written.payments, written.total_minor) == ((43,), payment.amount.amount_minor)

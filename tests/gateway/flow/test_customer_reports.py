@@ -77,7 +77,7 @@ def test_a_bank_that_takes_one_block_gets_a_file_for_each_account(river: Stand) 
 def test_enough_numbers_are_taken_for_files_written_ahead() -> None:
     """What a rail keeps apart is not known before its orders are read: a number for each payment is enough."""
     assert messages_max(rail("customer_file"), ["KHR"] * 5, 500) == 5
-    assert messages_max(rail("high_value"), ["KHR"] * 5, 2) == 3
+    assert messages_max(rail("high_value"), ["KHR"] * 9, 2) == 5 + 2, "three kinds, each in messages of its own"
 
 
 # ------------------------------------------------------------------------------------------------------------ levels

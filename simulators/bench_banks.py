@@ -136,12 +136,38 @@ def opened(made: Stage) -> Gateway:
     return gateway
 
 
-def order(gateway: Gateway, made: Stage, accounts: Sequence[str], payments: int) -> None:
-    """Let a payroll of so many payments be ordered from each of these accounts.
+def lay(made: Stage, accounts: Sequence[str], payments: int, *, composed: bool = False) -> None:
+    """Let a payroll of so many payments be ordered from each of these accounts, taken in and released.
+
+    Args:
+        made: the gateway's ground.
+        accounts: one a bank.
+        payments: of each.
+        composed: the messages are written as well, and wait in the outbox.
 
     Raises:
-        BenchFailed: the bus did not take every message.
+        BenchFailed: not every payment is where it should be.
     """
+    gateway = opened(made)
+    workers = {role: [worker for _, worker in gateway.workers(role, "bench")] for role in ("intake", "dispatch")}
+    try:
+        _order(gateway, made, accounts, payments)
+        [intake], dispatches = workers["intake"], workers["dispatch"]
+        while intake.step(0.0):
+            pass
+        while dispatches[0].release():  # type: ignore[attr-defined]  # a worker of dispatch; batches are of no one bank
+            pass
+        for dispatch in dispatches if composed else ():
+            while dispatch.compose():  # type: ignore[attr-defined]  # the same
+                pass
+        found = {str(row[0]): row[1] for row in rows(gateway, "SELECT state, COUNT(*) FROM payment GROUP BY state")}
+    finally:
+        gateway.close()
+    if found != {"COMPOSED" if composed else "READY": payments * len(accounts)}:
+        raise BenchFailed(f"{payments * len(accounts)} payments should be on their way: {found}")
+
+
+def _order(gateway: Gateway, made: Stage, accounts: Sequence[str], payments: int) -> None:
     today = SystemClock().now().astimezone(next(iter(gateway.profiles.values())).zone).date()
     pays_from = {("salary", "KHR"): accounts[0]}
     government = Government(Random(payments), today, accounts=pays_from)
@@ -151,23 +177,6 @@ def order(gateway: Gateway, made: Stage, accounts: Sequence[str], payments: int)
         letters += [sign(one, made.source_keys["salary"]) for one in government.payroll(payments, chunk=CHUNK)]
     if gateway.bus.publisher().publish(letters):
         raise BenchFailed("the in-process bus took not every order")
-
-
-def ready(gateway: Gateway, payments: int) -> None:
-    """Take the orders in, and release their batches.
-
-    Raises:
-        BenchFailed: not all of them are ready then.
-    """
-    [(_, intake)] = gateway.workers("intake", "bench")
-    while intake.step(0.0):
-        pass
-    (_, dispatch), *_ = gateway.workers("dispatch", "bench")
-    while dispatch.release():  # type: ignore[attr-defined]  # a worker of dispatch; batches are of no one bank
-        pass
-    found = {str(row[0]): row[1] for row in rows(gateway, "SELECT state, COUNT(*) FROM payment GROUP BY state")}
-    if found != {"READY": payments}:
-        raise BenchFailed(f"{payments} payments should be ready: {found}")
 
 
 def rows(gateway: Gateway, statement: str) -> list[tuple[object, ...]]:
@@ -181,30 +190,44 @@ def number(gateway: Gateway, statement: str) -> int:
     return int(str(rows(gateway, statement)[0][0]))
 
 
-def until(held: Callable[[], int], wanted: int, what: str) -> None:
-    """Wait until so much is done.
+class Working:
+    """Processes of the gateway.
 
-    Raises:
-        BenchFailed: nothing has moved for too long.
+    Args:
+        processes: by role.
+
+    Attributes:
+        peak_mb: the largest resident size of each, by role, once they have done their work.
     """
-    last, since = -1, time.monotonic()
-    while (now := held()) < wanted:
-        if now != last:
-            last, since = now, time.monotonic()
-        elif time.monotonic() - since > STALLED_S:
-            raise BenchFailed(f"{now} of {wanted} {what} after {STALLED_S} s without progress")
-        time.sleep(LOOK_S)
 
-
-class Memory:
-    """The largest resident size of each process, by role, once the processes have ended."""
-
-    def __init__(self) -> None:
+    def __init__(self, processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
+        self._processes = processes
         self.peak_mb: dict[str, int] = {}
+
+    def until(self, held: Callable[[], int], wanted: int, what: str) -> None:
+        """Wait until so much is done.
+
+        Raises:
+            BenchFailed: nothing has moved for too long, or a process has ended.
+        """
+        last, since = -1, time.monotonic()
+        while (now := held()) < wanted:
+            ended = [role for role, process in self._processes.items() if process.poll() is not None]
+            if ended:
+                raise BenchFailed(f"the process of {', '.join(ended)} has ended at {now} of {wanted} {what}")
+            if now != last:
+                last, since = now, time.monotonic()
+            elif time.monotonic() - since > STALLED_S:
+                raise BenchFailed(f"{now} of {wanted} {what} after {STALLED_S} s without progress")
+            time.sleep(LOOK_S)
+
+    def measure(self) -> None:
+        """Look how much memory each has taken."""
+        self.peak_mb = {role: peak_memory_mb(process.pid) for role, process in self._processes.items()}
 
 
 @contextmanager
-def working(made: Stage, *roles: str) -> Iterator[Memory]:
+def working(made: Stage, *roles: str) -> Iterator[Working]:
     """Let a process of each role work, as in production; what they need to start is not taken off any clock."""
     configuration = made.home / DEFAULT_NAME
     if not configuration.exists():
@@ -218,13 +241,14 @@ def working(made: Stage, *roles: str) -> Iterator[Memory]:
         "GATEWAY_METRICS__PORT": "0",
         "GATEWAY_LOGS__LEVEL": "warning",
     }
-    memory, processes = Memory(), {}
+    processes: dict[str, subprocess.Popen[bytes]] = {}
     for role in roles:
         command = [sys.executable, "-m", "gateway.process", "--config", str(configuration), role]
         processes[role] = subprocess.Popen(command, env=environment)  # noqa: S603 - our own module
     try:
-        yield memory
-        memory.peak_mb = {role: peak_memory_mb(process.pid) for role, process in processes.items()}
+        at_work = Working(processes)
+        yield at_work
+        at_work.measure()
     finally:
         for process in processes.values():
             process.terminate()

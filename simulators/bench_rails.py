@@ -23,7 +23,7 @@ from gateway.app import Gateway
 from schemas.iso20022 import xml
 from schemas.model.identifiers import instruction_id
 from simulators import bench_banks
-from simulators.bench_banks import FILE_PAYMENTS, number, order, ready, rows, until, working
+from simulators.bench_banks import FILE_PAYMENTS, lay, number, rows, working
 from simulators.bench_watch import BenchFailed
 from simulators.ssh_server import SshServer
 from simulators.stage import Stage
@@ -73,10 +73,9 @@ def measure(home: Path, database_url: str, server: SshServer, payments: int) -> 
         "own.pgp": str(own).encode(), "bank.asc": bytes(bank.extract_certificate()),
     }  # fmt: skip
     made = bench_banks.country(home, database_url, [text], {BANK: vault})
+    lay(made, [ACCOUNT], payments)
     gateway = bench_banks.opened(made)
     try:
-        order(gateway, made, [ACCOUNT], payments)
-        ready(gateway, payments)
         sent = _send(gateway, made, server, payments, key)
         return sent, _hear(gateway, made, server, bank)
     finally:
@@ -90,8 +89,10 @@ def _send(gateway: Gateway, made: Stage, server: SshServer, payments: int, key: 
     """Let the payroll leave, from accepted and released to uploaded and marked."""
     files = -(-payments // FILE_PAYMENTS)
     started_s = time.perf_counter()
-    with working(made, "dispatch", "relay") as memory:
-        until(lambda: number(gateway, "SELECT COUNT(*) FROM message WHERE sent_ms IS NOT NULL"), files, "files sent")
+    with working(made, "dispatch", "relay") as at_work:
+        at_work.until(
+            lambda: number(gateway, "SELECT COUNT(*) FROM message WHERE sent_ms IS NOT NULL"), files, "files sent"
+        )
         seconds = time.perf_counter() - started_s
     found = [path.read_bytes() for path in sorted((server.home / "out").glob("*.xml"))]
     carried = sum(content.count(b"<CdtTrfTxInf>") for content in found)
@@ -99,7 +100,7 @@ def _send(gateway: Gateway, made: Stage, server: SshServer, payments: int, key: 
         raise BenchFailed(f"{carried} payments in {len(found)} files at the bank, not {payments} in {files}")
     floor = {"write and validate": _written(payments), "upload": asyncio.run(_uploaded(server, key, found))}
     facts = {"payments": payments, "files": files, "megabytes": sum(map(len, found)) >> 20}
-    return Measured(seconds, floor, memory.peak_mb, facts)
+    return Measured(seconds, floor, at_work.peak_mb, facts)
 
 
 def _written(payments: int) -> float:
@@ -161,14 +162,14 @@ def _hear(gateway: Gateway, made: Stage, server: SshServer, bank: Tsk) -> Measur
     payments = number(gateway, "SELECT COUNT(*) FROM payment")
     applied = "SELECT COUNT(*) FROM document WHERE state = 'APPLIED'"
     started_s = time.perf_counter()
-    with working(made, "inbound") as memory:
-        until(lambda: number(gateway, applied), len(reports), "reports applied")
+    with working(made, "inbound") as at_work:
+        at_work.until(lambda: number(gateway, applied), len(reports), "reports applied")
         seconds = time.perf_counter() - started_s
     states = {str(row[0]): row[1] for row in rows(gateway, "SELECT state, COUNT(*) FROM payment GROUP BY state")}
     if states != {"SETTLED": payments}:
         raise BenchFailed(f"after the reports every payment should be settled: {states}")
     facts = {"reports": len(reports), "transactions": payments}
-    return Measured(seconds, _reports_floor(gateway, reports), memory.peak_mb, facts)
+    return Measured(seconds, _reports_floor(gateway, reports), at_work.peak_mb, facts)
 
 
 def _reports(gateway: Gateway) -> list[bytes]:

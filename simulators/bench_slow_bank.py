@@ -12,7 +12,7 @@ from pathlib import Path
 from gateway.app import Gateway
 from gateway.clock import SystemClock
 from simulators import bench_banks
-from simulators.bench_banks import number, order, ready, until, working
+from simulators.bench_banks import lay, number, working
 from simulators.bench_rails import Measured
 from simulators.bench_watch import BenchFailed
 from simulators.servers import PostgresServer
@@ -79,13 +79,9 @@ def _send(home: Path, postgres: PostgresServer, messages: int, *, slow: bool) ->
             )
             profiles.append(bench_banks.profile(SLOW, accounts[SLOW], transport, transactions_max=1))
         made = bench_banks.country(home, url, profiles, {SLOW: vault} if slow else {})
+        lay(made, list(accounts.values()), messages, composed=True)
         gateway = bench_banks.opened(made)
         try:
-            order(gateway, made, list(accounts.values()), messages)
-            ready(gateway, messages * len(accounts))
-            for _, worker in gateway.workers("dispatch", "bench"):
-                while worker.compose():  # type: ignore[attr-defined]  # the worker of dispatch
-                    pass
             seconds, memory_mb = _watch(gateway, made, messages)
             left = number(gateway, f"SELECT COUNT(*) FROM message WHERE profile = '{SLOW}' AND sent_ms IS NULL")  # noqa: S608 - our own constant
             if slow and not left:
@@ -99,9 +95,9 @@ def _watch(gateway: Gateway, made: Stage, messages: int) -> tuple[float, dict[st
     """Return the seconds from the first message that left the nine banks' queues to the last, and the memory."""
     of_nine = f"SELECT COUNT(*) FROM message WHERE sent_ms IS NOT NULL AND profile <> '{SLOW}'"  # noqa: S608 - as above
     span = f"SELECT MAX(sent_ms) - MIN(sent_ms) FROM message WHERE profile <> '{SLOW}'"  # noqa: S608 - as above
-    with working(made, "relay") as memory:
-        until(lambda: number(gateway, of_nine), BANKS * messages, "messages sent")
-    return number(gateway, span) / 1_000, memory.peak_mb
+    with working(made, "relay") as at_work:
+        at_work.until(lambda: number(gateway, of_nine), BANKS * messages, "messages sent")
+    return number(gateway, span) / 1_000, at_work.peak_mb
 
 
 def _folder(root: Path) -> str:

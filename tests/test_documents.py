@@ -19,7 +19,7 @@ from gateway.core.lifecycle import diagram
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
-WITH_COMMANDS = [ROOT / "README.md", DOCS / "RUNBOOK.md", DOCS / "exceptions.md"]
+WITH_COMMANDS = [ROOT / "README.md", DOCS / "RUNBOOK.md", DOCS / "exceptions.md", DOCS / "adding-a-bank.md"]
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -7,10 +7,8 @@ cannot be taken for one that is in force.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -34,6 +32,7 @@ from adapters.fields import (
 from adapters.instant_settings import InstantSettings
 from adapters.layout_settings import LayoutSettings
 from adapters.matching import MatchingSettings
+from adapters.message_settings import MessageSettings
 from adapters.pain_settings import PainSettings
 from adapters.payment_settings import (
     AccountSettings,
@@ -46,7 +45,7 @@ from adapters.payment_settings import (
     wrong_amounts,
 )
 from adapters.table_settings import TableSettings
-from adapters.toml import Location, read
+from adapters.toml import read
 from adapters.transport_settings import BusSettings, TransportSettings
 from schemas.errors import ConfigurationError
 from schemas.model.money import Money
@@ -54,59 +53,9 @@ from schemas.model.money import Money
 SHIPPED = Path(__file__).parent / "profiles"
 """The profiles that come with the project."""
 
-OUTGOING_RULES = (*range(1, 17), *range(18, 23), *range(26, 30), *range(31, 41))
-TEXT_RULES = tuple(range(41, 53))
+OUTGOING_RULES = (*range(1, 17), *range(18, 30), *range(31, 41))
+TEXT_RULES = tuple(range(41, 54))
 """Business rules (by number) that concern every outgoing credit transfer; a profile may name fewer or more."""
-
-ChargeBearer = Literal["DEBT", "CRED", "SHAR", "SLEV"]
-
-
-class MessageSettings(Table):
-    """How this bank wants its messages.
-
-    Attributes:
-        envelope_namespace: namespace of the element around business header and document, on rails that have one.
-        envelope_name: local name of that element.
-        business_service: BizSvc of the header, where the rail asks for one.
-        transactions_max: payments in one message; also what one refusal of a whole message can delay.
-        settlement_method: SttlmMtd, on rails that state it; CLRG needs the clearing system as well (rule 36).
-        clearing_system: ClrSys/Cd of the rail.
-        charge_bearers: the charge bearers that this rail takes (rule 31).
-        character_set: ``utf-8``, or ``x`` for the rail that takes the X character set only (rule 47).
-        remittance: whether free text, a structured creditor reference, or either is taken (rule 49).
-        created_tolerance_s: how far a message's creation time may lie from our own clock when it is signed (rule 5).
-        guidelines_folder: the bank's own usage guidelines (``<definition>.xsd``), used instead of ours.
-    """
-
-    envelope_namespace: str | None = Field(default=None, min_length=1)
-    envelope_name: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")
-    business_service: str | None = Field(default=None, min_length=1, max_length=35)
-    transactions_max: int = Field(default=1_000, ge=1, le=10_000)
-    settlement_method: Literal["CLRG", "INDA", "INGA", "COVE"] | None = None
-    clearing_system: str | None = Field(default=None, min_length=1, max_length=35)
-    charge_bearers: Listed[tuple[ChargeBearer, ...]] = ("SLEV",)
-    character_set: Literal["utf-8", "x"] = "utf-8"
-    remittance: Literal["unstructured", "structured", "either"] = "either"
-    created_tolerance_s: int = Field(default=86_400, ge=60)
-    guidelines_folder: Path | None = None
-
-    @property
-    def envelope(self) -> tuple[str, str]:
-        """Namespace and local name of the envelope.
-
-        Raises:
-            ConfigurationError: the profile names none, although its rail has one.
-        """
-        if self.envelope_namespace is None or self.envelope_name is None:
-            raise ConfigurationError("message.envelope_namespace and envelope_name: missing, and the rail needs them")
-        return self.envelope_namespace, self.envelope_name
-
-    @model_validator(mode="after")
-    def clearing_has_its_system(self) -> Self:
-        """CLRG without a clearing system is a message that every receiver refuses (rule 36)."""
-        if self.settlement_method == "CLRG" and self.clearing_system is None:
-            raise ValueError("settlement_method CLRG needs a clearing_system (rule 36)")
-        return self
 
 
 class SignatureSettings(Table):
@@ -328,6 +277,7 @@ def check_profiles(
     paths: Sequence[Path],
     certificates: Path | None = None,
     algorithm_of: Callable[[str], str | None] = lambda _: None,
+    secrets: Path | None = None,
 ) -> list[Finding]:
     """Look at profiles one by one and side by side, and return everything that is wrong with them.
 
@@ -335,7 +285,11 @@ def check_profiles(
         paths: the profiles' files.
         certificates: the folder of the certificate files that profiles name; None leaves those out.
         algorithm_of: returns the algorithm of the key that signs for a profile now, or None where none does.
+        secrets: the folder of what transports need from their vaults; None leaves that out, and the folders of
+            watched folders with it.
     """
+    from adapters import homes, profile_faults  # noqa: PLC0415  they look at profiles, and stand beside them
+
     findings: list[Finding] = []
     names: dict[str, Path] = {}
     whole: list[tuple[Path, Profile]] = []
@@ -350,42 +304,20 @@ def check_profiles(
             findings.append(Finding(path, file.line(("name",)), said))
         names.setdefault(profile.name, path)
         whole.append((path, profile))
-        findings += [Finding(path, file.line(place), said) for place, said in _rail_faults(profile)]
+        faults = [*profile_faults.of_rail(profile)]
         if certificates is not None:
-            findings += [Finding(path, file.line(place), said) for place, said in _trust_faults(profile, certificates)]
+            faults += profile_faults.of_trust(profile, certificates)
+        if secrets is not None:
+            faults += profile_faults.of_transport(profile, secrets)
+        findings += [Finding(path, file.line(place), said) for place, said in faults]
         algorithm = algorithm_of(profile.name)
         if algorithm not in {None, profile.signature.algorithm}:
             said = f"signature.algorithm: the key that signs now is of {algorithm}; run: gateway keys rotate"
             findings.append(Finding(path, file.line(("signature", "algorithm")), said))
-    return sorted([*findings, *_side_by_side(whole)])
-
-
-def _side_by_side(whole: Sequence[tuple[Path, Profile]]) -> Iterator[Finding]:
-    """Yield what is wrong with accounts that several profiles name."""
-    from adapters import homes  # noqa: PLC0415  it looks at profiles, and stands beside them
-
-    for place, location, said in homes.faults([profile for _, profile in whole], [path for path, _ in whole]):
-        path = whole[place][0]
-        yield Finding(path, read(path).line(location), said)
-
-
-def _rail_faults(profile: Profile) -> Sequence[tuple[Location, str]]:
-    """Return what the rail misses in its profile; what it is, the rail's own module knows."""
-    name = f"adapters.rails.{profile.rail}"
-    if find_spec(name) is None:
-        return [(("rail",), f"rail: there is no adapters/rails/{profile.rail}.py")]
-    faults: Callable[[Profile], Sequence[tuple[Location, str]]] | None = getattr(import_module(name), "faults", None)
-    return [] if faults is None else faults(profile)
-
-
-def _trust_faults(profile: Profile, certificates: Path) -> list[tuple[Location, str]]:
-    """Return what is wrong with the folder that says whose signatures are trusted."""
-    folder = certificates / profile.trust_folder
-    simulated = sorted(str(path.relative_to(certificates)) for path in folder.glob("*/simulated-*"))
-    found = [f"a simulation is trusted, remove it: {path}" for path in simulated]
-    if not any(folder.glob("anchors/*.pem")) and not any(folder.glob("pinned/*.pem")):
-        found.append(f"{folder} holds no anchor and no pinned certificate")
-    return [(("signature",), f"signature.trust: {said}") for said in found]
+    for number, place, said in homes.faults([profile for _, profile in whole], [path for path, _ in whole]):
+        path = whole[number][0]
+        findings.append(Finding(path, read(path).line(place), said))
+    return sorted(findings)
 
 
 def _examine(path: Path) -> tuple[Profile | None, list[Finding]]:

@@ -308,8 +308,8 @@ class Gateway:
         return Inbound(self.desk(name), consumer, profile, self.trust(profile), channel, hands=self.hands)
 
     def _prefetch(self, batch: int) -> int:
-        """Return how many unsettled deliveries a consumer may have: one batch in hand, and one that is read ahead."""
-        return 2 * batch if self.hands.ahead else batch
+        """Return how many unsettled deliveries a consumer may have: one batch in hand, and one that comes meanwhile."""
+        return 2 * batch
 
     def publisher(self) -> Publisher:
         """Open a publisher, for those who send orders."""

@@ -3,9 +3,8 @@
     python -m gateway.hand <file descriptor of its socket>
 
 The first message is the configuration, every other one a piece of work (``gateway.flow.hands``), or the number of one
-that the first process has taken back. It ends when the first
-process does, however that ends; a signal that is meant for both is left to the first, which finishes what it has in
-hand.
+that the first process has taken back. Pieces are done by their turn. It ends when the first process does, however that
+ends; a signal that is meant for both is left to the first, which finishes what it has in hand.
 """
 
 from __future__ import annotations
@@ -23,11 +22,14 @@ from gateway import logs
 from gateway.app import Gateway
 from gateway.clock import SystemClock
 from gateway.config import Settings
-from gateway.flow.hands import Answer, Kit
+from gateway.flow.hands import Answer, Kit, Turn
 from gateway.process import route_library_logs, spare_the_collector
 from schemas.errors import InputError
 
-Piece = tuple[int, Callable[..., Any], tuple[Any, ...]]
+Piece = tuple[Turn, int, Callable[..., Any], tuple[Any, ...]]
+"""Its turn and number, which are its place in the queue; the work, and its arguments."""
+SWITCH_S = 0.0005
+"""How long the work may keep the interpreter from the threads that read and write: the first process waits for them."""
 
 
 def main(arguments: list[str]) -> None:
@@ -44,21 +46,23 @@ def main(arguments: list[str]) -> None:
     route_library_logs(log)
     kit = Gateway(settings, log, clock).kit()
     spare_the_collector()
-    pieces: queue.SimpleQueue[Piece] = queue.SimpleQueue()
+    sys.setswitchinterval(SWITCH_S)
+    pieces: queue.PriorityQueue[Piece] = queue.PriorityQueue()
     answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
     taken_back: set[int] = set()
     threading.Thread(target=_read, args=(link, pieces, taken_back), name="reads", daemon=True).start()
     threading.Thread(target=_write, args=(link, answers), name="writes", daemon=True).start()
     while True:
         piece = pieces.get()
-        if piece[0] not in taken_back:
+        number = piece[1]
+        if number not in taken_back:
             answers.put(do(kit, piece))
-        taken_back.discard(piece[0])
+        taken_back.discard(number)
 
 
 def do(kit: Kit, piece: Piece) -> Answer:
     """Do one piece; whatever goes wrong but the input is left to the first process, which has the log."""
-    number, work, arguments = piece
+    _, number, work, arguments = piece
     try:
         return Answer(number, work(kit, *arguments))
     except InputError as refused:
@@ -67,7 +71,7 @@ def do(kit: Kit, piece: Piece) -> Answer:
         return Answer(number, failed=True)
 
 
-def _read(link: Connection, pieces: queue.SimpleQueue[Piece], taken_back: set[int]) -> None:
+def _read(link: Connection, pieces: queue.PriorityQueue[Piece], taken_back: set[int]) -> None:
     """Take every piece at once, so that the first process never waits to hand one over; leave when it does."""
     try:
         while True:

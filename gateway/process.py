@@ -35,8 +35,9 @@ from gateway.bus.base import ORDERS_QUEUE
 from gateway.clock import SystemClock
 from gateway.config import DEFAULT_NAME, load
 from gateway.crash import crash_points
+from gateway.flow.dispatch import Dispatch
 from gateway.metrics import MetricsServer
-from gateway.service import REST_S, Service, Turns
+from gateway.service import REST_S, Gathering, Service, Turns
 from schemas.errors import ConfigurationError, Conflict, GatewayError, KeyUnavailable, Unavailable
 
 POLLING = frozenset({"dispatch", "relay"})
@@ -143,6 +144,12 @@ def serve(
             together = [step for _, step, _ in workers if not _waits(step)]
             turns = Turns(together, lambda: gateway.hands.wait(REST_S))
             workers = [(f"embedded.{here.instance}", turns, True), *apart]
+        else:
+            full = gateway.settings.workers.dispatch_batch
+            workers = [
+                (name, Gathering(step, full, stop.wait) if isinstance(step, Dispatch) else step, polls)
+                for name, step, polls in workers
+            ]
         service = Service(workers, gateway.log, stop, gateway.settings.workers.wait_s)
         if "dispatch" in roles:
             warn_of_missing_keys(gateway)

@@ -133,7 +133,7 @@ def relationship(
             )
             for currency, settings in profile.currencies.items()
         },
-        directory=frozenset(bic8(bic) for bic in directory),
+        directory=None if profile.message.any_bank else frozenset(bic8(bic) for bic in directory),
         charge_bearers=frozenset(profile.message.charge_bearers),
         character_set=profile.message.character_set,
         remittance=profile.message.remittance,
@@ -143,6 +143,9 @@ def relationship(
         settlement_method=profile.message.settlement_method,
         days_ahead_max=profile.days_ahead_max,
         time_zone=profile.time_zone,
+        remittance_lines_max=profile.message.remittance_lines_max,
+        addresses_required=profile.message.addresses_required,
+        regulatory_reporting=profile.message.regulatory_reporting,
         rules=frozenset(profile.rules),
     )
     values = {

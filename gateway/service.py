@@ -20,6 +20,10 @@ IDLE_S = 0.02
 """Pause of a worker that polls the database and found nothing: what latency costs at no load."""
 REST_S = 0.02
 """Longest wait for a second process before the workers look again for what else there is to do."""
+GATHER_FROM = 20
+"""Payments of one round of composing from which they come faster than a message of their own is worth."""
+GATHER_S = 0.15
+"""Pause before the next round then: a message costs bank, broker and database the same, however few it carries."""
 AWAY_S_MAX = 10.0
 """Longest pause between two attempts to reach a server that is away."""
 BUSY_S_MAX = 1.0
@@ -132,6 +136,28 @@ class Turns:
         if trouble is not None and not done:
             raise trouble
         return done or int(self._rest())
+
+
+class Gathering:
+    """A worker that lets payments come together while many come; one alone goes at once.
+
+    Args:
+        step: the worker.
+        full: what its step returns when it could take no more: then there is no reason to wait.
+        pause: waits so many seconds, or until the service stops.
+    """
+
+    def __init__(self, step: Step, full: int, pause: Callable[[float], object]) -> None:
+        self._step = step
+        self._full = full
+        self._pause = pause
+
+    def step(self, wait_s: float) -> int:
+        """Do one piece of work, and wait when it was neither little nor all that fits."""
+        done = self._step.step(wait_s)
+        if GATHER_FROM <= done < self._full:
+            self._pause(GATHER_S)
+        return done
 
 
 class Service:

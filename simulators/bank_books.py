@@ -25,8 +25,10 @@ CREATE TABLE movement (
     reason TEXT,                 -- of a rejection or a return
     party TEXT, party_account TEXT, text TEXT,
     charge_minor INTEGER NOT NULL,  -- taken from a return
-    day TEXT                     -- booking date: what is booked after a day was closed stands on the next statement
+    day TEXT,                    -- booking date: what is booked after a day was closed stands on the next statement
+    definition TEXT              -- of the message that it came in: pacs.008.001.08 ...
 );
+CREATE INDEX movement_message ON movement (message_id);
 CREATE INDEX movement_uetr ON movement (uetr);
 CREATE INDEX movement_end_to_end_id ON movement (end_to_end_id, account);
 CREATE TABLE answer (message_id TEXT PRIMARY KEY, digest BLOB NOT NULL, documents BLOB NOT NULL) WITHOUT ROWID;
@@ -53,6 +55,7 @@ class Movement(NamedTuple):
     text: str | None = None
     charge_minor: int = 0
     day: str | None = None
+    definition: str | None = None
     number: int = 0
 
     @property
@@ -124,7 +127,7 @@ class Books:
         numbers = range(self._last + 1, self._last + 1 + len(movements))
         rows = ((number, *movement[:-1]) for number, movement in zip(numbers, movements, strict=True))
         self._database.execute("BEGIN")
-        self._database.executemany("INSERT INTO movement VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+        self._database.executemany("INSERT INTO movement VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
         self._database.execute("COMMIT")
         self._last += len(movements)
         return numbers
@@ -153,6 +156,16 @@ class Books:
     def _movements(self, where: str, values: Sequence[object]) -> Iterator[Movement]:
         cursor = self._database.execute(f"SELECT * FROM movement {where}", values)  # noqa: S608 - our own text
         return (Movement._make((*row[1:], row[0])) for row in cursor)
+
+    def of_message(self, message_id: str) -> list[Movement]:
+        """Return what the transactions of a message of the customer became, settled or rejected, in their order."""
+        where = "WHERE message_id = ? AND kind IN ('payment', 'rejected') ORDER BY id"
+        return list(self._movements(where, (message_id,)))
+
+    def given_back(self, payment: Movement) -> bool:
+        """Say whether a settled payment was given back."""
+        where = "WHERE kind = 'return' AND message_id = ? AND instruction_id IS ?"
+        return next(self._movements(where, (payment.message_id, payment.instruction_id)), None) is not None
 
     def payments(self) -> Iterator[Movement]:
         """Return every settled payment, for tests that count what was paid."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from schemas.iso20022 import camt_build, head001, pacs002, pacs004
+from schemas.iso20022 import admi002, admi004, camt029, camt056, camt_build, head001, pacs002, pacs004
 from schemas.iso20022.parties import Settlement
 from schemas.model.money import Money
 from schemas.model.statement import Detail, Entry, Statement
-from schemas.model.status import Return, StatusReport, TransactionStatus
+from schemas.model.status import RecallAnswer, RecallRequest, Return, StatusReport, SystemEvent, TransactionStatus
 from security import xmldsig
 
 if TYPE_CHECKING:
@@ -88,12 +88,13 @@ class Letters:
         group_status: str | None = None,
         reason: str | None = None,
         info: str | None = None,
+        definition: str = ORIGINAL,
     ) -> bytes:
-        """Return a signed pacs.002 about a message of the customer."""
+        """Return a signed pacs.002 about a message of the customer, of this definition."""
         report = StatusReport(
             message_id=self.next_id("ST"),
             original_message_id=original_message_id,
-            original_message_name=ORIGINAL,
+            original_message_name=definition,
             group_status=group_status,
             group_reason=reason,
             group_info=info,
@@ -111,7 +112,7 @@ class Letters:
                 return_id=f"R{movement.number:012d}",
                 amount=Money(movement.amount_minor, currency),
                 original_message_id=movement.message_id,
-                original_message_name=ORIGINAL,
+                original_message_name=movement.definition or ORIGINAL,
                 end_to_end_id=movement.end_to_end_id,
                 instruction_id=movement.instruction_id,
                 uetr=movement.uetr,
@@ -157,6 +158,35 @@ class Letters:
         entries = [entry(index, movement, closing.currency, closed.day) for index, movement in enumerate(movements)]
         document = camt_build.build_statement(message_id, self._now(), statement, entries, servicer_bic=self._bank_bic)
         return self.sign(message_id, camt_build.STATEMENT_DEFINITION, document)
+
+    def recall_answer(
+        self, request: RecallRequest, status: str, reason: str | None = None, info: str | None = None
+    ) -> bytes:
+        """Return a signed camt.029 that answers a recall of the customer."""
+        answer = RecallAnswer(
+            self.next_id("RA"), request.case_id, status, reason, info, request.original_message_id,
+            request.end_to_end_id, request.instruction_id, request.uetr,
+            original_message_name=request.original_message_name,
+        )  # fmt: skip
+        document = camt029.build([answer], self._now(), assigner_bic=self._bank_bic, assignee_bic=self._customer_bic)
+        return self.sign(answer.message_id, camt029.DEFINITION, document)
+
+    def recall(self, request: RecallRequest) -> bytes:
+        """Return a signed camt.056: the bank asks a transfer back that came in."""
+        asked = replace(request, message_id=self.next_id("RC"))
+        document = camt056.build(asked, self._now(), assigner_bic=self._bank_bic, assignee_bic=self._customer_bic)
+        return self.sign(asked.message_id, camt056.DEFINITION, document)
+
+    def rejection(self, original_message_id: str, reason: str, info: str) -> bytes:
+        """Return a signed admi.002: the bank's system takes a message for none that it can work on."""
+        document = admi002.build(original_message_id, reason, self._now(), info=info)
+        return self.sign(self.next_id("RJ"), admi002.DEFINITION, document)
+
+    def event(self, code: str, description: str, parameters: Sequence[str]) -> bytes:
+        """Return a signed admi.004 of something that happens now."""
+        message_id, now = self.next_id("EV"), self._now()
+        document = admi004.build(SystemEvent(message_id, code, description, tuple(parameters), now))
+        return self.sign(message_id, admi004.DEFINITION, document)
 
     def sign(self, message_id: str, definition: str, document: _Element) -> bytes:
         """Put a document into its envelope and sign it; these are the bytes that travel."""

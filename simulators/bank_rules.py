@@ -19,13 +19,13 @@ class Judge:
 
     Args:
         books: what came before, and the balances.
-        directory: the BICs of the banks that can be reached.
+        directory: the BICs of the banks that can be reached; None: any.
         transactions: of the message.
         duplicates: refuse a UETR or EndToEndId that came before, or twice in the message.
     """
 
     def __init__(
-        self, books: Books, directory: frozenset[str], transactions: Sequence[Transaction], *, duplicates: bool
+        self, books: Books, directory: frozenset[str] | None, transactions: Sequence[Transaction], *, duplicates: bool
     ) -> None:
         self._books = books
         self._directory = directory
@@ -54,7 +54,7 @@ class Judge:
             return "AC10"
         if transaction.amount.amount_minor <= 0:
             return "AM01"
-        if transaction.creditor_bic not in self._directory:
+        if self._directory is not None and transaction.creditor_bic not in self._directory:
             return "RC05"
         return ""
 
@@ -64,7 +64,7 @@ class Judge:
         return "" if covered else "AM04"
 
 
-def movement_of(message_id: str, transaction: Transaction, reason: str) -> Movement:
+def movement_of(message_id: str, definition: str, transaction: Transaction, reason: str) -> Movement:
     """Return a transaction as the books record it: settled, or rejected for a reason."""
     return Movement(
         account=transaction.debtor_account,
@@ -77,6 +77,7 @@ def movement_of(message_id: str, transaction: Transaction, reason: str) -> Movem
         reason=reason or None,
         party=transaction.creditor_name,
         party_account=transaction.creditor_account,
+        definition=definition,
     )
 
 

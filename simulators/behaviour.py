@@ -67,6 +67,10 @@ class Behaviour:
         return_charge_minor: taken from each returned amount, in minor units.
         daily_fee_minor: booked to each account at the end of the day, in minor units.
         deposits_max: up to so many incoming credits of taxpayers a day and account.
+        recalls_accepted, recalls_pending: share of recalls of settled payments that are accepted (the payment comes
+            back with FOCR), or answered as pending first; all others are refused (CUST).
+        recall_plans: EndToEndId -> status of the answer: ``CNCL``, ``RJCR`` or ``PDCR``.
+        announces: start and end of the business day are announced (admi.004).
         plans: EndToEndId -> fate.
         account_plans: end of the creditor's account number -> fate.
     """
@@ -88,6 +92,10 @@ class Behaviour:
     return_charge_minor: int = 0
     daily_fee_minor: int = 0
     deposits_max: int = 0
+    recalls_accepted: float = 0.0
+    recalls_pending: float = 0.0
+    recall_plans: Mapping[str, str] = field(default_factory=dict)
+    announces: bool = False
     plans: Mapping[str, Fate] = field(default_factory=dict)
     account_plans: Mapping[str, Fate] = field(default_factory=dict)
 
@@ -148,6 +156,15 @@ class Moods:
     def refuses_repeat(self) -> bool:
         """Say whether a repeated message is refused instead of answered again."""
         return self._happens(self._behaviour.refuses_repeats)
+
+    def recall_status(self, end_to_end_id: str | None) -> str:
+        """Return how a recall of a settled payment is answered: its plan, or what the draw says."""
+        planned = self._behaviour.recall_plans.get(end_to_end_id or "")
+        if planned is not None:
+            return planned
+        if self._happens(self._behaviour.recalls_pending):
+            return "PDCR"
+        return "CNCL" if self._happens(self._behaviour.recalls_accepted) else "RJCR"
 
     def deposits(self) -> int:
         """Return how many taxpayers pay in today."""

@@ -34,12 +34,12 @@ from adapters.profile import SHIPPED
 from gateway.app import Gateway
 from gateway.bus.base import ORDERS_QUEUE, Outgoing, Publisher
 from gateway.clock import SystemClock, random_uetr
-from simulators import bench_floor, bench_latency, bench_reconcile, stage
+from simulators import bench_floor, bench_latency, bench_rails, bench_reconcile, bench_slow_bank, stage
 from simulators.bank_service import BankService
 from simulators.bench_watch import BenchFailed, Watch
 from simulators.bench_workers import Embedded, Processes, peak_memory_mb
 from simulators.government import Government, sign
-from simulators.servers import PostgresServer, RabbitServer, new_folder
+from simulators.servers import PostgresServer, RabbitServer, SshServer, new_folder
 from simulators.stage import PROFILE, Stage
 
 app = typer.Typer(help="Measure the gateway beside its floor.", no_args_is_help=True)
@@ -173,6 +173,25 @@ def reconcile(
         "cpu": _cpu(),
     } | ({"faults": run.faults} if verify else {})
     typer.echo(json.dumps(result) if as_json else "\n".join(f"{key:>15}  {value}" for key, value in result.items()))
+
+
+@app.command()
+def rails(
+    payments: Annotated[int, typer.Option(help="Lines of the payroll, in files of 10,000.", min=1_000)] = 100_000,
+    messages: Annotated[int, typer.Option(help="Messages to each of nine banks beside a slow one.", min=10)] = 300,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """A payroll by SFTP to a commercial bank, its status reports back, and a slow bank among ten."""
+    with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder, PostgresServer(new_folder()) as postgres:
+        try:
+            with SshServer(new_folder()) as server:
+                sent, heard = bench_rails.measure(Path(folder) / "one", postgres.fresh_database(), server, payments)
+            beside = bench_slow_bank.measure(Path(folder) / "many", postgres, messages)
+        except BenchFailed as failed:
+            typer.echo(str(failed), err=True)
+            raise typer.Exit(1) from failed
+    result = {"payroll": sent.shown(), "reports": heard.shown(), "slow_bank": beside.shown(), "cpu": _cpu()}
+    typer.echo(json.dumps(result) if as_json else "\n".join(f"{key:>10}  {value}" for key, value in result.items()))
 
 
 # --------------------------------------------------------------------------------------------------------- the runs

@@ -7,28 +7,31 @@ refused, and so is a UETR or EndToEndId that came before. One thread at a time.
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
+from functools import partial
 from itertools import chain
 from random import Random
 from typing import TYPE_CHECKING
 
 from schemas.errors import DocumentRefused, SignatureRefused
 from schemas.iso20022 import head001
-from schemas.iso20022.parser import parse
 from schemas.model.money import Money
 from security import xmldsig
 from simulators import bank_message
 from simulators.bank_books import Books, ClosedDay, Movement
+from simulators.bank_desk import ASKED, Desk, Reply
 from simulators.bank_letters import Envelope, Letters, Page
 from simulators.bank_rules import Judge, movement_of, status_of
 from simulators.behaviour import Behaviour, Fate, Manner, Moods
 from simulators.names import BIC_DIRECTORY, PEOPLE, PHNOM_PENH, PROVINCES
 
 if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+    from schemas.model.status import RecallRequest
     from security.keys import SigningKey
     from security.trust import TrustStore
     from simulators.bank_message import Message
@@ -54,7 +57,7 @@ class CentralBank:
         random: the seeded source of its moods.
         envelope: what the rail calls the element around header and document.
         behaviour: what it rejects, returns, and how it answers.
-        directory: the BICs of the banks it can reach.
+        directory: the BICs of the banks it can reach; None: any.
         page_size: entries on one page of a statement.
         zone: the bank's own time, which its dates are in.
 
@@ -75,7 +78,7 @@ class CentralBank:
         random: Random,
         envelope: Envelope,
         behaviour: Behaviour = FLAWLESS,
-        directory: Collection[str] = BIC_DIRECTORY,
+        directory: Collection[str] | None = BIC_DIRECTORY,
         clearing_system: str = "KH",
         page_size: int = PAGE_SIZE,
         zone: tzinfo = PHNOM_PENH,
@@ -88,13 +91,16 @@ class CentralBank:
         self._random = random
         self._behaviour = behaviour
         self._moods = Moods(behaviour, random)
-        self._directory = frozenset(directory)
+        self._directory = None if directory is None else frozenset(directory)
         self._clearing_system = clearing_system
         self._page_size = page_size
         self._books = Books(openings)
         self._letters = Letters(bic, customer_bic, key, envelope, self._now)
         self._late: list[tuple[datetime, int, list[bytes]]] = []
         self._returning: list[tuple[datetime, int, str]] = []
+        self._desk = Desk(
+            self._books, self._letters, self._moods, self._now, lambda closed: self._statements(closed, duplicate=True)
+        )
 
     # -- what tests compare
 
@@ -128,7 +134,7 @@ class CentralBank:
 
     def expects(self) -> int:
         """Return how many late answers and returned payments have not gone out yet."""
-        return len(self._late) + len(self._returning)
+        return len(self._late) + len(self._returning) + self._desk.expects()
 
     # -- what the bank does
 
@@ -141,11 +147,13 @@ class CentralBank:
             self._trust.require_owner(verified.certificate, header.from_bic)
         except DocumentRefused as refusal:
             return self._turn_away(document, refusal)
-        digest = _content_digest(document)
+        digest = bank_message.content_digest(document)
+        if header.definition in ASKED:
+            return self._ask(header, digest, verified.document)
         try:
             message = bank_message.read(verified.app_header, verified.document, self.bic)
         except DocumentRefused as refusal:
-            return self._refuse(header.message_id, digest, refusal)
+            return self._refuse(header, digest, refusal)
         earlier = self._books.answer(message.message_id)
         if earlier is not None:
             return self._repeat(message.message_id, *earlier, digest)
@@ -159,6 +167,9 @@ class CentralBank:
         documents: list[bytes] = []
         while self._late and self._late[0][0] <= now:
             documents += heapq.heappop(self._late)[2]
+        for reply in self._desk.due(now):
+            documents += reply.documents
+            self._follow(reply)
         back: dict[str, list[Movement]] = {}
         while self._returning and self._returning[0][0] <= now:
             _, number, reason = heapq.heappop(self._returning)
@@ -201,7 +212,16 @@ class CentralBank:
             if self._behaviour.daily_fee_minor:
                 notifications += self.charge(account, self._behaviour.daily_fee_minor, "Account service fee")
         closed = self._books.close_day(day)
-        return chain(notifications, self._statements(closed, duplicate=False))
+        ended = self.announce("EODY", "end of the business day", day.isoformat())
+        return chain(notifications, ended, self._statements(closed, duplicate=False))
+
+    def announce(self, code: str, description: str, *parameters: str) -> list[bytes]:
+        """Return the announcement of an event (admi.004), such as a cut-off of a currency, if the bank makes any."""
+        return [self._letters.event(code, description, parameters)] if self._behaviour.announces else []
+
+    def ask_back(self, request: RecallRequest) -> list[bytes]:
+        """Return a recall of a transfer that the customer got."""
+        return [self._letters.recall(request)]
 
     def resend_statement(self, day: date) -> Iterator[bytes]:
         """Yield a closed day's statements again, marked as duplicates.
@@ -232,7 +252,7 @@ class CentralBank:
         It must not take the MsgId that it claims: the good message of that name may still come.
         """
         self.counts["unverified"] += 1
-        message_id = _claimed_message_id(document)
+        message_id = bank_message.claimed_message_id(document)
         if message_id is None or not isinstance(refusal, SignatureRefused):
             self.counts["unreadable"] += 1
             return []
@@ -241,15 +261,39 @@ class CentralBank:
             return []
         return [self._letters.report(message_id, group_status="RJCT", reason=refusal.code, info=str(refusal))]
 
-    def _refuse(self, message_id: str, digest: bytes, refusal: DocumentRefused) -> list[bytes]:
+    def _refuse(self, header: head001.Header, digest: bytes, refusal: DocumentRefused) -> list[bytes]:
         """Reject a message of its true sender as a whole, and never settle that MsgId afterwards."""
+        message_id = header.message_id
         earlier = self._books.answer(message_id)
         if earlier is not None:
             return self._repeat(message_id, *earlier, digest)
         self.counts["refused"] += 1
-        answer = self._letters.report(message_id, group_status="RJCT", reason=refusal.code, info=str(refusal))
+        if header.definition.startswith(bank_message.FAMILIES):
+            answer = self._letters.report(
+                message_id, group_status="RJCT", reason=refusal.code, info=str(refusal), definition=header.definition
+            )
+        else:
+            answer = self._letters.rejection(message_id, refusal.code, str(refusal))
         self._books.keep_answer(message_id, digest, [answer])
         return [answer]
+
+    def _ask(self, header: head001.Header, digest: bytes, document: _Element) -> list[bytes]:
+        """Answer an inquiry, a recall or a request; a repeated one gets the same answer."""
+        earlier = self._books.answer(header.message_id)
+        if earlier is not None:
+            return self._repeat(header.message_id, *earlier, digest)
+        self.counts["asked"] += 1
+        try:
+            reply = self._desk.answer(header.definition, document)
+        except DocumentRefused as refusal:
+            return self._refuse(header, digest, refusal)
+        self._books.keep_answer(header.message_id, digest, reply.documents)
+        self._follow(reply)
+        return reply.documents
+
+    def _follow(self, reply: Reply) -> None:
+        if reply.give_back is not None:
+            heapq.heappush(self._returning, (self._now(), reply.give_back.number, "FOCR"))
 
     def _repeat(self, message_id: str, known_digest: bytes, answers: list[bytes], digest: bytes) -> list[bytes]:
         """Answer a MsgId that was used before: the same answer to the same content, else a refusal. Nothing settles."""
@@ -271,7 +315,7 @@ class CentralBank:
             reason = judge.reason(transaction) or fate.reject or judge.funds(transaction)
             if not reason:
                 self._books.move(transaction.debtor_account, -transaction.amount.amount_minor)
-            movements.append(movement_of(message.message_id, transaction, reason))
+            movements.append(movement_of(message.message_id, message.definition, transaction, reason))
             fates.append(fate)
         today = self._now().date().isoformat()
         movements = [movement._replace(day=today) for movement in movements]
@@ -290,14 +334,15 @@ class CentralBank:
     ) -> list[bytes]:
         """Write the status reports of a message, and the notifications of what it moved."""
         today, message_id = self._now().date(), message.message_id
-        answers = [self._letters.report(message_id, group_status="ACSP")] if manner.progress_first else []
+        report = partial(self._letters.report, message_id, definition=message.definition)
+        answers = [report(group_status="ACSP")] if manner.progress_first else []
         settled = [movement for movement in movements if movement.kind == "payment"]
         mentioned = [movement for movement, fate in zip(movements, fates, strict=True) if not fate.unmentioned]
         if manner.short and len(settled) == len(mentioned) == len(movements):
-            answers.append(self._letters.report(message_id, group_status="ACSC"))
+            answers.append(report(group_status="ACSC"))
         elif mentioned:
             statuses = [status_of(movement, today) for movement in mentioned]
-            answers.append(self._letters.report(message_id, statuses))
+            answers.append(report(statuses))
         if self._behaviour.notifications:
             for account in sorted({movement.account for movement in settled}):
                 answers += self._notify(account, [item for item in settled if item.account == account])
@@ -351,19 +396,3 @@ class CentralBank:
                 page = Page(number, number == last, opening, duplicate)
                 yield self._letters.statement(account, page, movements)
                 opening = page.closing(movements)
-
-
-def _content_digest(document: bytes) -> bytes:
-    """Return what two messages with the same content share: a resend may differ in the header (PssblDplct, CreDt)."""
-    return hashlib.sha256(document[max(document.find(b"<Document"), 0) :]).digest()
-
-
-def _claimed_message_id(document: bytes) -> str | None:
-    """Return the BizMsgIdr that an unverified document claims, or None when it cannot even be read."""
-    try:
-        root = parse(document)
-    except DocumentRefused:
-        return None
-    found = root.find("{*}AppHdr/{*}BizMsgIdr")
-    text = None if found is None else (found.text or "").strip()
-    return text if text and len(text) <= 35 else None  # noqa: PLR2004 - Max35Text

@@ -14,16 +14,17 @@ from xml.sax.saxutils import escape
 
 from schemas.model.money import Money
 
-Kind = Literal["sweep", "charge", "interest", "bill", "credit", "debit", "reversal"]
+Kind = Literal["sweep", "charge", "interest", "bill", "credit", "debit", "reversal", "payment", "return"]
 
 CODES: dict[Kind, str] = {
     "sweep": "CAMT/ACCB/SWEP", "charge": "ACMT/MDOP/CHRG", "interest": "ACMT/MCOP/INTR", "bill": "PMNT/RCDT/DMCT",
-    "credit": "PMNT/RCDT/DMCT", "debit": "PMNT/ICDT/DMCT", "reversal": "PMNT/ICDT/DMCT",
+    "credit": "PMNT/RCDT/DMCT", "debit": "PMNT/ICDT/DMCT", "reversal": "PMNT/ICDT/DMCT", "payment": "PMNT/ICDT/DMCT",
+    "return": "PMNT/ICDT/RRTN",
 }  # fmt: skip
 """Kind of movement -> bank transaction code of ISO 20022: domain, family, sub-family."""
 MT_CODES: dict[Kind, str] = {
     "sweep": "NSWP", "charge": "NCHG", "interest": "NINT", "bill": "NTRF", "credit": "NTRF", "debit": "NTRF",
-    "reversal": "NTRF",
+    "reversal": "NTRF", "payment": "NTRF", "return": "NRTI",
 }  # fmt: skip
 """Kind of movement -> transaction type of field :61:."""
 BIC = "ACLBKHPP"
@@ -43,6 +44,7 @@ class Movement:
         end_to_end_id: what the ordering side called it; two bookings of one order share it.
         text: what the payer wrote.
         party_account: the other side's account.
+        reason: why the money comes back, of a return.
     """
 
     number: int
@@ -55,6 +57,7 @@ class Movement:
     text: str = ""
     party: str | None = None
     party_account: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,8 @@ def _details(one: Movement, currency: str, modern: bool) -> str:
     told = _el("RltdPties", parties) if parties else ""
     remittance = _el("RmtInf", _leaf("Ustrd", one.text)) if one.text else ""
     amount = _amount(one.amount_minor, currency) if modern else ""
-    return _el("TxDtls", references + amount + told + remittance)
+    back = _el("RtrInf", _el("Rsn", _leaf("Cd", one.reason))) if one.reason else ""
+    return _el("TxDtls", references + amount + told + remittance + back)
 
 
 def _amount(minor: int, currency: str) -> str:

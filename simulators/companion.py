@@ -37,6 +37,7 @@ from simulators.bank_letters import Envelope
 from simulators.bank_service import BankService
 from simulators.behaviour import Behaviour, Fate
 from simulators.central_bank import CentralBank
+from simulators.correspondent import Correspondent
 from simulators.names import PHNOM_PENH
 
 FOLDER: Final = "simulated-bank"
@@ -45,6 +46,8 @@ BOOKS: Final = "books.json"
 KEY: Final = "simulated-bank"
 CERTIFICATES: Final = ("anchors/simulated-authority.pem", "signers/simulated-bank.pem")
 """What lies in the relationship's trust folder while the bank works, and in the bank's own ``trusted`` when not."""
+BANKS: Final[Mapping[str, type[CentralBank]]] = {"cross_border": Correspondent}
+"""Rail -> the bank at its other end, where that is not the central bank."""
 QUIET_S: Final = 60
 """Seconds after the last booking in which the bank still waits for another one before it closes its day."""
 WAIT_S: Final = 0.2
@@ -145,7 +148,7 @@ class Companion:
         self._accounts = tuple(past.balances)
         self._closed = past.closed
         self._stated = 0
-        self._bank = CentralBank(
+        self._bank = BANKS.get(profile.rail, CentralBank)(
             bic=profile.bank_bic,
             customer_bic=profile.own_bic,
             openings=past.balances,

@@ -21,6 +21,8 @@ from schemas.model.money import Money
 
 LINE = 280
 END = "\r\n"
+LINES_MIN = 3
+"""Header, one detail, trailer."""
 _HIDDEN = "."
 
 
@@ -196,7 +198,7 @@ def _read(document: bytes) -> Taken:
     except UnicodeDecodeError:
         return wrong
     lines = text.removesuffix(END).split(END)
-    if not text.endswith(END) or {len(line) for line in lines} != {LINE} or len(lines) < 3:  # noqa: PLR2004  H, D, T
+    if not text.endswith(END) or {len(line) for line in lines} != {LINE} or len(lines) < LINES_MIN:
         return wrong
     header, *details, trailer = lines
     kinds = (header[0], {line[0] for line in details}, trailer[0])

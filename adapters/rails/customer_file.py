@@ -53,9 +53,14 @@ def compose(
     """Write a pain.001, validate it, and let the caller inspect what it says. The file itself is not signed.
 
     Raises:
-        DocumentRefused: the file is not valid against the usage guideline, or the inspection refused it.
+        DocumentRefused: the file is not valid against the usage guideline, the inspection refused it, or a payment is
+            ordered in another currency than it is paid in, which these files do not say.
     """
     del key
+    for payment in payments:
+        if payment.instructed_amount is not None and payment.instructed_amount.currency != payment.amount.currency:
+            text = "a payment ordered in one currency and paid in another is not for this rail"
+            raise DocumentRefused(text, code="AG03", path="CdtTrfTxInf/Amt")
     settings = settings_of(profile)
     who = settings.initiator
     group = pain001.Group(task.message_id, task.created, Initiator(who.name, who.identifier, who.scheme, who.issuer))

@@ -166,4 +166,8 @@ def read_unsigned(profile: Profile, source: BinaryIO) -> Received | None:
 
 def faults(profile: Profile) -> list[tuple[Location, str]]:
     """Return what this rail misses in a profile: how a payment settles, and the envelope around each message."""
-    return missing(profile)
+    found = missing(profile)
+    if profile.message.settlement_method not in {None, "CLRG"}:
+        said = "this rail settles in a clearing system (CLRG); the others need an account that it never states"
+        found.append((("message", "settlement_method"), f"message.settlement_method: {said}"))
+    return found

@@ -37,8 +37,9 @@ def check(
         files = [file for file in files if file.stem in settings.profiles] or files
     now = shell.clock.now()
     found = check_profiles(
-        files, settings.certificates_folder, lambda profile: keyring.algorithm(settings, profile, now)
-    )
+        files, settings.certificates_folder, lambda profile: keyring.algorithm(settings, profile, now),
+        settings.secrets_folder,
+    )  # fmt: skip
     if as_json:
         shell.screen.json({"checked": files, "findings": found})
     else:

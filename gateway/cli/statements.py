@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gateway.cli.shell import FOUND, INTERRUPTED, Count, Json, shell_of
-from gateway.operations import imports, views
+from gateway.cli.shell import FOUND, INTERRUPTED, Count, Json, User, shell_of
+from gateway.operations import imports, requests, views
 from schemas.model.identifiers import mask_account
 
 statements = typer.Typer(no_args_is_help=True, help="Import statements, and look at them.")
@@ -62,6 +63,31 @@ def import_statements(
         raise typer.Exit(INTERRUPTED)
     if any(d.outcome == "REFUSED" for d in done):
         raise typer.Exit(FOUND)
+
+
+@statements.command("request")
+def request_statement(
+    context: typer.Context,
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="An account of ours.", show_default=False)],
+    day: Annotated[
+        datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="The day, which is over.", show_default=False)
+    ],
+    user: User = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the bank for the statement of an account and a day.
+
+    The request is signed and goes out with the other messages; the statement comes in as any other, marked as a copy
+    where it came before. A bank that has none answers so.
+    """
+    shell = shell_of(context)
+    with shell.gateway() as gateway:
+        operator = shell.operator(gateway, user)
+        asked = requests.statement(operator, gateway.profiles, gateway.signer, account, day.date())
+    if as_json:
+        shell.screen.json(asked)
+        return
+    shell.screen.say(f"{asked.profile} is asked for the statement of {asked.day}, by message {asked.number}")
 
 
 @statements.command("list")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Generic, NamedTuple, TypeVar
 
 from gateway.bus.base import Consumer, Delivery
@@ -15,6 +16,8 @@ from gateway.flow.hands import Job
 T = TypeVar("T")
 BYTES_AHEAD_MAX = 8 * 1024 * 1024
 """Bytes of deliveries that are ahead: what is read of them takes several times as much memory."""
+TOGETHER_BYTES = 1024 * 1024
+"""Bytes that are worth a transaction while more is being read: each one writes the pages of the indexes anew."""
 RECEIVED_AT_ONCE = 4
 """Deliveries taken from the queue between two looks at that bound."""
 
@@ -43,13 +46,18 @@ class Ahead(Generic[T]):
         self._bytes = 0
 
     def take(self, wait_s: float) -> list[Early[T]]:
-        """Return those at the head that have been read, and hand over what comes after them."""
+        """Return those at the head that have been read, and hand over what comes after them.
+
+        While others are being read, nothing is returned of a few small ones: they go with the others.
+        """
         self._fill(wait_s)
-        ready: list[Early[T]] = []
-        while self._waiting and ((job := self._waiting[0].job) is None or job.done()):
-            early = self._waiting.popleft()
-            self._bytes -= len(early.delivery.body)
-            ready.append(early)
+        ready = list(takewhile(lambda early: early.job is None or early.job.done(), self._waiting))
+        size = sum(len(early.delivery.body) for early in ready)
+        if size < TOGETHER_BYTES and 2 * len(ready) < self._limit and len(ready) < len(self._waiting):
+            return []
+        for _ in ready:
+            self._waiting.popleft()
+        self._bytes -= size
         if ready:
             self._fill(0.0)
         return ready

@@ -27,7 +27,7 @@ from gateway.flow.composing import (
 )
 from gateway.flow.cutoffs import CutOffWatch
 from gateway.flow.desk import Desk
-from gateway.flow.hands import Hands, Job
+from gateway.flow.hands import Hands, Job, Turn
 from gateway.flow.limits import Limits
 from gateway.flow.policy import Policy
 from gateway.flow.rerouting import Rerouting
@@ -129,7 +129,8 @@ class Dispatch:
                 count = messages_max(self._rail, [row[3] for row in claim], self._profile.message.transactions_max)
                 orders = [Stored(number, source, uetr, body) for number, source, uetr, _, body in claim]
                 numbers = db.take_numbers("message", count)
-                self._early.append(_Early(orders, self._hands.submit(prepare, name, orders, numbers, now)))
+                job = self._hands.submit(prepare, name, orders, numbers, now, turn=Turn.MESSAGES)
+                self._early.append(_Early(orders, job))
 
     def _claim(self, count: int, early: _Early | None) -> int:
         """Claim ready payments, and compose their messages or take those that were written for exactly them."""

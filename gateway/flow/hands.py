@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Generic, Protocol, TypeVar
@@ -33,9 +34,21 @@ START_AGAIN_S = 5.0
 END_WITHIN_S = 5.0
 """A second process that takes longer to end than its piece of work can take is stuck."""
 LEFT_OVER_THERE = 2
-"""Pieces that are never taken back from the second process: the one it works on, and the one it goes on with."""
+"""Pieces that the second process always keeps: the one it works on, and the one it goes on with."""
 MODULE = "gateway.hand"
 """What the second process runs."""
+
+
+class Turn(IntEnum):
+    """Which pieces go first: those of payments that are furthest on their way.
+
+    Orders would else be read far ahead of what becomes of them; then this process waits for the other one while they
+    are read, and the other one for this process once they are.
+    """
+
+    ANSWERS = 0
+    MESSAGES = 1
+    ORDERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +94,11 @@ class Hands(Protocol):
     def start(self) -> None:
         """Get ready; without it, the first piece does."""
 
-    def submit(self, work: Callable[..., T], *arguments: Any) -> Job[T]:
-        """Hand over ``work(kit, *arguments)``: a function of a module, and arguments that can be pickled."""
+    def submit(self, work: Callable[..., T], *arguments: Any, turn: Turn = Turn.ORDERS) -> Job[T]:
+        """Hand over ``work(kit, *arguments)``: a function of a module, and arguments that can be pickled.
+
+        Pieces of the same turn are done in the order in which they are handed over.
+        """
 
     def here(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do a piece at once, in this thread."""
@@ -107,8 +123,9 @@ class OwnHands:
     def start(self) -> None:
         """There is nothing to start."""
 
-    def submit(self, work: Callable[..., T], *arguments: Any) -> Job[T]:
+    def submit(self, work: Callable[..., T], *arguments: Any, turn: Turn = Turn.ORDERS) -> Job[T]:
         """Note the piece."""
+        del turn  # each is done when it is asked for
         return _OwnJob(self._kit, work, arguments)
 
     def here(self, work: Callable[..., T], *arguments: Any) -> T:
@@ -191,13 +208,13 @@ class SecondProcess:
         self._link = Connection(mine.detach())
         self._send(self._configuration)
 
-    def submit(self, work: Callable[..., T], *arguments: Any) -> Job[T]:
+    def submit(self, work: Callable[..., T], *arguments: Any, turn: Turn = Turn.ORDERS) -> Job[T]:
         """Send a piece; where the other process is gone, it is done here when its result is asked for."""
         self.start()
         self._number += 1
-        job = _SentJob(self, _OwnJob(self._kit, work, arguments))
+        job = _SentJob(self, _OwnJob(self._kit, work, arguments), turn)
         self._open[self._number] = job
-        if not self._send((self._number, work, arguments)):
+        if not self._send((turn, self._number, work, arguments)):
             job.lost = True
         return job
 
@@ -211,14 +228,23 @@ class SecondProcess:
             return False
         if self._collect(0.0):
             return True
-        if len(self._open) > LEFT_OVER_THERE:
-            self._take_back(max(self._open))
+        spare = self._spare()
+        if spare is not None:
+            self._take_back(spare)
             return True
         started_s = time.monotonic()
         try:
             return self._collect(seconds)
         finally:
             self.waited_s += time.monotonic() - started_s
+
+    def _spare(self) -> int | None:
+        """Return the piece that the other process will do last, if it has enough without it and has not begun it."""
+        if len(self._open) <= LEFT_OVER_THERE:
+            return None
+        first = {job.turn: number for number, job in reversed(self._open.items())}  # what it has begun is one of them
+        waiting = [(job.turn, number) for number, job in self._open.items() if first[job.turn] != number]
+        return max(waiting)[1] if waiting else None
 
     def _take_back(self, number: int) -> None:
         """Do a piece here that the other process has not begun."""
@@ -284,9 +310,10 @@ class SecondProcess:
 class _SentJob(Generic[T]):
     """A piece that the other process has in hand, and how to do it here should that be needed."""
 
-    def __init__(self, hands: SecondProcess, own: _OwnJob[T]) -> None:
+    def __init__(self, hands: SecondProcess, own: _OwnJob[T], turn: Turn) -> None:
         self._hands = hands
         self._own = own
+        self.turn = turn
         self.answer: Answer | None = None
         self.lost = False
 

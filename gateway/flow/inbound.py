@@ -24,7 +24,7 @@ from gateway.flow import outcomes, recalls, statements, statuses
 from gateway.flow.ahead import Ahead
 from gateway.flow.desk import CONFLICTS_MAX, Desk
 from gateway.flow.documents import Document, Reading, Whole, from_archive, pressed, read_whole
-from gateway.flow.hands import Hands, Job
+from gateway.flow.hands import Hands, Job, Turn
 from gateway.store import archive, findings
 from gateway.store.findings import Finding
 from gateway.store.session import Session
@@ -109,7 +109,8 @@ class Inbound:
         """Hand a document over, unless it is large."""
         if len(delivery.body) > READ_AHEAD_BYTES_MAX:
             return None
-        return self._hands.submit(read_whole, self._profile.name, delivery.body, self._desk.now())
+        piece = self._profile.name, delivery.body, self._desk.now()
+        return self._hands.submit(read_whole, *piece, turn=Turn.ANSWERS)
 
     def _take_or_isolate(self, consumer: Consumer, deliveries: Sequence[Delivery]) -> None:
         """Take documents; when something unforeseen breaks them, find the one that does and retry that one."""

@@ -185,13 +185,16 @@ class Limits:
             "day": today.isoformat(), "payments": len(waiting), "first_payment": waiting[0].wish.payment,
             "urgent": sum(one.wish.lane == URGENT for one in waiting),
         }  # fmt: skip
-        identity, name = f"{self._profile.name}:{currency}:{place}", self._profile.name
-        amount_minor, first = sum(one.wish.amount_minor for one in waiting), waiting[0].wish.payment
+        account = place if why is Why.FUNDS else None
         if why is Why.LIMIT:
             evidence |= {"limit": Money(self._limits[currency, place], currency).text(), "bank": place or "all banks"}
-            return Finding("limit_reached", identity, name, None, currency, amount_minor, first, evidence)
-        evidence |= {"account": mask_account(place), "minimum": Money(self._minimum[currency], currency).text()}
-        return Finding("insufficient_funds", identity, name, place, currency, amount_minor, first, evidence)
+        else:
+            evidence |= {"account": mask_account(place), "minimum": Money(self._minimum[currency], currency).text()}
+        kind = "limit_reached" if why is Why.LIMIT else "insufficient_funds"
+        return Finding(
+            kind, f"{self._profile.name}:{currency}:{place}", self._profile.name, account, currency,
+            sum(one.wish.amount_minor for one in waiting), waiting[0].wish.payment, evidence,
+        )  # fmt: skip
 
     def _free(self, db: Session, places: Sequence[_Place], today: date, trail: Trail) -> int:
         """Put those for which there is room back where dispatch claims them."""

@@ -17,6 +17,8 @@ PART_BYTES = 4 * 1024 * 1024
 
 COMPRESSION_LEVEL = 1
 """zlib's fastest: XML shrinks tenfold at any level, and time is what runs out first."""
+SMALL_BYTES, _SMALL_WINDOW, _SMALL_MEMORY = 4_096, 12, 4
+"""A part no longer than a window of 2**12 bytes: to make zlib's usual tables ready takes longer than its bytes."""
 _BUFFER_BYTES = 1 << 16
 
 
@@ -28,7 +30,14 @@ def sha256(document: bytes) -> str:
 def compress(document: bytes) -> list[bytes]:
     """Return the parts as they are stored; done before the transaction, so that no lock waits for it."""
     starts = range(0, max(len(document), 1), PART_BYTES)
-    return [zlib.compress(document[start : start + PART_BYTES], COMPRESSION_LEVEL) for start in starts]
+    return [_compressed(document[start : start + PART_BYTES]) for start in starts]
+
+
+def _compressed(part: bytes) -> bytes:
+    if len(part) > SMALL_BYTES:
+        return zlib.compress(part, COMPRESSION_LEVEL)
+    small = zlib.compressobj(COMPRESSION_LEVEL, zlib.DEFLATED, _SMALL_WINDOW, _SMALL_MEMORY)
+    return small.compress(part) + small.flush()
 
 
 @dataclass(slots=True)
@@ -59,7 +68,7 @@ def press(source: BinaryIO, file: BinaryIO) -> Pressed:
     while (part := source.read(PART_BYTES)) or not lengths:
         digest.update(part)
         size += len(part)
-        lengths.append(file.write(zlib.compress(part, COMPRESSION_LEVEL)))
+        lengths.append(file.write(_compressed(part)))
         if len(part) < PART_BYTES:
             break
     return Pressed(digest.hexdigest(), size, lengths, file)

@@ -21,6 +21,7 @@ BATCH_ORDERS_MAX = 1_000_000
 """More than twice the largest payroll."""
 
 _PLAIN_AMOUNT = r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?$"
+_RATE = r"^(0|[1-9][0-9]{0,9})(\.[0-9]{1,10})?$"
 _BIC = "^[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?$"
 
 
@@ -116,6 +117,35 @@ class OrderCharge(Strict):
     agent_bic: _Bic
 
 
+class OrderMoney(Strict):
+    """An amount and its currency."""
+
+    amount: AmountText
+    currency: Currency
+
+
+class OrderRegulatoryReport(Strict):
+    """What the authorities of a country want to know of a payment across borders."""
+
+    code: Annotated[str, text(lengths.REGULATORY_CODE, "The country's own code of the reason")] | None = None
+    country: Annotated[str, _documented("ISO 3166-1 alpha-2 of the authority", pattern="^[A-Z]{2}$")] | None = None
+    details: tuple[Annotated[str, text(lengths.REGULATORY_LINE, "A free line")], ...] = Field(default=(), max_length=10)
+
+
+class OrderCovered(Strict):
+    """The customer's transfer that a payment between institutions covers; it goes to its bank by another way."""
+
+    debtor: OrderParty
+    debtor_account: OrderAccount
+    debtor_agent: OrderAgent
+    creditor: OrderParty
+    creditor_account: OrderAccount
+    creditor_agent: OrderAgent
+    instructed_amount: OrderMoney
+    intermediary_agents: tuple[OrderAgent, ...] = Field(default=(), max_length=lengths.INTERMEDIARY_AGENTS)
+    remittance: OrderRemittance | None = None
+
+
 class Order(Strict):
     """One payment order."""
 
@@ -147,6 +177,27 @@ class Order(Strict):
     ultimate_debtor: OrderParty | None = None
     ultimate_creditor: OrderParty | None = None
     charges: tuple[OrderCharge, ...] = Field(default=(), max_length=10)
+    kind: Annotated[
+        Literal["customer", "institution"],
+        Field(description="institution: to a bank, or between own accounts; debtor and creditor are institutions then"),
+    ] = "customer"
+    intermediary_agents: Annotated[
+        tuple[OrderAgent, ...],
+        Field(max_length=lengths.INTERMEDIARY_AGENTS, description="Banks on the way, nearest to the payer's first"),
+    ] = ()
+    regulatory_reports: Annotated[tuple[OrderRegulatoryReport, ...], Field(max_length=10)] = ()
+    instructed_amount: Annotated[
+        OrderMoney | None,
+        Field(description="What was ordered, where another amount or currency is settled: amount and currency"),
+    ] = None
+    exchange_rate: Annotated[
+        str | None,
+        _documented(
+            "From the instructed to the settled currency: instructed_amount x exchange_rate = amount",
+            pattern=_RATE,
+        ),
+    ] = None
+    covers: OrderCovered | None = None
 
 
 class BatchPart(Strict):

@@ -12,8 +12,27 @@ from pydantic_core import from_json
 from schemas.errors import OrderMessageRefused
 from schemas.model.identifiers import NOT_PROVIDED
 from schemas.model.money import Money
-from schemas.model.payment import Account, Address, Agent, Charge, Party, Payment, Remittance
-from schemas.orders.models import Order, OrderAccount, OrderAddress, OrderAgent, OrderParty
+from schemas.model.payment import (
+    Account,
+    Address,
+    Agent,
+    Charge,
+    Covered,
+    Original,
+    Party,
+    Payment,
+    RegulatoryReport,
+    Remittance,
+)
+from schemas.orders.models import (
+    Order,
+    OrderAccount,
+    OrderAddress,
+    OrderAgent,
+    OrderCovered,
+    OrderMoney,
+    OrderParty,
+)
 
 _ORDER = TypeAdapter(Order)
 
@@ -83,6 +102,12 @@ def to_payment(
         _party(order.ultimate_debtor) if order.ultimate_debtor else None,
         _party(order.ultimate_creditor) if order.ultimate_creditor else None,
         tuple(Charge(Money.parse(one.amount, one.currency), one.agent_bic) for one in order.charges),
+        order.kind,
+        tuple(_agent(agent) for agent in order.intermediary_agents),
+        tuple(RegulatoryReport(one.code, one.country, tuple(one.details)) for one in order.regulatory_reports),
+        _money(order.instructed_amount) if order.instructed_amount else None,
+        order.exchange_rate,
+        covers=_covered(order.covers) if order.covers else None,
     )
 
 
@@ -121,6 +146,48 @@ def payment_of_json(
         _stored_party(ultimate_debtor) if ultimate_debtor is not None else None,
         _stored_party(ultimate_creditor) if ultimate_creditor is not None else None,
         tuple(Charge(Money.parse(x["amount"], x["currency"]), x["agent_bic"]) for x in order.get("charges", ())),
+        order.get("kind", "customer"),
+        tuple(_stored_agent(agent) for agent in order.get("intermediary_agents", ())),
+        tuple(
+            RegulatoryReport(x.get("code"), x.get("country"), tuple(x.get("details", ())))
+            for x in order.get("regulatory_reports", ())
+        ),
+        _stored_money(order.get("instructed_amount")),
+        order.get("exchange_rate"),
+        _stored_original(order.get("original")),
+        _stored_covered(order.get("covers")),
+    )
+
+
+def _stored_money(stored: dict[str, str] | None) -> Money | None:
+    return None if stored is None else Money.parse(stored["amount"], stored["currency"])
+
+
+def _stored_original(stored: dict[str, Any] | None) -> Original | None:
+    """Return what a return gives back. No source orders one: the gateway itself writes such an order."""
+    if stored is None:
+        return None
+    get, amount = stored.get, stored["amount"]
+    return Original(
+        stored["message_id"], stored["definition"], get("end_to_end_id"), get("instruction_id"), get("uetr"),
+        Money.parse(amount["amount"], amount["currency"]), stored["reason"], get("info"),
+    )  # fmt: skip
+
+
+def _stored_covered(stored: dict[str, Any] | None) -> Covered | None:
+    if stored is None:
+        return None
+    remittance, ordered = stored.get("remittance") or {}, stored["instructed_amount"]
+    return Covered(
+        _stored_party(stored["debtor"]),
+        _stored_account(stored["debtor_account"]),
+        _stored_agent(stored["debtor_agent"]),
+        _stored_party(stored["creditor"]),
+        _stored_account(stored["creditor_account"]),
+        _stored_agent(stored["creditor_agent"]),
+        Money.parse(ordered["amount"], ordered["currency"]),
+        tuple(_stored_agent(agent) for agent in stored.get("intermediary_agents", ())),
+        Remittance(tuple(remittance.get("unstructured", ())), remittance.get("creditor_reference")),
     )
 
 
@@ -164,6 +231,25 @@ def _account(account: OrderAccount) -> Account:
 def _agent(agent: OrderAgent) -> Agent:
     address = _address(agent.address) if agent.address else None
     return Agent(agent.bic, agent.clearing_system, agent.member_id, agent.lei, agent.name, address)
+
+
+def _money(money: OrderMoney) -> Money:
+    return Money.parse(money.amount, money.currency)
+
+
+def _covered(covered: OrderCovered) -> Covered:
+    remittance = covered.remittance
+    return Covered(
+        _party(covered.debtor),
+        _account(covered.debtor_account),
+        _agent(covered.debtor_agent),
+        _party(covered.creditor),
+        _account(covered.creditor_account),
+        _agent(covered.creditor_agent),
+        _money(covered.instructed_amount),
+        tuple(_agent(agent) for agent in covered.intermediary_agents),
+        Remittance(tuple(remittance.unstructured), remittance.creditor_reference) if remittance else Remittance(),
+    )
 
 
 def _money_or_zero(text: str, currency: str) -> Money:

@@ -15,7 +15,16 @@ from schemas.errors import OrderMessageRefused
 from schemas.model import lengths
 from schemas.model.money import Money
 from schemas.model.refusal import SHAPE, Refusal
-from schemas.orders.models import CHUNK_ORDERS_MAX, MAJOR_VERSION, AnyMessage, BatchPart, Envelope, Order
+from schemas.orders.models import (
+    CHUNK_ORDERS_MAX,
+    MAJOR_VERSION,
+    AnyMessage,
+    BatchPart,
+    Envelope,
+    Order,
+    OrderCharge,
+    OrderMoney,
+)
 from schemas.orders.payments import order_json
 
 _Part = TypeVar("_Part")
@@ -110,20 +119,28 @@ def _with_amount(order: Order, path: str) -> Order | BadOrder:
     try:
         Money.parse(order.amount, order.currency)
     except ValueError as error:
-        refusals = (amount_refusal(error, path), *_charge_refusals(order, path))
+        refusals = (amount_refusal(error, path), *_other_refusals(order, path))
         return BadOrder(order.order_id, order_json(order), refusals, None if refusals[1:] else order)
-    if order.charges and (refused := _charge_refusals(order, path)):
+    if (order.charges or order.instructed_amount or order.covers) and (refused := _other_refusals(order, path)):
         return BadOrder(order.order_id, order_json(order), tuple(refused))
     return order
 
 
-def _charge_refusals(order: Order, path: str) -> list[Refusal]:
+def _other_refusals(order: Order, path: str) -> list[Refusal]:
+    """Return what is wrong with the amounts beside the payment's own: charges, and what was instructed."""
+    amounts: list[tuple[str, OrderCharge | OrderMoney]] = [
+        (f"{path}.charges[{index}]", charge) for index, charge in enumerate(order.charges)
+    ]
+    if order.instructed_amount is not None:
+        amounts.append((f"{path}.instructed_amount", order.instructed_amount))
+    if order.covers is not None:
+        amounts.append((f"{path}.covers.instructed_amount", order.covers.instructed_amount))
     refusals = []
-    for index, charge in enumerate(order.charges):
+    for where, one in amounts:
         try:
-            Money.parse(charge.amount, charge.currency)
+            Money.parse(one.amount, one.currency)
         except ValueError as error:
-            refusals.append(amount_refusal(error, f"{path}.charges[{index}]"))
+            refusals.append(amount_refusal(error, where))
     return refusals
 
 

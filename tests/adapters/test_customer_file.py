@@ -140,6 +140,13 @@ def test_what_cannot_be_written_is_refused_with_its_place() -> None:
 # ----------------------------------------------------------------------------------------------------------- reading
 
 
+def test_a_payment_ordered_in_another_currency_is_not_for_these_files() -> None:
+    """A pain.001 of this rail says one amount; to leave the ordered one out would pay something else."""
+    other = payment(1, HILL, instructed_amount=Money(5_00, "EUR"), exchange_rate="4100")
+    with pytest.raises(DocumentRefused, match="AG03"):
+        composed(HILL, [other])
+
+
 def written(definition: str) -> bytes:
     """Return a golden message as bytes."""
     return etree.tostring(examples.MESSAGES[definition](), encoding="UTF-8", xml_declaration=True)

@@ -73,6 +73,7 @@ def test_a_profile_cannot_be_changed() -> None:
         ('currency = "USD"', 'currency = "EUR"', "accounts.1.currency: EUR is not among"),
         ('default = "[0-9]{9,15}"', 'default = "[0-9"', "account_patterns.default: '[0-9' is not a regular expression"),
         ('default = "[0-9]{9,15}"', 'NCAMKHPP = "[0-9]+"', "account_patterns: a default pattern is missing"),
+        ('method = "CLRG"', 'method = "INDA"', "message.settlement_method: this rail settles in a clearing system"),
         ('key_info = "ski"', 'key_info = "x"', "signature.key_info: "),
         ('key_info = "ski"', "required = false", "signature.required: unknown key"),
         ('kind = "bus"', 'kind = "pigeon"', "transport.kind: should be 'bus'"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from gateway.service import CONFLICTS_LOGGED, Service
+from gateway.service import CONFLICTS_LOGGED, GATHER_FROM, GATHER_S, Gathering, Service
 from schemas.errors import Conflict, StoreUnavailable
 
 Action = Callable[[], int]
@@ -168,3 +168,15 @@ def test_a_worker_with_work_does_not_pause_between_steps(log: Any, monkeypatch: 
     service.stop.set()
     service.join()
     assert worker.steps == 5
+
+
+@pytest.mark.parametrize(
+    ("done", "pauses"),
+    [(0, []), (1, []), (GATHER_FROM - 1, []), (GATHER_FROM, [GATHER_S]), (99, [GATHER_S]), (100, [])],
+)
+def test_a_worker_gathers_only_while_many_come_and_more_would_fit(done: int, pauses: list[float]) -> None:
+    """A single order must not wait for company, and a full round has all the company that it can have."""
+    waited: list[float] = []
+    worker = Gathering(Scripted(lambda: done), 100, waited.append)
+    assert worker.step(1.0) == done
+    assert waited == pauses

@@ -2,12 +2,12 @@
 
 Three lists, by what a rule looks at:
 
-    CHECKS          (Payment, Context)   rules 13-16, 19-22, 26-29, 31-35, 37-51
+    CHECKS          (Payment, Context)   rules 13-16, 19-29, 31-35, 37-51, 53
     MESSAGE_CHECKS  (MessageFacts)       rules 1-12, 17, 36
     BATCH_CHECKS    (BatchFacts)         rules 18, 52
 
 A rule returns its refusals, most often none. The functions stand in one module a family: references, amounts, dates,
-agents, accounts, parties, texts; header; batches.
+agents, accounts, parties, texts, abroad; header; batches.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 
-from gateway.core.checks import accounts, agents, amounts, batches, dates, header, parties, references, texts
+from gateway.core.checks import abroad, accounts, agents, amounts, batches, dates, header, parties, references, texts
 from gateway.core.checks.dates import execution_day
 from gateway.core.checks.facts import (
     BatchFacts,
@@ -65,6 +65,9 @@ CHECKS: list[Callable[[Payment, Context], Sequence[Refusal]]] = [
     amounts.rule_20_decimals,
     amounts.rule_21_currency,
     amounts.rule_22_digits,
+    amounts.rule_23_difference_is_charged,
+    amounts.rule_24_exchange,
+    accounts.rule_25_account_currency,
     amounts.rule_26_limit_of_the_rail,
     dates.rule_27_execution_date_in_reach,
     dates.rule_28_business_day,
@@ -89,6 +92,7 @@ CHECKS: list[Callable[[Payment, Context], Sequence[Refusal]]] = [
     texts.rule_49_remittance,
     texts.rule_50_creditor_reference,
     texts.rule_51_purpose,
+    abroad.rule_53_regulatory_reporting,
 ]
 MESSAGE_CHECKS: list[Callable[[MessageFacts], Sequence[Refusal]]] = [
     header.rule_01_message_id,
@@ -110,7 +114,7 @@ BATCH_CHECKS: list[Callable[[BatchFacts], Sequence[Refusal]]] = [
     batches.rule_18_as_declared,
     batches.rule_52_salary_batch,
 ]
-AMOUNT_RULES = frozenset({19, 20, 21, 22, 26})
+AMOUNT_RULES = frozenset({*range(19, 25), 26})
 """The rules that say nothing new of an order whose amount could not even be read."""
 
 

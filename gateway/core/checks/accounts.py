@@ -1,4 +1,4 @@
-"""Rules 37 to 39: the two accounts of a payment. Account numbers are masked in what a refusal says."""
+"""Rules 25 and 37 to 39: the two accounts of a payment. Account numbers are masked in what a refusal says."""
 
 from __future__ import annotations
 
@@ -8,6 +8,21 @@ from gateway.core.checks.facts import NOTHING, Context, same_bank
 from schemas.model.identifiers import bic8, is_iban, mask_account
 from schemas.model.payment import Payment
 from schemas.model.refusal import Refusal
+
+
+def rule_25_account_currency(payment: Payment, context: Context) -> Sequence[Refusal]:
+    """25: the debtor account is in the currency of the payment, where the order states its currency (AC10).
+
+    Whether we keep the account in that currency at all, intake knows, which sees every account of ours. No exchange
+    out of an account is authorised: the ledger books one currency a payment. What was instructed in another currency
+    (rule 24) is debited in the one that settles.
+    """
+    del context
+    account, currency = payment.debtor_account, payment.amount.currency
+    if account.currency in (None, currency):
+        return NOTHING
+    text = f"{mask_account(account.number)} is in {account.currency}, the payment in {currency}"
+    return (Refusal(25, "AC10", "debtor_account.currency", text),)
 
 
 def rule_37_account_number(payment: Payment, context: Context) -> Sequence[Refusal]:

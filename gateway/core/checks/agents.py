@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.core.checks.facts import NOTHING, Context
+from gateway.core.checks.facts import NOTHING, Context, other_agents
 from schemas.model.identifiers import bic8, is_bic, is_lei
-from schemas.model.payment import Payment
+from schemas.model.payment import Agent, Party, Payment
 from schemas.model.refusal import Refusal
 
 
@@ -19,8 +19,11 @@ def rule_31_charge_bearer(payment: Payment, context: Context) -> Sequence[Refusa
 
 
 def rule_32_charges_stated(payment: Payment, context: Context) -> Sequence[Refusal]:
-    """32: with CRED the charges are stated, zero allowed (CH21)."""
+    """32: with CRED the charges are stated, zero allowed (CH21); between institutions there are none (CH17)."""
     del context
+    if payment.kind == "institution":
+        text = "a payment between institutions states no charges"
+        return (Refusal(32, "CH17", "charges", text),) if payment.charges else NOTHING
     if payment.charge_bearer != "CRED" or payment.charges:
         return NOTHING
     return (Refusal(32, "CH21", "charges", "the creditor bears the charges, so they are stated, if only as zero"),)
@@ -28,35 +31,53 @@ def rule_32_charges_stated(payment: Payment, context: Context) -> Sequence[Refus
 
 def rule_33_bic(payment: Payment, context: Context) -> Sequence[Refusal]:
     """33: every BIC is well formed, and the creditor's bank is in the directory (RC05)."""
-    bic = payment.creditor_agent.bic
-    if bic is not None and bic8(bic) in context.rail.directory and is_bic(bic) and not _has_other_bics(payment):
+    bic, directory = payment.creditor_agent.bic, context.rail.directory
+    known = bic is not None and (directory is None or bic8(bic) in directory)
+    if bic is not None and known and is_bic(bic) and not _has_other_bics(payment):
         return NOTHING
     refusals = [Refusal(33, "RC05", path, "not a BIC") for path, bic in _bics(payment) if not is_bic(bic)]
-    if bic is not None and is_bic(bic) and bic8(bic) not in context.rail.directory:
+    if bic is not None and is_bic(bic) and not known:
         text = f"{bic} is not in the directory of {context.rail.name}"
         refusals.append(Refusal(33, "RC05", "creditor_agent.bic", text))
     return refusals
 
 
 def rule_34_agent_identified(payment: Payment, context: Context) -> Sequence[Refusal]:
-    """34: the creditor's bank is given by BIC, or by clearing member id or LEI with name and address (RC04)."""
+    """34: a bank is given by BIC, or by clearing member id or LEI with name and address (RC04, RC11 between banks).
+
+    Between institutions the creditor is one as well.
+    """
     del context
-    agent = payment.creditor_agent
-    if agent.bic is not None:
+    if payment.kind == "customer" and payment.creditor_agent.bic is not None and not payment.intermediary_agents:
         return NOTHING
-    if (agent.member_id is not None or agent.lei is not None) and agent.name and agent.address is not None:
-        return NOTHING
+    agents = [("creditor_agent", payment.creditor_agent), *other_agents(payment)]
+    if payment.kind == "institution":
+        to = payment.creditor
+        agents.append(("creditor", Agent(to.any_bic, lei=to.lei, name=to.name, address=to.address)))
     text = "a BIC, or a clearing member id or LEI with name and address"
-    return (Refusal(34, "RC04", "creditor_agent", text),)
+    return [Refusal(34, _code(path, "RC04"), path, text) for path, agent in agents if not _is_identified(agent)]
+
+
+def _is_identified(agent: Agent) -> bool:
+    if agent.bic is not None:
+        return True
+    return (agent.member_id is not None or agent.lei is not None) and bool(agent.name) and agent.address is not None
+
+
+def _code(path: str, code: str) -> str:
+    """Return RC11 for an intermediary agent, else the code."""
+    return "RC11" if "intermediary" in path else code
 
 
 def rule_35_member_id_has_its_system(payment: Payment, context: Context) -> Sequence[Refusal]:
     """35: a clearing member id (ClrSysMmbId) comes with its clearing system (RC08)."""
     del context
-    agent = payment.creditor_agent
-    if agent.member_id is None or agent.clearing_system is not None:
-        return NOTHING
-    return (Refusal(35, "RC08", "creditor_agent.clearing_system", "a member id comes with its clearing system"),)
+    text = "a member id comes with its clearing system"
+    return [
+        Refusal(35, _code(path, "RC08"), f"{path}.clearing_system", text)
+        for path, agent in (("creditor_agent", payment.creditor_agent), *other_agents(payment))
+        if agent.member_id is not None and agent.clearing_system is None
+    ]
 
 
 def rule_40_lei(payment: Payment, context: Context) -> Sequence[Refusal]:
@@ -68,6 +89,8 @@ def rule_40_lei(payment: Payment, context: Context) -> Sequence[Refusal]:
         ("creditor_agent.lei", payment.creditor_agent.lei),
         ("ultimate_debtor.lei", payment.ultimate_debtor.lei if payment.ultimate_debtor else None),
         ("ultimate_creditor.lei", payment.ultimate_creditor.lei if payment.ultimate_creditor else None),
+        *((f"{path}.lei", agent.lei) for path, agent in other_agents(payment)),
+        *((f"{path}.lei", party.lei) for path, party in _covered_parties(payment)),
     )
     return [Refusal(40, "BE15", path, "not an LEI") for path, lei in found if lei is not None and not is_lei(lei)]
 
@@ -80,7 +103,14 @@ def _has_other_bics(payment: Payment) -> bool:
         or payment.charges
         or payment.ultimate_debtor
         or payment.ultimate_creditor
+        or payment.intermediary_agents
+        or payment.covers
     )
+
+
+def _covered_parties(payment: Payment) -> list[tuple[str, Party]]:
+    covered = payment.covers
+    return [] if covered is None else [("covers.debtor", covered.debtor), ("covers.creditor", covered.creditor)]
 
 
 def _bics(payment: Payment) -> list[tuple[str, str]]:
@@ -92,5 +122,7 @@ def _bics(payment: Payment) -> list[tuple[str, str]]:
         ("ultimate_debtor.any_bic", payment.ultimate_debtor.any_bic if payment.ultimate_debtor else None),
         ("ultimate_creditor.any_bic", payment.ultimate_creditor.any_bic if payment.ultimate_creditor else None),
         *((f"charges[{index}].agent_bic", charge.agent_bic) for index, charge in enumerate(payment.charges)),
+        *((f"{path}.bic", agent.bic) for path, agent in other_agents(payment)),
+        *((f"{path}.any_bic", party.any_bic) for path, party in _covered_parties(payment)),
     ]
     return [(path, bic) for path, bic in found if bic is not None]

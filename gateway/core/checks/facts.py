@@ -45,7 +45,10 @@ class RailRules:
         remittance: ``unstructured``, ``structured``, or ``either`` of them (never both in one payment).
         account_patterns: BIC8 of a bank -> pattern of its account numbers, matched against the whole number.
         account_pattern: the pattern of every other bank.
-        directory: the banks that can be reached, by BIC8.
+        directory: the banks that can be reached, by BIC8; None where any bank of the world can be.
+        remittance_lines_max: free lines of remittance in one payment.
+        addresses_required: a party that has no BIC of its own has an address.
+        regulatory_reporting: a customer's payment carries a regulatory report (rule 53).
         days_ahead_max: how far ahead an order may be dated.
         rules: numbers of the rules that hold on this rail, or None for every rule.
         time_zone: of the cut-off times, e.g. ``Asia/Phnom_Penh``; the caller makes ``Context.now_local`` in it.
@@ -53,7 +56,7 @@ class RailRules:
 
     name: str
     currencies: Mapping[str, CurrencyRules]
-    directory: frozenset[str]
+    directory: frozenset[str] | None
     charge_bearers: frozenset[str] = frozenset({"DEBT", "CRED", "SHAR", "SLEV"})
     character_set: Literal["x", "utf-8"] = "utf-8"
     remittance: Literal["unstructured", "structured", "either"] = "either"
@@ -64,6 +67,9 @@ class RailRules:
     days_ahead_max: int = 30
     rules: frozenset[int] | None = None
     time_zone: str = "Asia/Phnom_Penh"
+    remittance_lines_max: int = 10
+    addresses_required: bool = False
+    regulatory_reporting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,3 +234,16 @@ class BatchFacts:
 def same_bank(one: Agent, other: Agent) -> bool:
     """Tell whether two agents are one bank, by BIC8; without both BICs they are not known to be."""
     return one.bic is not None and other.bic is not None and bic8(one.bic) == bic8(other.bic)
+
+
+def other_agents(payment: Payment) -> list[tuple[str, Agent]]:
+    """Return (path, agent) of the banks beside the creditor's that the source wrote; most payments have none."""
+    if not payment.intermediary_agents and payment.covers is None:
+        return []
+    found = [(f"intermediary_agents[{index}]", agent) for index, agent in enumerate(payment.intermediary_agents)]
+    covered = payment.covers
+    if covered is not None:
+        found += [("covers.debtor_agent", covered.debtor_agent), ("covers.creditor_agent", covered.creditor_agent)]
+        between = enumerate(covered.intermediary_agents)
+        found += [(f"covers.intermediary_agents[{index}]", agent) for index, agent in between]
+    return found

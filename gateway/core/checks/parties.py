@@ -5,22 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from gateway.core.checks.facts import NOTHING, Context
+from gateway.core.checks.facts import NOTHING, Context, other_agents
 from schemas.codes import COUNTRIES
 from schemas.model import lengths
 from schemas.model.payment import Address, Party, Payment
 from schemas.model.refusal import Refusal
 
 _WORDS = re.compile(r"[^\W_]+")
-_COUNTRY_CODES = {"debtor": "BE10", "ultimate_debtor": "BE10", "creditor": "BE11", "ultimate_creditor": "BE11"}
-_NAME_CODES = {"debtor": "BE21", "ultimate_debtor": "BE21", "creditor": "BE22", "ultimate_creditor": "BE22"}
+_COUNTRY_CODES = {"debtor": "BE10", "ultimate_debtor": "BE10", "creditor": "BE11", "ultimate_creditor": "BE11"} | {
+    "covers.debtor": "BE10",
+    "covers.creditor": "BE11",
+}
+_NAME_CODES = {"debtor": "BE21", "ultimate_debtor": "BE21", "creditor": "BE22", "ultimate_creditor": "BE22"} | {
+    "covers.debtor": "BE21",
+    "covers.creditor": "BE22",
+}
 
 
 def rule_41_name(payment: Payment, context: Context) -> Sequence[Refusal]:
     """41: a party without a BIC of its own has a name (BE22 for the creditor, BE21 for others)."""
     del context
     debtor, creditor = payment.debtor.name, payment.creditor.name
-    plain = payment.ultimate_debtor is None and payment.ultimate_creditor is None
+    plain = payment.ultimate_debtor is None and payment.ultimate_creditor is None and payment.covers is None
     if plain and debtor and creditor and not debtor.isspace() and not creditor.isspace():
         return NOTHING
     return [
@@ -33,7 +39,8 @@ def rule_41_name(payment: Payment, context: Context) -> Sequence[Refusal]:
 def rule_42_address_has_a_name(payment: Payment, context: Context) -> Sequence[Refusal]:
     """42: where there is an address there is a name (BE22 for the creditor, BE21 for others)."""
     del context
-    if payment.debtor.name and payment.creditor.name and not payment.ultimate_debtor and not payment.ultimate_creditor:
+    plain = payment.ultimate_debtor is None and payment.ultimate_creditor is None and payment.covers is None
+    if plain and payment.debtor.name and payment.creditor.name:
         return NOTHING
     return [
         Refusal(42, _NAME_CODES[role], f"{role}.name", "an address comes with a name")
@@ -43,9 +50,18 @@ def rule_42_address_has_a_name(payment: Payment, context: Context) -> Sequence[R
 
 
 def rule_43_town_and_country(payment: Payment, context: Context) -> Sequence[Refusal]:
-    """43: an address always has town and country, never free lines alone (BE04 creditor, BE07 debtor)."""
-    del context
-    refusals = [
+    """43: an address always has town and country, never free lines alone (BE04 creditor, BE07 debtor).
+
+    Where the rail wants addresses, a party without a BIC of its own has one.
+    """
+    refusals = []
+    if context.rail.addresses_required:
+        refusals = [
+            Refusal(43, "BE07" if "debtor" in role else "BE04", f"{role}.address", f"{context.rail.name} wants one")
+            for role, party in _parties(payment)
+            if party.any_bic is None and party.address is None
+        ]
+    refusals += [
         Refusal(43, code, f"{path}.{name}", "an address always has town and country")
         for path, code, address in _addresses(payment)
         for name, value in (("town", address.town), ("country", address.country))
@@ -84,7 +100,7 @@ def rule_46_country(payment: Payment, context: Context) -> Sequence[Refusal]:
     """46: a country is in ISO 3166 (BE10 debtor, BE11 creditor, BE09 bank)."""
     del context
     refusals = [
-        Refusal(46, _COUNTRY_CODES.get(path.partition(".")[0], "BE09"), f"{path}.country", "not in ISO 3166")
+        Refusal(46, _COUNTRY_CODES.get(path.removesuffix(".address"), "BE09"), f"{path}.country", "not in ISO 3166")
         for path, _, address in _addresses(payment)
         if address.country and address.country not in COUNTRIES
     ]
@@ -98,6 +114,9 @@ def _parties(payment: Payment) -> Iterator[tuple[str, Party]]:
         yield "ultimate_debtor", payment.ultimate_debtor
     if payment.ultimate_creditor is not None:
         yield "ultimate_creditor", payment.ultimate_creditor
+    if payment.covers is not None:
+        yield "covers.debtor", payment.covers.debtor
+        yield "covers.creditor", payment.covers.creditor
 
 
 def _addresses(payment: Payment) -> list[tuple[str, str, Address]]:
@@ -113,6 +132,14 @@ def _addresses(payment: Payment) -> list[tuple[str, str, Address]]:
         found.append(("ultimate_creditor.address", "BE04", payment.ultimate_creditor.address))
     if payment.creditor_agent.address is not None:
         found.append(("creditor_agent.address", "RC04", payment.creditor_agent.address))
+    for path, agent in other_agents(payment):
+        if agent.address is not None:
+            found.append((f"{path}.address", "RC11" if "intermediary" in path else "RC04", agent.address))
+    covered = payment.covers
+    if covered is not None and covered.debtor.address is not None:
+        found.append(("covers.debtor.address", "BE07", covered.debtor.address))
+    if covered is not None and covered.creditor.address is not None:
+        found.append(("covers.creditor.address", "BE04", covered.creditor.address))
     return found
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from gateway.core.checks.facts import NOTHING, Context
+from gateway.core.checks.facts import NOTHING, Context, other_agents
 from schemas.codes import CATEGORY_PURPOSES, PURPOSES
 from schemas.model import lengths
 from schemas.model.identifiers import is_creditor_reference, is_x_text
-from schemas.model.payment import Address, Party, Payment
+from schemas.model.payment import Address, Agent, Party, Payment
 from schemas.model.refusal import Refusal
 
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
@@ -54,14 +54,20 @@ def rule_48_visible_characters(payment: Payment, context: Context) -> Sequence[R
 
 
 def rule_49_remittance(payment: Payment, context: Context) -> Sequence[Refusal]:
-    """49: free lines or a creditor reference, as the rail takes them, never both; structured <= 9,000 (RR07)."""
+    """49: free lines or a creditor reference, as the rail takes them, never both; structured <= 9,000 (RR07).
+
+    A payment between institutions has no place for a creditor reference.
+    """
     remittance = payment.remittance
     structured = remittance.creditor_reference is not None
-    allowed = context.rail.remittance
+    allowed = context.rail.remittance if payment.kind != "institution" else "unstructured"
+    if len(remittance.unstructured) > context.rail.remittance_lines_max:
+        text = f"{context.rail.name} takes {context.rail.remittance_lines_max} free lines"
+        return (Refusal(49, "RR07", "remittance.unstructured", text),)
     if structured and remittance.unstructured:
         return (Refusal(49, "RR07", "remittance", "free lines or a creditor reference, not both"),)
     if structured and allowed == "unstructured":
-        text = f"{context.rail.name} takes free lines only"
+        text = f"{context.rail.name} takes free lines only, of a payment of kind {payment.kind}"
         return (Refusal(49, "RR07", "remittance.creditor_reference", text),)
     if remittance.unstructured and allowed == "structured":
         text = f"{context.rail.name} takes a creditor reference only"
@@ -116,19 +122,41 @@ def _free_texts(payment: Payment) -> list[_Text]:
         _add_party(found, "ultimate_debtor", payment.ultimate_debtor)
     if payment.ultimate_creditor is not None:
         _add_party(found, "ultimate_creditor", payment.ultimate_creditor)
-    agent = payment.creditor_agent
+    _add_agent(found, "creditor_agent", payment.creditor_agent)
+    for index, line in enumerate(payment.remittance.unstructured):
+        found.append((f"remittance.unstructured[{index}]", line, lengths.REMITTANCE_LINE))
+    if payment.kind != "customer" or payment.intermediary_agents or payment.regulatory_reports:
+        _add_abroad(found, payment)
+    return found
+
+
+def _add_abroad(found: list[_Text], payment: Payment) -> None:
+    """Add what few payments have: banks on the way, regulatory reports, and the transfer that a cover covers."""
+    for path, agent in other_agents(payment):
+        _add_agent(found, path, agent)
+    for index, report in enumerate(payment.regulatory_reports):
+        if report.code is not None:
+            found.append((f"regulatory_reports[{index}].code", report.code, lengths.REGULATORY_CODE))
+        for number, line in enumerate(report.details):
+            found.append((f"regulatory_reports[{index}].details[{number}]", line, lengths.REGULATORY_LINE))
+    covered = payment.covers
+    if covered is not None:
+        _add_party(found, "covers.debtor", covered.debtor)
+        _add_party(found, "covers.creditor", covered.creditor)
+        for index, line in enumerate(covered.remittance.unstructured):
+            found.append((f"covers.remittance.unstructured[{index}]", line, lengths.REMITTANCE_LINE))
+
+
+def _add_agent(found: list[_Text], path: str, agent: Agent) -> None:
     if agent.bic is None:
         for name, value in (("clearing_system", agent.clearing_system), ("member_id", agent.member_id)):
             if value is not None:
                 longest = lengths.CLEARING_SYSTEM if name == "clearing_system" else lengths.IDENTIFIER
-                found.append((f"creditor_agent.{name}", value, longest))
+                found.append((f"{path}.{name}", value, longest))
     if agent.name is not None:
-        found.append(("creditor_agent.name", agent.name, lengths.NAME))
+        found.append((f"{path}.name", agent.name, lengths.NAME))
     if agent.address is not None:
-        _add_address(found, "creditor_agent.address", agent.address)
-    for index, line in enumerate(payment.remittance.unstructured):
-        found.append((f"remittance.unstructured[{index}]", line, lengths.REMITTANCE_LINE))
-    return found
+        _add_address(found, f"{path}.address", agent.address)
 
 
 def _add_party(found: list[_Text], role: str, party: Party) -> None:

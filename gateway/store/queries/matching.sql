@@ -65,11 +65,12 @@ SELECT entry_detail.entry, entry_detail.position, entry_detail.amount_minor, ent
 FROM pick JOIN entry_detail ON entry_detail.entry = pick.id ORDER BY entry_detail.entry, entry_detail.position;
 
 -- name: open_about
--- Payments of an account that are at the bank, of messages that settle within some days.
+-- Payments of an account that are at the bank, of messages that settle within some days. CROSS JOIN keeps SQLite from
+-- beginning with all payments of the account.
 SELECT payment.id, payment.amount_minor, payment.settlement_day
-FROM message JOIN message_payment ON message_payment.message = message.id
-JOIN payment ON payment.id = message_payment.payment
-WHERE message.profile = :profile AND message.settlement_day >= :since AND message.settlement_day <= :until
+FROM message CROSS JOIN message_payment CROSS JOIN payment
+WHERE message_payment.message = message.id AND payment.id = message_payment.payment
+  AND message.profile = :profile AND message.settlement_day >= :since AND message.settlement_day <= :until
   AND message.currency = :currency AND payment.debtor_account = :account
   AND payment.state IN ('COMPOSED', 'SENT', 'ACCEPTED', 'IN_DOUBT', 'CANCEL_REQUESTED')
 LIMIT :count;

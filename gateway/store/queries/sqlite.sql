@@ -26,20 +26,22 @@ SELECT * FROM (
 LIMIT -1;
 
 -- name: payments_of_messages
--- The payments of the picked messages that are paid from an account, with what is booked on them.
+-- The payments of the picked messages that are paid from an account, with what is booked on them. CROSS JOIN keeps the
+-- order of the tables: by itself the planner begins with all payments of the account.
 SELECT pick.id, payment.id, payment.amount_minor, payment.state,
        (SELECT COUNT(*) FROM entry WHERE entry.payment = payment.id AND entry.matched = 'settle')
        + (SELECT COUNT(*) FROM allocation WHERE allocation.payment = payment.id AND allocation.matched = 'settle')
-FROM pick JOIN message_payment ON message_payment.message = pick.id
-JOIN payment ON payment.id = message_payment.payment AND payment.debtor_account = :account
+FROM pick CROSS JOIN message_payment CROSS JOIN payment
+WHERE message_payment.message = pick.id AND payment.id = message_payment.payment AND payment.debtor_account = :account
 ORDER BY pick.id, payment.id;
 
 -- name: pieces_of
--- The entries in suspense that name the picked payments.
+-- The entries in suspense that name the picked payments, looked up by these, and not among all entries.
 SELECT entry.id, entry.account, entry.currency, entry.amount_minor, COALESCE(entry.booking_day, entry.value_day),
        entry.matched, entry.about, entry.servicer_reference, entry.end_to_end_id, entry.uetr, entry.reference,
        entry.reversal
-FROM pick JOIN entry ON entry.about = pick.id AND entry.matched = 'suspense' ORDER BY entry.id;
+FROM pick CROSS JOIN entry INDEXED BY entry_about
+WHERE entry.about = pick.id AND entry.matched = 'suspense' ORDER BY entry.id;
 
 -- name: siblings_of_picked
 -- The other parts of the payments that the picked parts booked.

@@ -14,7 +14,17 @@ from typing import Any
 from gateway.core.calendar import BusinessCalendar
 from gateway.core.checks import Context, CurrencyRules, RailRules, Seen, SourceRules
 from schemas.model.money import Money
-from schemas.model.payment import Account, Address, Agent, Charge, Party, Payment, Remittance
+from schemas.model.payment import (
+    Account,
+    Address,
+    Agent,
+    Charge,
+    Covered,
+    Party,
+    Payment,
+    RegulatoryReport,
+    Remittance,
+)
 
 MONDAY = date(2026, 11, 30)
 OUR_ACCOUNT = "000100200300"
@@ -111,6 +121,13 @@ def _keep(rule: int, what: str, change: Mapping[str, object] | None = None, **co
 _LEI = "5493001KJTIIGC8Y1R12"
 _MEMBER = Agent(clearing_system="KH", member_id="0012", name="ABA", address=BRANCH)
 _HYBRID = Address("KH", "Phnom Penh", lines=("Building 5, floor 3", "behind the market"))
+_COVERED = Covered(
+    Party("Ministry of Tourism", BRANCH), Account("1"), Agent("NCAMKHPP"),
+    Party("United Nations", Address("CH", "Geneva")), Account("2"), Agent("UBSWCHZH80A"), Money(100, "EUR"),
+)  # fmt: skip
+_INSTITUTION = {"kind": "institution", "creditor": Party(any_bic="ABAAKHPP")}
+_COVER = {**_INSTITUTION, "covers": _COVERED}
+_EURO = {"amount": Money(108_31, "USD"), "instructed_amount": Money(100_00, "EUR"), "exchange_rate": "1.0831"}
 _X_NAMES = {"creditor.name": "Angkor Co., Ltd."}
 
 CASES: list[Case] = [
@@ -139,6 +156,29 @@ CASES: list[Case] = [
     _break(21, "not of this rail", "AM03", "currency", {"amount": Money(1, "EUR")}),
     _keep(22, "eighteen digits", {"amount": Money(10**18 - 1, "USD")}),
     _break(22, "nineteen digits", "AM12", "amount", {"amount": Money(10**18, "USD")}),
+    _keep(23, "nothing instructed"),
+    _keep(23, "the same", {"instructed_amount": PAYMENT.amount}),
+    _keep(23, "charges stated", {"instructed_amount": Money(125_100_000, "KHR"),
+                                 "charges": (Charge(Money(100_000, "KHR"), "NCAMKHPP"),)}),
+    _break(23, "no charges stated", "CH21", "charges", {"instructed_amount": Money(125_100_000, "KHR")}),
+    _break(23, "between institutions", "CH17", "instructed_amount",
+           _INSTITUTION | {"instructed_amount": PAYMENT.amount}),
+    _keep(24, "the product", _EURO),
+    _keep(24, "rounded down", _EURO | {"exchange_rate": "1.083199"}),
+    _keep(24, "to whole riel", {"amount": Money(413_700, "KHR"), "instructed_amount": Money(1_01, "USD"),
+                                "exchange_rate": "4096.05"}),
+    _keep(24, "less the charges that the creditor bears",
+          _EURO | {"charge_bearer": "SHAR", "amount": Money(98_31, "USD"),
+                   "charges": (Charge(Money(10_00, "USD"), "NCAMKHPP"),)}),
+    _break(24, "no rate", "CH21", "exchange_rate", _EURO | {"exchange_rate": None}),
+    _break(24, "a rate alone", "CH17", "exchange_rate", {"exchange_rate": "1.5"}),
+    _break(24, "not a rate", "CH16", "exchange_rate", _EURO | {"exchange_rate": "1,0831"}),
+    _break(24, "twelve digits", "CH16", "exchange_rate", _EURO | {"exchange_rate": "12.3456789012"}),
+    _break(24, "nothing", "CH16", "exchange_rate", _EURO | {"exchange_rate": "0.0"}),
+    _break(24, "a cent off", "AM09", "amount", _EURO | {"amount": Money(108_32, "USD")}),
+    _keep(25, "not stated"),
+    _keep(25, "the payment's", {"debtor_account.currency": "KHR"}),
+    _break(25, "said to be in another", "AC10", "debtor_account.currency", {"debtor_account.currency": "USD"}),
     _keep(26, "the limit itself", {"amount": Money(10**13, "KHR")}),
     _keep(26, "no limit", {"amount": Money(10**14, "USD")}),
     _break(26, "above the limit", "AM13", "amount", {"amount": Money(10**13 + 100, "KHR")}),
@@ -157,6 +197,13 @@ CASES: list[Case] = [
     _break(31, "not of this rail", "BE19", "charge_bearer", {}, rail__charge_bearers=frozenset({"DEBT"})),
     _keep(32, "zero stated", {"charge_bearer": "CRED", "charges": (Charge(Money(0, "KHR"), "NCAMKHPP"),)}),
     _break(32, "nothing stated", "CH21", "charges", {"charge_bearer": "CRED"}),
+    _break(32, "between institutions", "CH17", "charges",
+           _INSTITUTION | {"charges": (Charge(Money(0, "KHR"), "NCAMKHPP"),)}),
+    _keep(32, "no charges between institutions", _INSTITUTION | {"charge_bearer": "CRED"}),
+    _keep(33, "any bank of the world", {"creditor_agent.bic": "UBSWCHZH80A"}, rail__directory=None),
+    _break(33, "a bank between", "RC05", "intermediary_agents[0].bic", {"intermediary_agents": (Agent("DEUT"),)}),
+    _break(33, "in a covered transfer", "RC05", "covers.creditor_agent.bic",
+           _COVER | {"covers": replace(_COVERED, creditor_agent=Agent("ubs"))}),
     _keep(33, "a branch of a known bank", {"creditor_agent.bic": "ABAAKHPPXXX"}),
     _keep(33, "a company abroad", {"creditor.any_bic": "SIEBDEMMXXX"}),
     _keep(33, "an ultimate party without a BIC", {"ultimate_debtor": Party("Treasury")}),
@@ -169,6 +216,11 @@ CASES: list[Case] = [
     _keep(34, "LEI, name and address", {"creditor_agent": Agent(lei=_LEI, name="ABA", address=BRANCH)}),
     _break(34, "nothing", "RC04", "creditor_agent", {"creditor_agent": Agent()}),
     _break(34, "no address", "RC04", "creditor_agent", {"creditor_agent": replace(_MEMBER, address=None)}),
+    _keep(34, "an institution", _INSTITUTION),
+    _break(34, "an institution by name alone", "RC04", "creditor", {"kind": "institution"}),
+    _break(34, "a bank between", "RC11", "intermediary_agents[0]", {"intermediary_agents": (Agent(name="Bank"),)}),
+    _break(35, "a bank between", "RC11", "intermediary_agents[0].clearing_system",
+           {"intermediary_agents": (replace(_MEMBER, clearing_system=None),)}),
     _keep(35, "with its system", {"creditor_agent": _MEMBER}),
     _break(35, "alone", "RC08", "creditor_agent.clearing_system", {"creditor_agent": Agent(member_id="0012")}),
     _keep(37, "the usual pattern"),
@@ -187,6 +239,12 @@ CASES: list[Case] = [
     _keep(40, "an LEI", {"creditor.lei": _LEI}),
     _break(40, "wrong check digits", "BE15", "creditor.lei", {"creditor.lei": "5493001KJTIIGC8Y1R13"}),
     _break(40, "of an ultimate party", "BE15", "ultimate_debtor.lei", {"ultimate_debtor": Party("Treasury", lei="5")}),
+    _break(40, "of a bank between", "BE15", "intermediary_agents[0].lei",
+           {"intermediary_agents": (Agent("DEUTDEFF", lei="5493001KJTIIGC8Y1R13"),)}),
+    _break(40, "of a covered transfer", "BE15", "covers.debtor.lei",
+           _COVER | {"covers": replace(_COVERED, debtor=Party("Ministry", BRANCH, lei="5"))}),
+    _break(41, "in a covered transfer", "BE22", "covers.creditor.name",
+           _COVER | {"covers": replace(_COVERED, creditor=Party(None, BRANCH))}),
     _keep(41, "a BIC instead", {"creditor": Party(any_bic="SIEBDEMMXXX")}),
     _keep(41, "an ultimate party with a name", {"ultimate_creditor": Party("Sok Dara")}),
     _break(41, "creditor without", "BE22", "creditor.name", {"creditor": Party()}),
@@ -195,6 +253,14 @@ CASES: list[Case] = [
     _break(41, "ultimate party without", "BE21", "ultimate_debtor.name", {"ultimate_debtor": Party()}),
     _keep(42, "no address", {"creditor": Party(any_bic="SIEBDEMMXXX")}),
     _break(42, "no name", "BE22", "creditor.name", {"creditor": Party(None, BRANCH, "SIEBDEMM")}),
+    _break(42, "in a covered transfer", "BE21", "covers.debtor.name",
+           _COVER | {"covers": replace(_COVERED, debtor=Party(None, BRANCH, "SIEBDEMM"))}),
+    _keep(43, "a BIC where addresses are wanted", {"creditor": Party(any_bic="SIEBDEMM")},
+          rail__addresses_required=True),
+    _break(43, "none where addresses are wanted", "BE04", "creditor.address", {"creditor.address": None},
+           rail__addresses_required=True),
+    _break(43, "of a bank between", "RC11", "intermediary_agents[0].address.town",
+           {"intermediary_agents": (replace(_MEMBER, address=Address("KH")),)}),
     _keep(43, "no address at all", {"creditor.address": None}),
     _break(43, "no town", "BE04", "creditor.address.town", {"creditor.address.town": None}),
     _break(43, "no country", "BE07", "debtor.address.country", {"debtor.address.country": None}),
@@ -213,6 +279,13 @@ CASES: list[Case] = [
     _break(46, "a debtor's", "BE10", "debtor.address.country", {"debtor.address.country": "kh"}),
     _break(46, "a bank's", "BE09", "creditor_agent.address.country",
            {"creditor_agent": replace(_MEMBER, address=Address("ZZ", "Phnom Penh"))}),
+    _break(46, "of a covered transfer", "BE11", "covers.creditor.address.country",
+           _COVER | {"covers": replace(_COVERED, creditor=Party("UN", Address("ZZ", "Geneva")))}),
+    _break(47, "in a regulatory report", "RR10", "regulatory_reports[0].details[0]",
+           _X_NAMES | {"regulatory_reports": (RegulatoryReport(None, None, ("a & b",)),)}, rail__character_set="x"),
+    _break(47, "in a covered transfer", "RR10", "covers.debtor.name",
+           _X_NAMES | {"kind": "institution", "covers": replace(_COVERED, debtor=Party("ក", BRANCH))},
+           rail__character_set="x"),
     _keep(47, "Khmer where UTF-8 is taken"),
     _keep(47, "Latin where X is taken", _X_NAMES, rail__character_set="x"),
     _break(47, "Khmer where X is taken", "RR10", "creditor.name", {}, rail__character_set="x"),
@@ -239,6 +312,10 @@ CASES: list[Case] = [
            {"remittance": Remittance(creditor_reference="INV-17")}, rail__remittance="unstructured"),
     _break(49, "far too long", "RR07", "remittance.creditor_reference",
            {"remittance": Remittance(creditor_reference="x" * 9001)}),
+    _break(49, "more lines than the rail takes", "RR07", "remittance.unstructured",
+           {"remittance": Remittance(("a", "b"))}, rail__remittance_lines_max=1),
+    _break(49, "a reference between institutions", "RR07", "remittance.creditor_reference",
+           _INSTITUTION | {"remittance": Remittance(creditor_reference="INV-17")}),
     _keep(50, "RF", {"remittance": Remittance(creditor_reference="RF18539007547034")}),
     _keep(50, "the bank's own", {"remittance": Remittance(creditor_reference="2026-17")}),
     _break(50, "wrong check digits", "RR09", "remittance.creditor_reference",
@@ -247,4 +324,14 @@ CASES: list[Case] = [
     _keep(51, "salary", {"purpose": "SALA", "category_purpose": "SALA"}),
     _break(51, "unknown purpose", "FF07", "purpose", {"purpose": "XXXX"}),
     _break(51, "unknown category", "FF06", "category_purpose", {"category_purpose": "WAGE"}),
+    _keep(53, "none where none is wanted"),
+    _keep(53, "a code", {"regulatory_reports": (RegulatoryReport("IMF17", "KH"),)}, rail__regulatory_reporting=True),
+    _keep(53, "none between institutions", _INSTITUTION, rail__regulatory_reporting=True),
+    _break(53, "none where one is wanted", "RR05", "regulatory_reports", {}, rail__regulatory_reporting=True),
+    _break(53, "an empty one", "RR05", "regulatory_reports[0]",
+           {"regulatory_reports": (RegulatoryReport(None, "KH"),)}),
+    _break(53, "of no country", "RR05", "regulatory_reports[0].country",
+           {"regulatory_reports": (RegulatoryReport("1", "ZZ"),)}),
+    _break(53, "between institutions", "CH17", "regulatory_reports",
+           _INSTITUTION | {"regulatory_reports": (RegulatoryReport("1"),)}),
 ]  # fmt: skip

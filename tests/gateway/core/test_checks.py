@@ -32,7 +32,7 @@ from schemas.model.payment import Account, Party
 from tests.gateway.core.check_cases import CASES, CONTEXT, MONDAY, OUR_ACCOUNT, PAYMENT, RAIL, Case, put
 
 RULES: list[Callable[..., object]] = [*CHECKS, *MESSAGE_CHECKS, *BATCH_CHECKS]
-REQUIRED = {*range(1, 23), *range(26, 30), *range(31, 37), 38, 39, *range(41, 53)}
+REQUIRED = {*range(1, 30), *range(31, 37), 38, 39, *range(41, 54)}
 NOW = datetime(2026, 11, 30, 2, 0, tzinfo=UTC)
 HEADER = HeaderFacts(
     "NCAMKHPP-20261130-000000000001", "pacs.008.001.08", "MEFTKHPP", "NCAMKHPP", NOW, possible_duplicate=False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gateway.flow.hands import OwnHands
+from gateway.flow.hands import OwnHands, Turn
 
 
 class Done:
@@ -34,6 +34,6 @@ class Eager(OwnHands):
 
     ahead = True
 
-    def submit(self, work: Callable[..., Any], *arguments: Any) -> Any:
+    def submit(self, work: Callable[..., Any], *arguments: Any, turn: Turn = Turn.ORDERS) -> Any:
         """Do it now."""
-        return Done(super().submit(work, *arguments).result)
+        return Done(super().submit(work, *arguments, turn=turn).result)

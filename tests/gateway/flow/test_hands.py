@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from gateway.app import Gateway
 from gateway.clock import SystemClock, random_uetr
 from gateway.flow import composing, documents, hands, reading
-from gateway.flow.hands import OwnHands, SecondProcess
+from gateway.flow.hands import OwnHands, SecondProcess, Turn
 from schemas.errors import DocumentRefused, OrderMessageRefused
 from simulators.government import Government, sign
 from simulators.stage import PROFILE, Stage, set_up
@@ -140,6 +140,48 @@ def test_what_waits_over_there_is_taken_back_by_whoever_has_nothing_to_do(
     while not all(job.done() for job in jobs) and time.monotonic() < deadline_s:
         second.wait(0.1)
     assert [job.result() for job in jobs] == [own.submit(reading.read, *piece).result() for piece in pieces]
+
+
+def test_what_is_furthest_on_its_way_goes_first(
+    second: SecondProcess, pieces: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orders that are read far ahead keep the answers of the bank waiting, and then nothing is left beside them."""
+    monkeypatch.setattr(
+        hands, "LEFT_OVER_THERE", 1_000
+    )  # nothing is taken back, so the order is the other process's own
+    told: list[int] = []
+    collected = second._collect
+
+    def noting(wait_s: float) -> bool:
+        before = set(second._open)
+        found = collected(wait_s)
+        told.extend(before - set(second._open))
+        return found
+
+    monkeypatch.setattr(second, "_collect", noting)
+    orders = [second.submit(reading.read, *piece) for piece in pieces * 20]
+    answer = second.submit(documents.read_whole, PROFILE, b"<Envelope/>", NOW, turn=Turn.ANSWERS)
+    with pytest.raises(DocumentRefused):
+        answer.result()
+    for job in orders:
+        job.result()
+    number = len(orders) + 1
+    assert told.index(number) < len(told) - 1
+    assert [n for n in told if n != number] == list(range(1, number))
+
+
+def test_what_the_other_process_may_have_begun_is_not_taken_back(
+    second: SecondProcess, pieces: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It begins with the first of a turn; done here as well it would be done twice."""
+    monkeypatch.setattr(second, "_send", bool)
+    for turn in (Turn.ORDERS, Turn.ORDERS, Turn.ORDERS, Turn.MESSAGES, Turn.ANSWERS):
+        second.submit(reading.read, *pieces[0], turn=turn)
+    back = []
+    while (number := second._spare()) is not None:
+        back.append(number)
+        del second._open[number]
+    assert back == [3, 2]
 
 
 def test_it_leaves_a_signal_for_both_to_the_first(second: SecondProcess, pieces: list[tuple[Any, ...]]) -> None:

@@ -32,7 +32,7 @@ def get(stand: Stand, name: str) -> bytes:
         return archive.get(db, name)
 
 
-@pytest.mark.parametrize("size", [0, 1, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES + 7])
+@pytest.mark.parametrize("size", [0, 1, 4_096, 4_097, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES + 7])
 def test_a_document_of_any_size_comes_back_as_it_was(stand: Stand, size: int) -> None:
     """Empty, at a part's edge, and of several parts."""
     document = random.Random(size).randbytes(size)
@@ -96,7 +96,7 @@ def test_one_flipped_bit_is_noticed(stand: Stand) -> None:
             get(stand, name)
 
 
-@pytest.mark.parametrize("size", [0, 1, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES + 7])
+@pytest.mark.parametrize("size", [0, 1, 4_096, 4_097, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES + 7])
 def test_a_document_from_a_file_is_stored_as_one_from_memory(stand: Stand, size: int) -> None:
     """The same name and the same parts, whichever way it came."""
     document = random.Random(size).randbytes(size)

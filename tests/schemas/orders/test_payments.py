@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from pydantic_core import to_json
 
 from schemas.errors import OrderMessageRefused
 from schemas.model.money import Money
-from schemas.model.payment import Account, Address, Agent, Charge, Party, Payment, Remittance
+from schemas.model.payment import Account, Address, Agent, Charge, Original, Party, Payment, Remittance
 from schemas.orders import Order, order_json, order_of_json, payment_of_json, to_payment
 
 UETR = "8a562c67-ca16-48ba-b074-65581be6f001"
@@ -116,3 +118,56 @@ def test_a_stored_order_becomes_the_same_payment_without_being_validated_again(b
     given: dict[str, Any] = {"source": "fmis", "payment_id": 42, "instruction_id": "TG000000000042", "uetr": UETR}
     short = payment_of_json(order_json(order), debtor_agent=Agent("NCAMKHPP"), **given)
     assert short == to_payment(order, batch_id=None, debtor_agent=Agent("NCAMKHPP"), **given)
+
+
+_ABROAD: dict[str, Any] = {
+    "kind": "institution",
+    "intermediary_agents": ({"bic": "DEUTDEFF"}, {"lei": "5493001KJTIIGC8Y1R12", "name": "Bank"}),
+    "regulatory_reports": ({"code": "IMF17", "country": "KH", "details": ("a", "b")}, {}),
+    "instructed_amount": {"amount": "12.50", "currency": "EUR"},
+    "exchange_rate": "1.0831",
+    "covers": {
+        "debtor": {"name": "Ministry"}, "debtor_account": {"number": "1"}, "debtor_agent": {"bic": "NCAMKHPP"},
+        "creditor": {"any_bic": "UNCHCHGG"}, "creditor_account": {"number": "2", "scheme": "IBAN"},
+        "creditor_agent": {"bic": "UBSWCHZH"}, "instructed_amount": {"amount": "1", "currency": "USD"},
+        "intermediary_agents": ({"bic": "DEUTDEFF"},), "remittance": {"unstructured": ("Invoice",)},
+    },
+}  # fmt: skip
+_KEYS: dict[str, Any] = {
+    "source": "fmis", "payment_id": 1, "instruction_id": "I", "uetr": "U", "debtor_agent": Agent("NCAMKHPP"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fields", [_ABROAD, *({name: value} for name, value in _ABROAD.items())])
+def test_what_goes_abroad_is_stored_as_it_was_ordered(fields: dict[str, Any]) -> None:
+    """Dispatch takes the stored order apart without validating it again: it must see what the checks saw."""
+    order = Order.model_validate({**_plain_order(), **fields})
+    stored = order_json(order)
+    assert payment_of_json(stored, **_KEYS) == to_payment(order, batch_id=None, **_KEYS)
+    assert order_json(order_of_json(stored)) == stored
+
+
+def test_an_order_without_the_new_fields_is_stored_as_before() -> None:
+    """Stored orders keep their SHA-256: a default is never written."""
+    stored = order_json(Order.model_validate(_plain_order()))
+    assert not any(name.encode() in stored for name in _ABROAD)
+
+
+def test_a_return_is_taken_apart_with_what_it_gives_back() -> None:
+    """The gateway itself orders returns; no source can."""
+    body = _plain_order() | {"kind": "return", "execution_date": "2026-11-30"}
+    came = {"amount": "5", "currency": "KHR"}
+    body["original"] = {"message_id": "M", "definition": "pacs.008.001.08", "amount": came, "reason": "AC04"}
+    payment = payment_of_json(json.dumps(body).encode(), **_KEYS)
+    assert payment.original == Original("M", "pacs.008.001.08", None, None, None, Money(500, "KHR"), "AC04")
+    with pytest.raises(ValidationError):
+        Order.model_validate_json(json.dumps(body))
+
+
+def _plain_order() -> dict[str, Any]:
+    """Return the least that an order says."""
+    return {
+        "order_id": "PO-1", "maker": "sok", "amount": "10", "currency": "KHR", "execution_date": date(2026, 11, 30),
+        "debtor": {"name": "Treasury"}, "debtor_account": {"number": "1"}, "creditor": {"name": "Bank"},
+        "creditor_account": {"number": "2"}, "creditor_agent": {"bic": "ABAAKHPP"},
+    }  # fmt: skip

@@ -103,6 +103,7 @@ class Country:
         workers: the configuration's table of that name.
         prepared: whether database and queues are made before the first process starts.
         by_files: the bank is reached over a watched folder instead of the bus.
+        inquires: a bank that is silent is asked, instead of being sent the same again.
     """
 
     home: Path
@@ -113,6 +114,7 @@ class Country:
     workers: dict[str, Any] = field(default_factory=dict)
     prepared: bool = True
     by_files: bool = False
+    inquires: bool = False
     processes: list[Process] = field(default_factory=list)
     sent: set[tuple[str, str]] = field(default_factory=set)
 
@@ -168,6 +170,8 @@ poll_s = 0.1
         }.items():
             assert old in text, f"the shipped profile says no longer {old}"
             text = text.replace(old, new)
+        if self.inquires:
+            text += "\n[channel]\ninquire_after_s = 1\ninquire_every_s = 2\n"
         (profiles / f"{PROFILE}.toml").write_text(text, encoding="utf-8")
         return set_up(
             self.home,

@@ -27,6 +27,7 @@ BY_FILES = {
 """Points that only a bank off the bus has."""
 SILENT: dict[str, Any] = {"behaviour": Behaviour(silent=1.0, rejections={"AC04": 0.1}), "in_doubt_after_s": 1}
 """A bank that says nothing until it is asked again: what it takes to have a message chased."""
+SETTINGS: dict[str, dict[str, Any]] = {CHASED: SILENT, "dispatch.asked": SILENT | {"inquires": True}}
 
 
 def test_the_points_are_found() -> None:
@@ -48,7 +49,7 @@ def test_a_point_that_cannot_be_read_from_the_source_is_an_error() -> None:
 @pytest.mark.parametrize("point", POINTS)
 def test_a_kill_loses_nothing_and_pays_nothing_twice(point: str, found: Callable[..., Country], tmp_path: Path) -> None:
     """Orders of a batch in chunks and single ones go through a whole day, with one worker killed and started again."""
-    country = found(**SILENT if point == CHASED else {"by_files": point in BY_FILES})
+    country = found(**SETTINGS.get(point, {"by_files": point in BY_FILES}))
     mark, victim_role = tmp_path / "fired", point.partition(".")[0]
     country.send_some(lines=60, singles=20, bad=3, chunk=20)
     for role in ROLES:

@@ -266,7 +266,11 @@ def _appear(at: int, hidden: str, name: str) -> None:
         if _size(at, name) is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name) from error
         os.rename(hidden, name, src_dir_fd=at, dst_dir_fd=at)
-    os.fsync(at)
+    try:
+        os.fsync(at)
+    except OSError as error:  # it is there already, and whoever looks into the folder may have taken it
+        text = f"{name}: has appeared, and the folder cannot be made durable: {error.strerror}"
+        raise HandoverUnknown(text) from error
 
 
 def _is_same(at: int, hidden: str, name: str) -> bool:

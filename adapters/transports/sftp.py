@@ -140,10 +140,12 @@ class SftpTransport:
             HandoverUnknown: the server said no, and then nothing more.
         """
         try:
-            outcome, size = self._session.run(upload.settle, repeatable=True)
+            outcome, size = self._session.run(upload.settle)
         except (Broken, SFTPError) as error:
             raise HandoverUnknown(f"rename: {said(refusal)}; and then: {said(error)}") from error
-        return None if outcome in {"never", "gone"} else size
+        if outcome == "gone":  # a server that processes files as they are renamed may have taken it, and failed later
+            raise HandoverUnknown(f"rename: {said(refusal)}; and then it was gone, perhaps taken")
+        return None if outcome == "never" else size
 
     def _settle(self, upload: _Upload, name: str, broke: Broken) -> None:
         """Find out over a new connection whether the file has appeared; return if it has.

@@ -129,9 +129,10 @@ def list_doubts(context: typer.Context, limit: Count = 50, as_json: Json = False
         shell.screen.json(found)
         return
     shell.screen.table(
-        ("payment>", "order", "bank!", "amount>", "since!", "message!", "asked>", "sent>", "proposed?", "by?", "why?"),
+        ("payment>", "order", "bank!", "amount>", "since!", "message!", "asked>", "sent>", "proposed?", "by?", "why?",
+         "sha256?"),
         ((d.payment, d.order_id, d.profile, d.amount, d.since, d.message_id, d.inquiries, d.sendings, d.proposed,
-          d.proposed_by, d.reason or d.why) for d in found),
+          d.proposed_by, d.reason or d.why, d.sha256) for d in found),
         empty="nothing is in doubt",
     )  # fmt: skip
 
@@ -161,11 +162,19 @@ def resend(
 
 
 @doubt_commands.command()
-def confirm(context: typer.Context, payment: Payment, by: User = None, as_json: Json = False) -> None:
+def confirm(
+    context: typer.Context,
+    payment: Payment,
+    digest: Annotated[
+        str, typer.Option("--sha256", help="Of what is proposed, as doubt list prints it.", show_default=False)
+    ] = "",
+    by: User = None,
+    as_json: Json = False,
+) -> None:
     """Do what another person has proposed for a payment in doubt."""
     shell = shell_of(context)
     with shell.gateway() as gateway:
-        made = doubts.confirm(shell.operator(gateway, by), gateway.profiles, payment)
+        made = doubts.confirm(shell.operator(gateway, by), gateway.profiles, payment, digest)
     _show(shell, made, as_json=as_json)
 
 
@@ -186,7 +195,7 @@ def _show(shell: Any, made: Decided, *, as_json: bool) -> None:
     else:
         shell.screen.say(
             f"payment {made.payment}: {made.choice} is proposed; another person confirms it: gateway doubt confirm "
-            f"{made.payment}"
+            f"{made.payment} --sha256 {made.sha256}"
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from adapters.profile import Profile
 from gateway.bus.base import BANK_EXCHANGE, bank_queues
-from gateway.core.lifecycle import OUT
+from gateway.core.lifecycle import OUT, State
 from gateway.store import findings, outbox, payments
 from gateway.store.findings import Finding
 from gateway.store.outbox import Letter
@@ -25,8 +25,8 @@ def send(db: Session, profile: Profile, numbers: Sequence[int], trail: Trail) ->
     db.pick((n,) for n in numbers)
     for message, name, digest, sendings in db.all("messages_of_payments"):
         standings = payments.lock_of_messages(db, [message])
-        if any(s.state not in OUT for s in standings):
-            continue  # the bank has answered some of them: it knows the message
+        if any(s.state not in OUT or s.state is State.CANCEL_REQUESTED for s in standings):
+            continue  # the bank has answered some of them, or is asked to stop one: nothing is sent afresh
         if not profile.transport.idempotent or sendings > profile.resends_max:
             why = "a second copy could be paid twice" if not profile.transport.idempotent else f"sent {sendings} times"
             evidence = {"message_id": name, "payments": len(standings), "why": why}

@@ -24,7 +24,7 @@ from gateway.store.findings import Finding
 from gateway.store.session import Session
 from gateway.store.times import from_ms
 from gateway.store.trail import Trail
-from schemas.errors import DocumentRefused
+from schemas.errors import Conflict, DocumentRefused
 from schemas.model.identifiers import message_id
 from schemas.model.money import Money
 from schemas.model.payment import Payment
@@ -156,7 +156,8 @@ class Asking:
             return
         about = About(RECALL, self._profile.name, message, sent.total.currency, sent.settlement_date)
         outgoing.keep(db, own, task.message_id, made, about, self._signer().key_id, trail)
-        db.run("recall_written", id=number, message=own)
+        if not db.run("recall_written", id=number, message=own):
+            raise Conflict("another worker has written the recall")
 
 
 def due_at(now: datetime, profile: Profile) -> int | None:

@@ -81,7 +81,7 @@ class Collector:
             else:
                 self._take_large(arrival)
         if together:
-            self._inbound.take(together)
+            self._inbound.take_or_set_aside(together)
 
     def _take_large(self, arrival: Arrival) -> None:
         """Keep and apply a document that is better not held in memory whole."""
@@ -94,7 +94,7 @@ class Collector:
             self._inbound.take_file(arrival.source)
         else:
             arrival.source.seek(0)
-            self._inbound.take([arrival.source.read()])
+            self._inbound.take_or_set_aside([arrival.source.read()])
 
     def _let_go(self, arrivals: Sequence[Arrival]) -> None:
         try:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from adapters.profile import Profile
 from adapters.rails import inquiry_of, rail
 from adapters.transports import INQUIRE, SUBMIT, Handover, Outbound, Transport
+from gateway.core.lifecycle import OUT, State
 from gateway.flow import again
 from gateway.flow.desk import Desk
 from gateway.flow.inbound import Inbound
@@ -106,7 +107,7 @@ class Courier:
                 handover = Handover()
             desk.reach("relay.courier_handed_over")
             if handover.answers:
-                self._inbound.take(handover.answers)
+                self._inbound.take_or_set_aside(handover.answers)
             self._mark(sheet)
         desk.reach("relay.courier_marked")
         desk.metrics.stage_items.labels("relay").inc()
@@ -125,7 +126,7 @@ class Courier:
             if not leased:
                 return None
             sheet = self._sheet(db, leased[0])
-            if sheet is None:
+            if sheet is None or self._is_over(db, sheet):
                 return None
             if self._transport.idempotent or sheet.operation != SUBMIT:
                 return sheet
@@ -136,6 +137,25 @@ class Courier:
         # An earlier handover had begun and nobody knows how it ended: it is never begun again by itself.
         self._doubt(sheet, "handover_unknown", "the gateway ended while it was being handed over")
         return None
+
+    def _is_over(self, db: Session, sheet: Sheet) -> bool:
+        """Drop the repetition of a message of which a payment has ended meanwhile, or is to be stopped.
+
+        What the bank has answered it has; what people have decided over, and perhaps ordered anew, must not leave.
+        """
+        if sheet.operation != SUBMIT or (sheet.letter.attempts <= 1 and sheet.sendings == 0):
+            return False
+        standings = payments.lock_of_messages(db, [sheet.number])
+        if all(s.state in OUT and s.state is not State.CANCEL_REQUESTED for s in standings):
+            return False
+        outbox.finish(db, [sheet.letter.id])
+        trail = self._desk.trail()
+        doubt(db, [sheet.number], "not handed over again: a payment of its message has ended", trail)
+        db.pick([(sheet.number,)])
+        db.run("set_due", due_ms=trail.at_ms + self._profile.in_doubt_after_s * 1_000)
+        append(db, trail, "message.drop", {"message_id": sheet.message_id, "why": "a payment of it has ended"})
+        self._desk.log.warning("not handed over again", message_id=sheet.message_id)
+        return True
 
     def _sheet(self, db: Session, letter: Leased) -> Sheet | None:
         """Return a message with its bytes; one whose bytes were changed is kept, and a person is told."""
@@ -159,7 +179,8 @@ class Courier:
         desk, trail = self._desk, self._desk.trail()
         with desk.store.transaction() as db:
             due_ms = trail.at_ms + self._profile.in_doubt_after_s * 1_000
-            mark_sent(db, [sheet.number], due_ms if sheet.operation == SUBMIT else None, trail)
+            repeated = [sheet.number] if sheet.letter.attempts > 1 else []
+            mark_sent(db, [sheet.number], due_ms if sheet.operation == SUBMIT else None, trail, repeated)
             outbox.finish(db, [sheet.letter.id])
             channels.sent(db, self._profile.name, trail.at_ms)
             for kind in ("handover_unknown", "handover_refused"):

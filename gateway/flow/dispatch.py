@@ -11,7 +11,7 @@ from adapters.profile import Profile
 from adapters.rails import rail
 from gateway.bus.base import BANK_EXCHANGE, bank_queues
 from gateway.core.batching import Parcel
-from gateway.core.lifecycle import OUT, Event, Move, advance
+from gateway.core.lifecycle import OUT, Event, Move, State, advance
 from gateway.flow import asking, batches, expecting, outcomes
 from gateway.flow.composing import (
     Prepared,
@@ -154,6 +154,9 @@ class Dispatch:
         standings: dict[int, Standing] = {}
         intact: list[Stored] = []
         for standing, body, unchanged in payments.lock_orders(db, numbers):
+            if standing.state is not State.READY:  # somebody was faster, and its place in the queue was left over
+                self._desk.log.warning("claimed and not ready, dropped", payment_id=standing.id, state=standing.state)
+                continue
             standings[standing.id] = standing
             if unchanged:
                 intact.append(Stored(standing.id, standing.source, standing.uetr, body))
@@ -313,6 +316,8 @@ class Dispatch:
         if ask_ms is not None:
             db.pick([(number,)])
             db.run("ask_first", at_ms=ask_ms)
+        elif any(s.state is State.CANCEL_REQUESTED for s in open_ones):
+            pass  # somebody wants one of them stopped: it is not handed over afresh
         elif unheard and sendings <= self._profile.resends_max and not waits and self._profile.transport.idempotent:
             outbox.add(db, [self._letter(number, name, digest)], trail.at_ms)
             append(db, trail, "message.resend", {"message_id": name, "sha256": digest, "sendings": sendings})

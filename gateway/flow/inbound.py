@@ -249,6 +249,24 @@ class Inbound:
             findings.open_all(db, [found], self._desk.now_ms())
         self._desk.log.warning("bank document not taken", name=name, bytes=size, reason=reason)
 
+    def take_or_set_aside(self, contents: Sequence[bytes]) -> None:
+        """Take documents that nobody delivers again; one that breaks unforeseen is set aside and stops no other."""
+        try:
+            self.take(contents)
+            self._conflicts = 0
+        except Unavailable:
+            raise
+        except Exception as error:
+            if isinstance(error, Conflict) and self._conflicts < CONFLICTS_MAX:
+                self._conflicts += 1
+                raise
+            if len(contents) > 1:
+                for content in contents:
+                    self.take_or_set_aside([content])
+                return
+            self._desk.log.exception("bank document failed")
+            self._fail(archive.sha256(contents[0]), f"{type(error).__name__}: {error}"[:500])
+
     def take(self, contents: Sequence[bytes], jobs: Sequence[Job[Whole] | None] = ()) -> list[tuple[str, str]]:
         """Keep and apply documents; return for each its SHA-256 and what became of it.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters.profile import Profile
 from adapters.rails import Received
+from gateway.core.answers import NEVER_REASONS
 from gateway.core.lifecycle import Event, Move, State, advance
 from gateway.flow import outcomes
 from gateway.flow.outcomes import Outcome
@@ -83,6 +84,8 @@ def _answer(
     })  # fmt: skip
     standing = standings[payment]
     event = {"ACCEPTED": Event.CANCEL, "REFUSED": Event.REFUSE_CANCEL}.get(to)
+    if answer.reason in NEVER_REASONS:
+        event = None  # the bank knows no such payment: that is no acceptance, and two people decide over it
     at = moves[payment].to if payment in moves else standing.state
     if event is not None and at is State.CANCEL_REQUESTED and payment not in moves:
         move = advance(at, event)

@@ -115,6 +115,7 @@ class Relay:
         with desk.store.transaction() as db:
             numbers = [x.message for x in gone if x.message is not None]
             if numbers:
-                mark_sent(db, numbers, trail.at_ms + self._due_ms[profile], trail)
+                repeated = [x.message for x in gone if x.message is not None and x.attempts > 1]
+                mark_sent(db, numbers, trail.at_ms + self._due_ms[profile], trail, repeated)
             outbox.finish(db, [x.id for x in gone])
             outbox.postpone(db, [x.id for x in kept], trail.at_ms + POSTPONE_MS)

@@ -13,8 +13,18 @@ from gateway.store.times import from_ms
 from gateway.store.trail import Trail
 
 
-def mark_sent(db: Session, numbers: Sequence[int], due_ms: int | None, trail: Trail) -> None:
-    """Write when messages left and when their answers are overdue, and move their payments to SENT."""
+def mark_sent(
+    db: Session, numbers: Sequence[int], due_ms: int | None, trail: Trail, repeated: Sequence[int] = ()
+) -> None:
+    """Write when messages left and when their answers are overdue, and move their payments to SENT.
+
+    Args:
+        db: a transaction.
+        numbers: of the messages.
+        due_ms: when their answers are overdue; None: they have none.
+        trail: this worker's place in the audit trail.
+        repeated: those that may have left before, without having been marked: a rejection may speak of a copy.
+    """
     moves = []
     for standing in payments.lock_of_messages(db, numbers):
         move = advance(standing.state, Event.SEND)
@@ -24,6 +34,9 @@ def mark_sent(db: Session, numbers: Sequence[int], due_ms: int | None, trail: Tr
     outcomes.send(db, [outcomes.moved(m) for m in moves], from_ms(trail.at_ms))
     db.pick((n,) for n in numbers)
     db.run("mark_sent", now_ms=trail.at_ms, due_ms=due_ms)
+    if repeated:
+        db.pick((n,) for n in repeated)
+        db.run("count_sending")
 
 
 def doubt(db: Session, numbers: Sequence[int], why: str, trail: Trail) -> int:

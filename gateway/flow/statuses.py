@@ -327,6 +327,8 @@ def _wrong(said: _Said, standing: Standing) -> str | None:
     amount, charges = said.returned.amount, said.returned.charges_minor
     if amount.currency != standing.currency:
         return f"paid in {standing.currency}, returned in {amount.currency}"
+    if amount.amount_minor <= 0:
+        return f"paid {standing.amount_minor}, and nothing is returned"
     if not 0 <= standing.amount_minor - amount.amount_minor <= charges:
         return f"paid {standing.amount_minor}, returned {amount.amount_minor}, charges {charges} (rule 56)"
     return None

@@ -6,10 +6,12 @@ person proposes, another confirms; a payment that has moved in between is looked
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 
 from adapters.profile import Profile
 from gateway.core.lifecycle import Event, Move, State, advance
@@ -18,7 +20,7 @@ from gateway.operations import lookup
 from gateway.operations.operator import Operator
 from gateway.store import payments
 from gateway.store.payments import PaymentMove, Standing
-from gateway.store.session import Session
+from gateway.store.session import Session, compact
 from gateway.store.times import from_ms
 from gateway.store.trail import Trail
 from schemas.errors import OperationRefused
@@ -36,6 +38,8 @@ class Choice(StrEnum):
     RESEND = "resend"
 
 
+_OPEN = (State.IN_DOUBT, State.CANCEL_REQUESTED)
+"""A recall that leads nowhere leaves a doubt as well."""
 _EVENTS = {Choice.SETTLE: Event.SETTLE, Choice.REJECT: Event.REJECT}
 
 
@@ -55,6 +59,7 @@ class Doubt:
     proposed: str | None
     proposed_by: str | None
     reason: str | None
+    sha256: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Decided:
     reason: str
     done: bool
     state: State
+    sha256: str
 
 
 def listed(db: Session, count: int) -> list[Doubt]:
@@ -74,7 +80,7 @@ def listed(db: Session, count: int) -> list[Doubt]:
     return [
         Doubt(
             row[0], row[1], row[2], Money(row[3], row[4]), from_ms(row[5]), row[6], row[7], row[8] or 0, row[9] or 0,
-            row[10], row[11], row[12],
+            row[10], row[11], row[12], None if row[10] is None else _digest(row[0], *row[10:15]),
         )
         for row in db.all("list_doubts", count=count)
     ]  # fmt: skip
@@ -92,21 +98,31 @@ def propose(operator: Operator, key: str, choice: Choice, reason: str) -> Decide
 
     def work(db: Session, trail: Trail) -> Decided:
         standing, version = _in_doubt(db, key)
+        _require_possible(db, standing, choice)
         db.run(
             "propose_doubt", payment=standing.id, choice=choice.value, reason=reason, maker=trail.actor,
             version=version, now_ms=trail.at_ms,
         )  # fmt: skip
-        operator.record(db, trail, "doubt.propose", {"payment": standing.id, "choice": choice.value, "reason": reason})
-        return Decided(standing.id, choice, trail.actor, reason, done=False, state=standing.state)
+        digest = _digest(standing.id, choice.value, trail.actor, reason, version, trail.at_ms)
+        operator.record(db, trail, "doubt.propose", {
+            "payment": standing.id, "choice": choice.value, "reason": reason, "sha256": digest,
+        })  # fmt: skip
+        return Decided(standing.id, choice, trail.actor, reason, done=False, state=standing.state, sha256=digest)
 
     return operator.act(work)
 
 
-def confirm(operator: Operator, profiles: Mapping[str, Profile], key: str) -> Decided:
+def confirm(operator: Operator, profiles: Mapping[str, Profile], key: str, digest: str) -> Decided:
     """Do what another person has proposed.
 
+    Args:
+        operator: never the maker of the proposal.
+        profiles: the bank relationships in use.
+        key: the payment, see ``lookup.payment``.
+        digest: SHA-256 of the proposal, as ``gateway doubt list`` shows it: what was seen is what is done.
+
     Raises:
-        OperationRefused: nothing is proposed, it is one's own proposal, or the payment has moved since.
+        OperationRefused: nothing is proposed, or another thing; it is one's own proposal; the payment has moved since.
     """
 
     def work(db: Session, trail: Trail) -> Decided:
@@ -114,29 +130,60 @@ def confirm(operator: Operator, profiles: Mapping[str, Profile], key: str) -> De
         row = db.one("find_doubt_proposal", payment=standing.id)
         if row is None:
             raise OperationRefused(f"nothing is proposed for payment {standing.id}; gateway doubt list shows what is")
-        choice, reason, maker, seen, _ = row
+        choice, reason, maker, seen, at_ms = row
+        expected = _digest(standing.id, choice, maker, reason, seen, at_ms)
+        if not hmac.compare_digest(digest.strip().lower().encode(), expected.encode()):
+            raise OperationRefused(
+                f"payment {standing.id}: that is not the SHA-256 of what is proposed; look again: gateway doubt list"
+            )
         if not is_independent(trail.actor, maker):
             raise OperationRefused(f"{trail.actor} proposed it; another person must confirm it")
         if seen != version:
             raise OperationRefused(f"payment {standing.id} has moved since it was proposed; propose it anew")
         made = Choice(choice)
+        _require_possible(db, standing, made)
         state = _carry_out(db, profiles, standing, made, f"{reason} ({maker}, {trail.actor})", trail)
         db.run("forget_doubt_proposal", payment=standing.id)
         operator.record(db, trail, "doubt.confirm", {
-            "payment": standing.id, "choice": made.value, "maker": maker, "reason": reason,
+            "payment": standing.id, "choice": made.value, "maker": maker, "reason": reason, "sha256": expected,
         })  # fmt: skip
-        return Decided(standing.id, made, maker, reason, done=True, state=state)
+        return Decided(standing.id, made, maker, reason, done=True, state=state, sha256=expected)
 
     return operator.act(work)
 
 
 def _in_doubt(db: Session, key: str) -> tuple[Standing, int]:
-    """Return a payment in doubt, locked, and how often it has moved."""
+    """Return a payment in doubt, or one that the bank was asked to stop, locked, and how often it has moved."""
     found = lookup.payment(db, key)
     (standing,) = payments.lock(db, [found.id])
-    if standing.state is not State.IN_DOUBT:
+    if standing.state not in _OPEN:
         raise OperationRefused(f"payment {standing.id} is {standing.state}, not in doubt: the bank's word counts")
     return standing, int(db.value("version_of_payment", id=standing.id))
+
+
+def _require_possible(db: Session, standing: Standing, choice: Choice) -> None:
+    """Refuse what would let a payment leave that is given up, or leave a second time.
+
+    Raises:
+        OperationRefused: its message still waits to be handed over, or carries payments that are not in doubt.
+    """
+    db.pick([(standing.id,)])
+    [(message, name, _, _)] = db.all("messages_of_payments")
+    if choice is not Choice.RESEND:
+        if db.value("outbox_has_message", message=message):
+            raise OperationRefused(f"message {name} still waits to be handed over; nothing of it is decided yet")
+        return
+    others = [s for s in payments.lock_of_messages(db, [message]) if s.state is not State.IN_DOUBT]
+    if others:
+        raise OperationRefused(
+            f"message {name} carries {len(others)} payments that are not in doubt, such as {others[0].id} "
+            f"({others[0].state}); it goes out again whole or not at all"
+        )
+
+
+def _digest(payment: int, choice: str, maker: str, reason: str, version: int, at_ms: int) -> str:
+    """Return the SHA-256 of everything that a proposal says."""
+    return sha256(compact([payment, choice, maker, reason, version, at_ms]).encode()).hexdigest()
 
 
 def _carry_out(

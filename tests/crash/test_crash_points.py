@@ -71,7 +71,7 @@ def test_a_kill_loses_nothing_and_pays_nothing_twice(point: str, found: Callable
 @pytest.mark.parametrize("point", [point for point in POINTS if point.startswith("inbound.")])
 def test_a_kill_while_a_statement_is_booked(point: str, found: Callable[..., Country], tmp_path: Path) -> None:
     """A statement is booked whole or not at all, and once, wherever its worker is killed."""
-    country, mark = found(), tmp_path / "fired"
+    country, mark = found(by_files=point in BY_FILES), tmp_path / "fired"
     country.send_some(lines=40, singles=10, bad=2, chunk=20)
     reader = country.start("inbound")
     for role in ("intake", "dispatch", "relay"):

@@ -25,6 +25,10 @@ UPDATE outbox SET lease_until_ms = :until_ms WHERE id IN (SELECT id FROM pick);
 UPDATE message SET sent_ms = COALESCE(sent_ms, :now_ms), due_ms = :due_ms, sendings = sendings + 1
 WHERE id IN (SELECT id FROM pick);
 
+-- name: count_sending!
+-- The picked messages may have left once more than was marked.
+UPDATE message SET sendings = sendings + 1 WHERE id IN (SELECT id FROM pick);
+
 -- name: outbox_state
 -- How much waits in the outbox, and since when.
 SELECT kind, COUNT(*), MIN(created_ms) FROM outbox GROUP BY kind ORDER BY kind;

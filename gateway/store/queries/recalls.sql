@@ -4,15 +4,17 @@ INSERT INTO recall (id, payment, message, case_id, reason, info, state, asked_by
 VALUES (:id, :payment, 0, :case_id, :reason, :info, 'ASKED', :by, :now_ms);
 
 -- name: recalls_to_write
--- Recalls of a relationship that no message asks for yet, with the message that carried the payment.
+-- Recalls of a relationship that no message asks for yet, with the message that carried the payment: one that still
+-- waits to be handed over goes before its recall.
 SELECT recall.id, recall.payment, payment.message, recall.case_id, recall.reason, recall.info
 FROM recall JOIN payment ON payment.id = recall.payment
 WHERE recall.state = 'ASKED' AND payment.profile = :profile AND payment.message IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.message = payment.message)
 ORDER BY recall.id LIMIT :count;
 
 -- name: recall_written!
 -- A message asks for it.
-UPDATE recall SET state = 'SENT', message = :message WHERE id = :id;
+UPDATE recall SET state = 'SENT', message = :message WHERE id = :id AND state = 'ASKED';
 
 -- name: answer_recall!
 -- What the bank has answered to a recall.
@@ -69,10 +71,10 @@ DELETE FROM doubt_proposal WHERE payment = :payment;
 -- Payments in doubt, the oldest first, with what is proposed for them.
 SELECT payment.id, payment.order_id, payment.profile, payment.amount_minor, payment.currency, payment.changed_ms,
        payment.info, message.message_id, message.inquiries, message.sendings, doubt_proposal.choice,
-       doubt_proposal.maker, doubt_proposal.reason
+       doubt_proposal.maker, doubt_proposal.reason, doubt_proposal.version, doubt_proposal.at_ms
 FROM payment LEFT JOIN message ON message.id = payment.message
 LEFT JOIN doubt_proposal ON doubt_proposal.payment = payment.id
-WHERE payment.state = 'IN_DOUBT' ORDER BY payment.changed_ms, payment.id LIMIT :count;
+WHERE payment.state IN ('IN_DOUBT', 'CANCEL_REQUESTED') ORDER BY payment.changed_ms, payment.id LIMIT :count;
 
 -- name: version_of_payment
 -- How often a payment has moved.
@@ -100,7 +102,10 @@ DELETE FROM ready WHERE profile = :profile AND payment = :payment;
 DELETE FROM waiting WHERE batch = :batch AND payment = :payment;
 
 -- name: funded_by_returns
--- Of the picked payments, those that were ordered anew in the place of one that came back, with what had come back.
+-- Of the picked payments, those that were ordered anew in the place of one that came back to the same account, with
+-- what had come back.
 SELECT pick.id, (SELECT transfer.amount_minor FROM transfer
                  WHERE transfer.subject = reissue.replaces AND transfer.cause = 'give_back' AND transfer.leg = 0)
-FROM pick JOIN reissue ON reissue.payment = pick.id WHERE reissue.from_state = 'RETURNED';
+FROM pick JOIN reissue ON reissue.payment = pick.id
+JOIN payment AS old ON old.id = reissue.replaces JOIN payment AS new ON new.id = reissue.payment
+WHERE reissue.from_state = 'RETURNED' AND old.currency = new.currency AND old.debtor_account = new.debtor_account;

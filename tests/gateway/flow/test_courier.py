@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from gateway.flow.documents import Document, Reading
 from gateway.store import channels
 from schemas.errors import ChannelUnavailable, DocumentRefused, GatewayError, HandoverRefused, HandoverUnknown
 from simulators.stage import PROFILE
@@ -210,6 +212,51 @@ def test_a_refusal_by_the_transport_is_no_answer_of_the_bank(stand: Stand) -> No
     assert state(stand) == "IN_DOUBT"
     assert stand.evidence("handover_refused")["reason"] == "HTTP 404: no such operation"
     assert wire.taken == []
+    assert stand.faults() == []
+
+
+def test_a_repetition_is_dropped_once_people_have_decided(stand: Stand) -> None:
+    """A letter that waited for a channel must not leave after its payment was given up, and perhaps ordered anew."""
+    wire = Wire()
+    hand_over(stand, wire, CUT)
+    [paid] = stand.payments()
+    stand.take(stand.bank.status("RJCT", [paid], "AC04"))
+    wire.taken.clear()
+    stand.clock.advance(timedelta(minutes=1))
+    stand.step("relay")
+    assert wire.taken == []
+    assert stand.sql("SELECT COUNT(*) FROM outbox WHERE kind <> 'event'") == [(0,)]
+    assert stand.faults() == []
+
+
+def test_a_document_that_breaks_unforeseen_is_set_aside_and_stops_no_other(stand: Stand) -> None:
+    """Nobody delivers a file again: it would stop the worker of every bank at each start."""
+    wire = Wire()
+    [paid] = stand.sent(order())
+    made = collector(stand, wire)
+    broken, good = b"<broken/>", stand.bank.status("ACSC", [paid])
+    read = made._inbound._read
+
+    def breaks(document: Document) -> Reading:
+        if document.content == broken:
+            raise RuntimeError("a defect")
+        return read(document)
+
+    made._inbound._read = breaks  # type: ignore[method-assign]  # a defect of ours
+    wire.waiting.update({"broken.xml": broken, "status.xml": good})
+    stand.step("inbound")
+    assert (state(stand), sorted(wire.let_go)) == ("SETTLED", ["broken.xml", "status.xml"])
+    assert stand.open() == {"document_failed": 1}
+
+
+def test_a_return_of_nothing_is_told_and_posts_nothing(stand: Stand) -> None:
+    """A pacs.004 whose charges eat all of it: no transfer of zero can be posted, and no document stops a worker."""
+    [paid] = stand.sent(order())
+    stand.take(stand.bank.status("ACSC", [paid]))
+    zero = replace(paid.amount, amount_minor=0)
+    stand.take(stand.bank.giving_back(paid, zero, charges_minor=paid.amount.amount_minor))
+    assert state(stand) == "SETTLED"
+    assert sum(stand.open().values()) == 1
     assert stand.faults() == []
 
 

@@ -262,6 +262,13 @@ def in_doubt(stand: Stand) -> None:
     assert stand.payment().state == "IN_DOUBT"
 
 
+def confirm(stand: Stand, by: str, digest: str | None = None) -> doubts.Decided:
+    """Let somebody confirm what is proposed for the only payment in doubt, as the list shows it."""
+    with stand.gateway.store.transaction() as db:
+        shown = [one.sha256 for one in doubts.listed(db, 10)]
+    return doubts.confirm(person(stand, by), stand.gateway.profiles, "PO-1", digest or (shown or [""])[0] or "")
+
+
 @pytest.mark.parametrize(("choice", "state"), [(Choice.SETTLE, "SETTLED"), (Choice.REJECT, "REJECTED")])
 def test_two_people_decide_over_a_doubt(stand: Stand, choice: Choice, state: str) -> None:
     """One proposes, another confirms; both names are in the audit trail."""
@@ -269,8 +276,8 @@ def test_two_people_decide_over_a_doubt(stand: Stand, choice: Choice, state: str
     doubts.propose(person(stand, "olga"), "PO-1", choice, "Mr Sok of the bank, by telephone")
     assert stand.payment().state == "IN_DOUBT"
     with pytest.raises(OperationRefused, match="another person"):
-        doubts.confirm(person(stand, "olga"), stand.gateway.profiles, "PO-1")
-    made = doubts.confirm(person(stand, "pierre"), stand.gateway.profiles, "PO-1")
+        confirm(stand, "olga")
+    made = confirm(stand, "pierre")
     assert (made.done, stand.payment().state) == (True, state)
     assert {("olga", "doubt.propose"), ("pierre", "doubt.confirm")} <= set(stand.trails())
     assert stand.faults() == []
@@ -289,10 +296,77 @@ def test_two_people_let_a_message_go_out_again(stand: Stand) -> None:
     stand.step("relay")
     assert (stand.payment().state, wire.taken) == ("IN_DOUBT", [])
     doubts.propose(person(stand, "olga"), "PO-1", Choice.RESEND, "the bank has nothing of it, its log was read to us")
-    doubts.confirm(person(stand, "pierre"), stand.gateway.profiles, "PO-1")
+    confirm(stand, "pierre")
     stand.step("relay")
     assert [one.content for one in wire.taken] == [stand.documents()[0]]
     assert wire.taken[0].again
+
+
+def test_what_was_seen_is_what_is_confirmed(stand: Stand) -> None:
+    """A proposal that was exchanged after somebody had looked at it is not confirmed unseen."""
+    in_doubt(stand)
+    seen = doubts.propose(person(stand, "olga"), "PO-1", Choice.SETTLE, "the bank's letter").sha256
+    doubts.propose(person(stand, "olga"), "PO-1", Choice.RESEND, "the bank's letter")
+    with pytest.raises(OperationRefused, match="not the SHA-256 of what is proposed"):
+        confirm(stand, "pierre", seen)
+    assert stand.payment().state == "IN_DOUBT"
+
+
+def test_a_message_goes_out_again_whole_or_not_at_all(stand: Stand) -> None:
+    """Two people decide over one payment; the others of its message were answered, and would be paid again."""
+    first, second = stand.sent(order(1), order(2))
+    stand.take(stand.bank.status("ACSC", [second]))
+    stand.clock.advance(timedelta(seconds=901))
+    stand.step("dispatch")
+    assert stand.states()[first.order_id] == "IN_DOUBT"
+    with pytest.raises(OperationRefused, match="whole or not at all"):
+        doubts.propose(person(stand, "olga"), "PO-1", Choice.RESEND, "nobody knows it")
+
+
+def test_what_still_waits_to_leave_is_not_given_up(stand: Stand) -> None:
+    """Given up and ordered anew, it would leave all the same once the channel is back, and be paid twice."""
+    stand.sent(order())
+    stand.clock.advance(timedelta(seconds=901))
+    stand.step("dispatch")  # in doubt, and the same bytes wait to be sent again
+    with pytest.raises(OperationRefused, match="still waits to be handed over"):
+        doubts.propose(person(stand, "olga"), "PO-1", Choice.REJECT, "not received")
+    stand.run("relay")
+    doubts.propose(person(stand, "olga"), "PO-1", Choice.REJECT, "not received")
+    confirm(stand, "pierre")
+    assert stand.payment().state == "REJECTED"
+
+
+def test_a_recall_that_leads_nowhere_is_decided_by_two_people(stand: Stand) -> None:
+    """The bank never answers it, or knows no such payment: that is no acceptance, and nobody else would move it on."""
+    in_doubt(stand)
+    cancel(stand)
+    ask(stand)
+    answer(stand, "RJCR", "NOOR")
+    assert (stand.payment().state, recall_states(stand)) == ("CANCEL_REQUESTED", ["REFUSED"])
+    doubts.propose(person(stand, "olga"), "PO-1", Choice.REJECT, "the bank's list of the day")
+    confirm(stand, "pierre")
+    assert stand.payment().state == "REJECTED"
+    assert stand.faults() == []
+
+
+def test_a_payment_that_is_to_be_stopped_is_not_sent_afresh(stand: Stand) -> None:
+    """Neither because the bank is silent, nor because it says that it never had it."""
+    stand.sent(order())
+    cancel(stand)
+    stand.take(stand.bank.status("RJCT", stand.payments(), "NOOR"))
+    stand.clock.advance(timedelta(seconds=901))
+    stand.step("dispatch")
+    assert stand.sql("SELECT COUNT(*) FROM outbox WHERE kind <> 'event' AND message = 1") == [(0,)]
+
+
+def test_a_recall_never_overtakes_its_payment(stand: Stand) -> None:
+    """After an outage both would wait; the bank must hear of the payment first."""
+    stand.compose(order())
+    cancel(stand)
+    assert ask(stand) == 0
+    stand.run("relay")
+    stand.clock.advance(timedelta(seconds=2))
+    assert ask(stand) == 1
 
 
 def test_a_proposal_for_a_payment_that_has_moved_is_void(stand: Stand) -> None:
@@ -301,19 +375,19 @@ def test_a_proposal_for_a_payment_that_has_moved_is_void(stand: Stand) -> None:
     doubts.propose(person(stand, "olga"), "PO-1", Choice.REJECT, "nobody knows it")
     stand.take(stand.bank.status("ACSP", stand.payments()))
     with pytest.raises(OperationRefused, match="not in doubt"):
-        doubts.confirm(person(stand, "pierre"), stand.gateway.profiles, "PO-1")
+        confirm(stand, "pierre")
     stand.clock.advance(timedelta(seconds=901))
     stand.step("dispatch")
     assert stand.payment().state == "IN_DOUBT"
     with pytest.raises(OperationRefused, match="moved since"):
-        doubts.confirm(person(stand, "pierre"), stand.gateway.profiles, "PO-1")
+        confirm(stand, "pierre")
 
 
 def test_a_statement_that_shows_what_people_had_given_up_is_told(stand: Stand) -> None:
     """They were wrong: the money left. Nothing is lost: it is in suspense, with an exception."""
     in_doubt(stand)
     doubts.propose(person(stand, "olga"), "PO-1", Choice.REJECT, "nobody knows it")
-    doubts.confirm(person(stand, "pierre"), stand.gateway.profiles, "PO-1")
+    confirm(stand, "pierre")
     paid = stand.payment()
     stand.take(stand.bank.statement([booked(-paid.amount.amount_minor, paid)]))
     assert stand.open()["unexpected_state"] == 1
@@ -372,6 +446,18 @@ def test_a_re_issue_that_is_rejected_gives_the_returned_money_back_to_its_accoun
     stand.run("dispatch", "relay")
     stand.take(stand.bank.status("RJCT", [stand.payment("PO-1-R1")], "AC04"))
     assert stand.balances() == {"returned:000100000001": -100_000, "payable:fmis": 100_000}
+    assert stand.faults() == []
+
+
+def test_a_re_issue_from_another_account_is_not_paid_from_the_returned_money(stand: Stand) -> None:
+    """What came back lies on the account that it came back to."""
+    [paid] = stand.sent(order())
+    stand.take(stand.bank.status("ACSC", [paid]), stand.bank.giving_back(paid))
+    made = remake(stand, debtor_account__number="000100000002", currency="USD", amount="1.00")
+    approvals.decide(person(stand, "pierre"), "PO-1-R1", "approve", made.sha256)
+    stand.run("dispatch", "relay")
+    assert stand.balances()["returned:000100000001"] == -100_000
+    assert "returned:000100000002 USD" not in stand.balances()
     assert stand.faults() == []
 
 

@@ -107,9 +107,9 @@ class Embedded:
         spare_the_collector()
         self._hands = gateway.hands
         self.turns = OneAtATime()
-        found = [(role, worker) for role in ROLES for worker in gateway.workers(role, "bench")]
-        self._timed = {role: _Timed(worker, self.turns) for role, (_, worker) in found}
-        turns = Turns([self._timed[role] for role, _ in found], self._rest)
+        found = [(role, worker) for role in ROLES for _, worker in gateway.workers(role, "bench")]
+        self._timed = [(role, _Timed(worker, self.turns)) for role, worker in found]
+        turns = Turns([timed for _, timed in self._timed], self._rest)
         self._service = Service([("embedded.bench", turns, True)], gateway.log)
         self._second_at_start_s = 0.0
 
@@ -137,7 +137,9 @@ class Embedded:
 
     def cpu_s(self) -> dict[str, float]:
         """Return the CPU seconds of each role, and of the second process."""
-        found = {role: timed.cpu_s for role, timed in self._timed.items()}
+        found = dict.fromkeys(ROLES, 0.0)
+        for role, timed in self._timed:
+            found[role] += timed.cpu_s
         return found | {SECOND: _cpu_s(self._hands.pid) - self._second_at_start_s}
 
     def memory_mb(self) -> dict[str, int]:

@@ -49,7 +49,7 @@ from simulators.world_commerce_checks import commercial_troubles
 from simulators.world_ground import START, Ground, SimulatedGateway, ground
 from simulators.world_people import Approver, Forger, Officer, Sources
 from simulators.world_weather import Weather, draw
-from simulators.world_workers import MortalStore, Process, Scheduler
+from simulators.world_workers import MortalStore, Process, Scheduler, Team
 
 INSTANCES = ("a", "b")
 """Every role of the gateway runs twice."""
@@ -172,8 +172,7 @@ class World:
     def _starter(self, role: str, instance: str) -> Callable[[Bus, list[Store]], Step]:
         def start(bus: Bus, opened: list[Store]) -> Step:
             self.gateway.opened = opened
-            ((_, worker),) = self.gateway.workers(role, instance, bus)
-            return worker
+            return Team([worker for _, worker in self.gateway.workers(role, instance, bus)])
 
         return start
 

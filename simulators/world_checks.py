@@ -143,7 +143,11 @@ def only_a_person_has_work_left(books: Books) -> Iterator[str]:
         if json.loads(evidence).get("rule") == "sweep":
             continue  # world_commerce_checks.py knows which of them may wait
         silent = kind == "silent_bank" and any(p.state in OUT and p.message == int(identity) for p in books.payments)
-        if kind not in EXPLAINED and not silent:
+        # What the bank never had, and never will have, is late as well until two people have decided over it.
+        late = kind == "late_settlement" and any(
+            p.state in OUT and p.id == json.loads(evidence)["first_payment"] for p in books.payments
+        )
+        if kind not in EXPLAINED and not silent and not late:
             yield f"{kind} {identity} is open: {evidence}"
 
 

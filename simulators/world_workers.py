@@ -153,6 +153,17 @@ class MortalStore(Store):
         self._store.migrate()
 
 
+class Team:
+    """The workers of one role in one process, as one: each has its turn, and what kills one kills all."""
+
+    def __init__(self, workers: Sequence[Step]) -> None:
+        self._workers = workers
+
+    def step(self, wait_s: float) -> int:
+        """Let each worker do one piece of work; return how much was done."""
+        return sum(worker.step(wait_s) for worker in self._workers)
+
+
 class Process:
     """One worker, which is started anew whenever it dies.
 

@@ -12,7 +12,8 @@ from adapters.profile import Profile
 from adapters.transports import Arrival, Transport
 from gateway.flow.desk import Desk
 from gateway.flow.inbound import Inbound
-from gateway.store import channels
+from gateway.store import channels, findings
+from gateway.store.findings import Finding
 from schemas.errors import ChannelUnavailable
 
 WHOLE_BYTES_MAX = 8 * 1024 * 1024
@@ -89,12 +90,21 @@ class Collector:
         unsigned = self._inbound.is_unsigned(arrival.source)
         limit = limits.statement_bytes_max if unsigned else limits.document_bytes_max
         if arrival.size > limit:
-            self._inbound.report_unread(arrival.name, arrival.size, f"more than {limit} bytes")
+            self._report_unread(arrival, f"more than {limit} bytes")
         elif unsigned:
             self._inbound.take_file(arrival.source)
         else:
             arrival.source.seek(0)
             self._inbound.take_or_set_aside([arrival.source.read()])
+
+    def _report_unread(self, arrival: Arrival, reason: str) -> None:
+        """Tell a person of a document that is too large to be kept; it stays at the bank's side, or in its archive."""
+        evidence = {"name": arrival.name, "bytes": arrival.size, "reason": reason}
+        identity = f"{arrival.name}:{arrival.size}"
+        found = Finding("unreadable_document", identity, self._profile.name, evidence=evidence)
+        with self._desk.store.transaction() as db:
+            findings.open_all(db, [found], self._desk.now_ms())
+        self._desk.log.warning("bank document not taken", name=arrival.name, bytes=arrival.size, reason=reason)
 
     def _let_go(self, arrivals: Sequence[Arrival]) -> None:
         try:

@@ -241,14 +241,6 @@ class Inbound:
         if self._keep([document], [(document.sha256, document.size, archive.compress(content))]):
             self._apply([Reading(document, refused=refused)])
 
-    def report_unread(self, name: str, size: int, reason: str) -> None:
-        """Tell a person of a document that is too large to be kept; it stays at the bank's side, or in its archive."""
-        evidence = {"name": name, "bytes": size, "reason": reason}
-        found = Finding("unreadable_document", f"{name}:{size}", self._profile.name, evidence=evidence)
-        with self._desk.store.transaction() as db:
-            findings.open_all(db, [found], self._desk.now_ms())
-        self._desk.log.warning("bank document not taken", name=name, bytes=size, reason=reason)
-
     def take_or_set_aside(self, contents: Sequence[bytes]) -> None:
         """Take documents that nobody delivers again; one that breaks unforeseen is set aside and stops no other."""
         try:
@@ -287,8 +279,7 @@ class Inbound:
 
         Statements stand alone, and are read only when their turn has come: each may be as large as memory allows.
         """
-        group: list[Reading] = []
-        count = 0
+        group, count = list[Reading](), 0
         for document in documents:
             read = self._read(document)
             size = sum(r.size for r in read.received.reports) if read.received else 0

@@ -27,7 +27,7 @@ WHERE id IN (SELECT id FROM pick);
 
 -- name: count_sending!
 -- The picked messages may have left once more than was marked.
-UPDATE message SET sendings = sendings + 1 WHERE id IN (SELECT id FROM pick);
+UPDATE message SET repeats = repeats + 1 WHERE id IN (SELECT id FROM pick);
 
 -- name: outbox_state
 -- How much waits in the outbox, and since when.
@@ -69,4 +69,4 @@ WHERE message_payment.message = :message AND move.event IN ('accept', 'settle', 
 -- name: sent_again
 -- Which of the picked payments are in a message that was sent more than once.
 SELECT payment.id FROM pick JOIN payment ON payment.id = pick.id JOIN message ON message.id = payment.message
-WHERE message.sendings > 1;
+WHERE message.sendings + message.repeats > 1;

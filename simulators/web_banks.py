@@ -6,6 +6,7 @@ serves until it is interrupted. A day is closed when the file ``close-day`` appe
 
 from __future__ import annotations
 
+import signal
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +53,8 @@ def simulate(
     account: Annotated[str, typer.Option(help="Our account there.")] = "000200000001",
 ) -> None:
     """Run a simulated bank with a SOAP service until interrupted."""
+    for asked in (signal.SIGINT, signal.SIGTERM):  # also where whoever started us lets SIGINT be ignored
+        signal.signal(asked, signal.default_int_handler)
     clock, console = SystemClock(), Console()
     made, path = bank(kind, account, clock)
     made.habits.rejections = REJECTIONS

@@ -31,9 +31,12 @@ def simulated(kind: str, folder: Path) -> Iterator[str]:
         cwd=Path(__file__).parents[2],
     ) as process:  # fmt: skip
         assert process.stdout is not None
-        yield "".join(process.stdout.readline() for _ in range(4))
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        try:
+            yield "".join(process.stdout.readline() for _ in range(4))
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("kind", ["fast", "bakong"])

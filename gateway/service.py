@@ -20,7 +20,7 @@ IDLE_S = 0.02
 """Pause of a worker that polls the database and found nothing: what latency costs at no load."""
 REST_S = 0.02
 """Longest wait for a second process before the workers look again for what else there is to do."""
-GATHER_FROM = 20
+GATHER_FROM = 40
 """Payments of one round of composing from which they come faster than a message of their own is worth."""
 GATHER_S = 0.15
 """Pause before the next round then: a message costs bank, broker and database the same, however few it carries."""

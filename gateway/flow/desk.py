@@ -14,9 +14,6 @@ from gateway.store.session import Store
 from gateway.store.times import to_ms
 from gateway.store.trail import Trail
 
-CONFLICTS_MAX = 30
-"""Conflicts in a row after which the cause is no longer taken for another worker, but for the message in hand."""
-
 
 def nowhere(point: str) -> None:
     """Pass a crash point without harm."""

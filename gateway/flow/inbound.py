@@ -22,14 +22,15 @@ from adapters.rails import Received, rail
 from gateway.bus.base import Consumer, Delivery
 from gateway.flow import outcomes, recalls, statements, statuses
 from gateway.flow.ahead import Ahead
-from gateway.flow.desk import CONFLICTS_MAX, Desk
+from gateway.flow.desk import Desk
 from gateway.flow.documents import Document, Reading, Whole, from_archive, pressed, read_whole
 from gateway.flow.hands import Hands, Job, Turn
+from gateway.flow.isolation import Isolation
 from gateway.store import archive, findings
 from gateway.store.findings import Finding
 from gateway.store.session import Session
 from gateway.store.trail import Trail, append
-from schemas.errors import ArchiveDamaged, Conflict, DocumentRefused, Unavailable
+from schemas.errors import ArchiveDamaged, Conflict, DocumentRefused
 from security.trust import TrustStore
 
 LEFT_OVER_DOCUMENTS = 5
@@ -76,7 +77,7 @@ class Inbound:
             self._ahead = Ahead(consumer, desk.limits.inbound_batch, self._submit)
         self._jobs: dict[int, Job[Whole]] = {}
         self._unsettled: list[Delivery] = []
-        self._conflicts = 0
+        self._isolation = Isolation()
         self._look_again_ms = 0
         self._refused_before: frozenset[str] = frozenset()
 
@@ -86,14 +87,27 @@ class Inbound:
 
     def step(self, wait_s: float) -> int:
         """Take the documents that wait; return how many were settled."""
-        if self._consumer is None:
+        consumer = self._consumer
+        if consumer is None:
             return 0
         if not self._unsettled:
-            self._unsettled = self._receive(self._consumer, wait_s)
+            self._unsettled = self._receive(consumer, wait_s)
         deliveries = self._unsettled
         if not deliveries:
             return self.finish_left_over()
-        self._take_or_isolate(self._consumer, deliveries)
+
+        def take(some: Sequence[Delivery]) -> None:
+            self.take([d.body for d in some], [self._jobs.get(id(d)) for d in some])
+            self._desk.reach("inbound.applied")
+            consumer.acknowledge(some)
+            self._settled(some)
+
+        def retry(delivery: Delivery, error: Exception) -> None:
+            self._desk.log.error("bank document failed", message_id=delivery.message_id, exc_info=error)
+            consumer.retry([delivery], f"{type(error).__name__}: {error}"[:200])
+            self._settled([delivery])
+
+        self._isolation.run(deliveries, take, retry)
         self._desk.reach("inbound.acknowledged")
         return len(deliveries)
 
@@ -111,29 +125,6 @@ class Inbound:
             return None
         piece = self._profile.name, delivery.body, self._desk.now()
         return self._hands.submit(read_whole, *piece, turn=Turn.ANSWERS)
-
-    def _take_or_isolate(self, consumer: Consumer, deliveries: Sequence[Delivery]) -> None:
-        """Take documents; when something unforeseen breaks them, find the one that does and retry that one."""
-        try:
-            self.take([d.body for d in deliveries], [self._jobs.get(id(d)) for d in deliveries])
-            self._conflicts = 0
-        except Unavailable:
-            raise
-        except Exception as error:
-            if isinstance(error, Conflict) and self._conflicts < CONFLICTS_MAX:
-                self._conflicts += 1
-                raise
-            if len(deliveries) > 1:
-                for delivery in deliveries:
-                    self._take_or_isolate(consumer, [delivery])
-                return
-            self._desk.log.exception("bank document failed", message_id=deliveries[0].message_id)
-            consumer.retry(deliveries, f"{type(error).__name__}: {error}"[:200])
-            self._settled(deliveries)
-            return
-        self._desk.reach("inbound.applied")
-        consumer.acknowledge(deliveries)
-        self._settled(deliveries)
 
     def _settled(self, deliveries: Sequence[Delivery]) -> None:
         """Forget what was settled, so that what is left is not isolated among it again."""
@@ -156,23 +147,17 @@ class Inbound:
             )  # fmt: skip
         for (name,) in rows:
             try:
-                self._take_kept(name)
-                self._conflicts = 0
-            except Unavailable:
+                self._isolation.run([name], self._take_kept, self._fail)
+            except Conflict:
+                self._look_again_ms = now_ms  # whoever was first is done in a moment; those behind wait no longer
                 raise
-            except ArchiveDamaged:
-                self._fail(name, "its archived bytes were changed")
-            except Exception as error:
-                if isinstance(error, Conflict) and self._conflicts < CONFLICTS_MAX:
-                    self._conflicts += 1
-                    self._look_again_ms = now_ms  # whoever was first is done in a moment; those behind wait no longer
-                    raise
-                self._desk.log.exception("left-over document failed", sha256=name)
-                self._fail(name, f"{type(error).__name__}: {error}"[:500])
         return len(rows)
 
-    def _fail(self, sha256: str, reason: str) -> None:
+    def _fail(self, sha256: str, error: Exception) -> None:
         """Set a document aside that something unforeseen keeps from being applied, and tell a person."""
+        self._desk.log.error("kept document failed", sha256=sha256, exc_info=error)
+        changed = isinstance(error, ArchiveDamaged)
+        reason = "its archived bytes were changed" if changed else f"{type(error).__name__}: {error}"[:500]
         trail = self._desk.trail()
         with self._desk.store.transaction() as db:
             db.run(
@@ -184,16 +169,17 @@ class Inbound:
             findings.open_again(db, found, trail.at_ms)
             append(db, trail, "document.fail", {"sha256": sha256})
 
-    def _take_kept(self, sha256: str) -> None:
-        """Apply a document of the archive, which raises ArchiveDamaged where its bytes were changed."""
-        with self._desk.store.transaction() as db:
-            source = archive.opened(db, sha256)
-            size = source.seek(0, io.SEEK_END)
-            content = None if self.is_unsigned(source) else archive.get(db, sha256)
-        if content is not None:
-            self.take([content])
-        else:
-            self._apply([Reading(Document(sha256, size))])
+    def _take_kept(self, names: Sequence[str]) -> None:
+        """Apply documents of the archive, which raises ArchiveDamaged where the bytes of one were changed."""
+        for sha256 in names:
+            with self._desk.store.transaction() as db:
+                source = archive.opened(db, sha256)
+                size = source.seek(0, io.SEEK_END)
+                content = None if self.is_unsigned(source) else archive.get(db, sha256)
+            if content is not None:
+                self.take([content])
+            else:
+                self._apply([Reading(Document(sha256, size))])
 
     def is_unsigned(self, source: BinaryIO) -> bool:
         """Tell whether a file is a statement that this bank sends unsigned: those are read piece by piece."""
@@ -243,21 +229,7 @@ class Inbound:
 
     def take_or_set_aside(self, contents: Sequence[bytes]) -> None:
         """Take documents that nobody delivers again; one that breaks unforeseen is set aside and stops no other."""
-        try:
-            self.take(contents)
-            self._conflicts = 0
-        except Unavailable:
-            raise
-        except Exception as error:
-            if isinstance(error, Conflict) and self._conflicts < CONFLICTS_MAX:
-                self._conflicts += 1
-                raise
-            if len(contents) > 1:
-                for content in contents:
-                    self.take_or_set_aside([content])
-                return
-            self._desk.log.exception("bank document failed")
-            self._fail(archive.sha256(contents[0]), f"{type(error).__name__}: {error}"[:500])
+        self._isolation.run(contents, self.take, lambda content, error: self._fail(archive.sha256(content), error))
 
     def take(self, contents: Sequence[bytes], jobs: Sequence[Job[Whole] | None] = ()) -> list[tuple[str, str]]:
         """Keep and apply documents; return for each its SHA-256 and what became of it.

@@ -18,8 +18,9 @@ from gateway.core.checks import Refusal, Seen, references_taken
 from gateway.core.lifecycle import State
 from gateway.flow import batches, outcomes, reading
 from gateway.flow.ahead import Ahead
-from gateway.flow.desk import CONFLICTS_MAX, Desk
+from gateway.flow.desk import Desk
 from gateway.flow.hands import Hands, Job
+from gateway.flow.isolation import Isolation
 from gateway.flow.outcomes import BatchOutcome, Outcome
 from gateway.flow.policy import Policy
 from gateway.flow.reading import Line, Read
@@ -27,7 +28,7 @@ from gateway.store import archive, channels, payments
 from gateway.store.payments import NewPayment
 from gateway.store.session import Session, compact
 from gateway.store.trail import Trail, append
-from schemas.errors import Conflict, OrderMessageRefused, Unavailable
+from schemas.errors import OrderMessageRefused
 from schemas.model.identifiers import NOT_PROVIDED
 from schemas.orders import Message
 
@@ -95,7 +96,7 @@ class Intake:
         self._policy = policy
         self._new_uetr = new_uetr
         self._unsettled: list[Delivery] = []
-        self._conflicts = 0
+        self._isolation = Isolation()
         self._away: frozenset[str] = frozenset()
         self._look_ms = 0
 
@@ -109,7 +110,7 @@ class Intake:
             self._unsettled = self._receive(wait_s)
         count = len(self._unsettled)
         for group in self._groups(tuple(self._unsettled)):
-            self._take_or_isolate(group)
+            self._isolation.run(group, self._take, lambda letter, error: self._retry(letter.delivery, error))
         return count
 
     def _look_at_channels(self) -> None:
@@ -138,23 +139,6 @@ class Intake:
         """Return what reading a message takes."""
         limit = self._desk.limits.message_bytes_max
         return delivery.body, delivery.headers.get("jws", ""), limit, self._desk.now(), self._away
-
-    def _take_or_isolate(self, group: list[_Letter]) -> None:
-        """Take a group in; when something unforeseen breaks it, find the message that does and retry that one."""
-        try:
-            self._take(group)
-            self._conflicts = 0
-        except Unavailable:
-            raise
-        except Exception as error:
-            if isinstance(error, Conflict) and self._conflicts < CONFLICTS_MAX:
-                self._conflicts += 1
-                raise
-            if len(group) > 1:
-                for letter in group:
-                    self._take_or_isolate([letter])
-                return
-            self._retry(group[0].delivery, error)
 
     def _retry(self, delivery: Delivery, error: Exception) -> None:
         """Put back a message that something unforeseen breaks; it costs itself, and not the queue behind it."""
@@ -202,7 +186,7 @@ class Intake:
         self._consumer.dead_letter(delivery, reason)
         self._settled([delivery])
 
-    def _take(self, group: list[_Letter]) -> None:
+    def _take(self, group: Sequence[_Letter]) -> None:
         """Take a group in, in one transaction, and acknowledge it."""
         parts = [(x.read.sha256, len(x.delivery.body), x.read.parts) for x in group]
         trail = self._desk.trail()
@@ -232,7 +216,7 @@ class Intake:
             self._refuse(letter.delivery, reason)
         self._count(result)
 
-    def _fresh(self, db: Session, group: list[_Letter]) -> tuple[list[_Letter], list[tuple[_Letter, str]]]:
+    def _fresh(self, db: Session, group: Sequence[_Letter]) -> tuple[list[_Letter], list[tuple[_Letter, str]]]:
         """Return the messages that are new, and those whose id came before with other content."""
         db.pick((None, x.message.source, x.message.message_id) for x in group)
         known = {(source, message_id): content for source, message_id, content in db.all("known_messages")}

@@ -15,7 +15,8 @@ from hashlib import sha256
 from gateway.bus.base import EVENTS_EXCHANGE, Consumer, Delivery
 from gateway.core import references
 from gateway.core.matchers.receipts import Bill, BillState
-from gateway.flow.desk import CONFLICTS_MAX, Desk
+from gateway.flow.desk import Desk
+from gateway.flow.isolation import Isolation
 from gateway.flow.policy import Policy
 from gateway.store import archive, outbox, receipts
 from gateway.store.outbox import Letter
@@ -25,7 +26,7 @@ from gateway.store.times import from_ms
 from gateway.store.trail import Trail, append
 from schemas import events
 from schemas import receipts as bills
-from schemas.errors import Conflict, OrderMessageRefused, Unavailable
+from schemas.errors import OrderMessageRefused
 from schemas.events import OUTCOMES_MAX, ReceiptEventType, ReceiptOutcome
 from schemas.model.money import Money
 from schemas.model.refusal import Refusal
@@ -264,7 +265,7 @@ class ReceiptIntake:
         self._keys = keys
         self._policy = policy
         self._unsettled: list[Delivery] = []
-        self._conflicts = 0
+        self._isolation = Isolation()
 
     def step(self, wait_s: float) -> int:
         """Take what waits in the queue, one message a transaction; return how many messages were settled.
@@ -275,24 +276,25 @@ class ReceiptIntake:
             self._unsettled = self._consumer.receive(self._desk.limits.intake_batch, wait_s)
         count = len(self._unsettled)
         for delivery in tuple(self._unsettled):
+            self._isolation.run([delivery], self._settle, self._retry)
+            self._unsettled.remove(delivery)
+        return count
+
+    def _settle(self, deliveries: Sequence[Delivery]) -> None:
+        """Take messages in, and acknowledge each; one that cannot be used goes to the dead letters."""
+        for delivery in deliveries:
             try:
                 self._take(self._read(delivery))
             except OrderMessageRefused as refused:
                 self._desk.log.warning("receipt message refused", message_id=delivery.message_id, reason=str(refused))
                 self._consumer.dead_letter(delivery, str(refused))
-            except Unavailable:
-                raise
-            except Exception as error:
-                if isinstance(error, Conflict) and self._conflicts < CONFLICTS_MAX:
-                    self._conflicts += 1
-                    raise
-                self._desk.log.exception("receipt message failed", message_id=delivery.message_id)
-                self._consumer.retry([delivery], f"{type(error).__name__}: {error}"[:200])
             else:
                 self._consumer.acknowledge([delivery])
-            self._conflicts = 0
-            self._unsettled.remove(delivery)
-        return count
+
+    def _retry(self, delivery: Delivery, error: Exception) -> None:
+        """Put back a message that something unforeseen breaks."""
+        self._desk.log.error("receipt message failed", message_id=delivery.message_id, exc_info=error)
+        self._consumer.retry([delivery], f"{type(error).__name__}: {error}"[:200])
 
     def _read(self, delivery: Delivery) -> _Letter:
         """Verify who sent it before a byte of it is parsed."""

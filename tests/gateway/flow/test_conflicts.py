@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.bus.base import BANK_EXCHANGE, Outgoing
-from gateway.flow.desk import CONFLICTS_MAX
 from gateway.flow.inbound import Inbound
+from gateway.flow.isolation import CONFLICTS_MAX
 from gateway.store import payments
 from schemas.errors import Conflict
 from tests.gateway.flow.stand import FROM_BANK, Stand, order, single

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from gateway.flow import statements
-from gateway.flow.desk import CONFLICTS_MAX
 from gateway.flow.inbound import LEFT_OVER_MS, Inbound
+from gateway.flow.isolation import CONFLICTS_MAX
 from gateway.store import archive
 from schemas.errors import Conflict
 from schemas.model.money import Money

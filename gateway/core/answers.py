@@ -30,6 +30,11 @@ _EVENTS = MappingProxyType(
 )
 
 
+def is_unheard(status: str, reason: str | None) -> bool:
+    """Tell whether the bank says that it never had a payment."""
+    return status == "RJCT" and reason in NEVER_REASONS
+
+
 def event_of(status: str, reason: str | None, *, sent_again: bool = False) -> Event | None:
     """Return the event that a status is, or None for a code that says nothing of a single payment (PART, unknown).
 
@@ -42,7 +47,7 @@ def event_of(status: str, reason: str | None, *, sent_again: bool = False) -> Ev
     """
     if status == "RJCT" and (reason in DUPLICATE_REASONS or reason in UNDECIDED_REASONS):
         return Event.DOUBT
-    if status == "RJCT" and reason in NEVER_REASONS:
+    if is_unheard(status, reason):
         return None
     if status == "RJCT" and sent_again and reason in LATE_REASONS:
         return Event.DOUBT

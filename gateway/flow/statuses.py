@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from adapters.profile import Profile
 from adapters.rails import Received
-from gateway.core.answers import LATE_REASONS, NEVER_REASONS, event_of
+from gateway.core.answers import LATE_REASONS, event_of, is_unheard
 from gateway.core.lifecycle import Conflict, Event, Move, State, advance
 from gateway.flow import again as again_out
 from gateway.flow import outcomes
@@ -79,6 +79,7 @@ def apply(
     found = _find(db, profile, said)
     moves: dict[int, PaymentMove] = {}
     trouble: list[Finding] = []
+    never: list[int] = []
     references: dict[tuple[str, str], int] = {}
     again = _sent_again(db, said, found)
     told = Told(db, said, found)
@@ -93,13 +94,14 @@ def apply(
                 references[standing.debtor_account, one.reference] = standing.id
             event = event_of(one.status, one.reason, sent_again=True) if standing.id in again else one.event
             _move(one, event, standing, moves, trouble)
+            if is_unheard(one.status, one.reason) and _contradiction(one, standing) is None:
+                never.append(standing.id)
     payments.move(db, list(moves.values()), trail, f"document {said[0].document[:16]}")
     if moves:
         db.pick((number,) for number in moves)
         db.run("messages_answered", now_ms=trail.at_ms)
     findings.open_all(db, trouble, trail.at_ms)
-    never = [s for x, hits in zip(said, found, strict=True) if x.reason in NEVER_REASONS for s in hits]
-    again_out.send(db, profile, [s.id for s in never if s.id not in moves], trail)
+    again_out.send(db, profile, [number for number in never if number not in moves], trail)
     _keep_references(db, references)
     told.keep(db, trail)
     return [outcomes.moved(m) for m in moves.values()]
@@ -300,10 +302,10 @@ def _move(
     """Add the move that an item is; what the same documents said before counts first."""
     earlier = moves.get(standing.id)
     state = earlier.to if earlier else standing.state
-    if event is None:
-        return
     if (refusal := _contradiction(said, standing)) is not None:
         trouble.append(_finding("unexpected_state", said, standing, refusal))
+        return
+    if event is None:
         return
     if (refusal := _wrong(said, standing)) is not None:
         trouble.append(_finding("amount_differs", said, standing, refusal))

@@ -164,6 +164,22 @@ def test_a_report_made_earlier_changes_nothing_when_it_comes_later(hill: Stand) 
     assert hill.faults() == []
 
 
+@pytest.mark.parametrize(("minutes", "copies"), [(-1, 0), (1, 1)], ids=["made earlier", "made later"])
+def test_a_message_is_unheard_only_where_that_is_the_banks_last_word(hill: Stand, minutes: int, copies: int) -> None:
+    """A report that the bank made before it took the file says no more that the file never came."""
+    paid = hill.sent(ordered(1))
+    transport = hill.gateway.profiles["hill-bank"].transport.model_copy(update={"duplicate_names_refused": True})
+    profile = hill.gateway.profiles["hill-bank"].model_copy(update={"transport": transport})
+    hill.workers["inbound"]._profile = profile  # type: ignore[attr-defined]  # the worker's own profile
+    clerk = Clerk(hill, created=START)
+    [(_, [found])] = clerk.files()
+    hill.take(clerk.report(None, [block(found, None, of(paid[0], "ACSP"))]))
+    clerk.created = START + timedelta(minutes=minutes)
+    hill.take(clerk.report(None, [block(found, None, of(paid[0], "RJCT", "NOOR"))]))
+    assert hill.states() == {"PO-1": "ACCEPTED"}
+    assert hill.sql("SELECT COUNT(*) FROM outbox WHERE kind <> 'event'") == [(copies,)]
+
+
 def test_a_report_made_later_counts(hill: Stand) -> None:
     """A rejection may follow an acceptance; one made after a settlement contradicts it, and is for a person."""
     paid = hill.sent(ordered(1), ordered(2))

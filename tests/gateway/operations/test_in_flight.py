@@ -250,6 +250,20 @@ def test_nor_does_one_answer_of_many_make_a_message_unheard(stand: Stand) -> Non
     assert stand.sql("SELECT COUNT(*) FROM outbox WHERE kind <> 'event'") == [(0,)]
 
 
+@pytest.mark.parametrize(
+    ("status", "changes"),
+    [("RJCT", {"end_to_end_id": "OTHER"}), ("RJCT", {"instruction_id": "TG000000000999"}), ("PART", {})],
+    ids=["another EndToEndId", "another InstrId", "no rejection"],
+)
+def test_only_a_clear_word_makes_a_message_unheard(stand: Stand, status: str, changes: dict[str, str]) -> None:
+    """References that contradict each other name no payment, and only a rejection can say that nothing came."""
+    silent(stand)
+    stand.take(stand.bank.status(status, stand.payments(), "NOOR", **changes))
+    assert stand.payment().state == "IN_DOUBT"
+    assert stand.open().get("unexpected_state", 0) == (1 if changes else 0)
+    assert stand.sql("SELECT COUNT(*) FROM outbox WHERE kind <> 'event'") == [(0,)]
+
+
 # -------------------------------------------------------------------------------------------------------------- doubt
 
 

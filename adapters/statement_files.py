@@ -15,6 +15,7 @@ from functools import partial
 from typing import IO, BinaryIO, Final, Literal
 
 from adapters.profile import Profile
+from adapters.rails import Received
 from schemas.errors import DocumentRefused
 from schemas.iso20022 import camt
 from schemas.model.statement import Entry, Statement
@@ -75,6 +76,20 @@ def kind_of(head: bytes) -> Kind:
     if head.removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(b"<"):
         return "XML"
     return "CSV"
+
+
+def unsigned(profile: Profile, source: BinaryIO) -> Received | None:
+    """Read a statement file that came without a signature, where the profile takes such; None for anything else.
+
+    It is what most rails have as ``read_unsigned``.
+
+    Raises:
+        DocumentRefused: now or while its statements are iterated.
+    """
+    if profile.statements.signed:
+        return None
+    found = opened(profile, source)
+    return None if found is None else Received(found.definition, found.message_id, statements=found.items)
 
 
 def opened(profile: Profile, source: BinaryIO) -> StatementFile | None:

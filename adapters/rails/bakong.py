@@ -10,7 +10,6 @@ import io
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import BinaryIO
 
 from lxml import etree
 from lxml.etree import _Element
@@ -128,6 +127,9 @@ def inquire(profile: Profile, task: Task, sent: Sent, key: SigningKey) -> Compos
 # ----------------------------------------------------------------------------------------------------------- reading
 
 
+read_unsigned = customer_file.read_unsigned
+
+
 def read(profile: Profile, document: bytes, trust: TrustStore, at: datetime) -> Received:
     """Read what the bank answered or handed out: a status report, a transfer, a reversal, or a statement.
 
@@ -138,15 +140,6 @@ def read(profile: Profile, document: bytes, trust: TrustStore, at: datetime) -> 
     if definition is not None and definition.startswith("pain.001."):
         return incoming.received(profile, stream.whole(document))
     return customer_file.read(profile, document, trust, at)
-
-
-def read_unsigned(profile: Profile, source: BinaryIO) -> Received | None:
-    """Read a statement file, in bounded memory; None for what is no statement.
-
-    Raises:
-        DocumentRefused: now or while its statements are iterated.
-    """
-    return customer_file.read_unsigned(profile, source)
 
 
 # ---------------------------------------------------------------------------------------------------------- checking

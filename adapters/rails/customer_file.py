@@ -213,10 +213,8 @@ def read_unsigned(profile: Profile, source: BinaryIO) -> Received | None:
         return None
     definition = definition_of(source)
     source.seek(0)
-    if definition is not None and definition.startswith(_REPORTS):
-        return None
-    found = statement_files.opened(profile, source)
-    return None if found is None else Received(found.definition, found.message_id, statements=found.items)
+    is_report = definition is not None and definition.startswith(_REPORTS)
+    return None if is_report else statement_files.unsigned(profile, source)
 
 
 def definition_of(source: BinaryIO) -> str | None:

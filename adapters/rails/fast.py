@@ -12,7 +12,6 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import BinaryIO
 
 from lxml import etree
 
@@ -129,6 +128,9 @@ def inquire(profile: Profile, task: Task, sent: Sent, key: SigningKey) -> Compos
 # ----------------------------------------------------------------------------------------------------------- reading
 
 
+read_unsigned = customer_file.read_unsigned
+
+
 def read(profile: Profile, document: bytes, trust: TrustStore, at: datetime) -> Received:
     """Read what the bank answered or handed out: a status report, a transfer that came in, or a statement.
 
@@ -159,15 +161,6 @@ def _by_instruction(report: StatusReport) -> StatusReport:
             for block in report.blocks
         ),
     )
-
-
-def read_unsigned(profile: Profile, source: BinaryIO) -> Received | None:
-    """Read a statement file, in bounded memory; None for what is no statement.
-
-    Raises:
-        DocumentRefused: now or while its statements are iterated.
-    """
-    return customer_file.read_unsigned(profile, source)
 
 
 # ---------------------------------------------------------------------------------------------------------- checking

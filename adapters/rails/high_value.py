@@ -11,7 +11,6 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import BinaryIO
 
 from lxml.etree import _Element
 
@@ -139,6 +138,9 @@ def request_statement(profile: Profile, task: Task, account: str, day: date, key
 # ----------------------------------------------------------------------------------------------------------- reading
 
 
+read_unsigned = statement_files.unsigned
+
+
 def read(profile: Profile, document: bytes, trust: TrustStore, at: datetime) -> Received:
     """Verify a document of the bank and read it.
 
@@ -150,18 +152,6 @@ def read(profile: Profile, document: bytes, trust: TrustStore, at: datetime) -> 
     if (unsigned := read_unsigned(profile, io.BytesIO(document))) is not None:
         return unsigned
     return received(*unseal(profile, document, trust, at, DIALECT))
-
-
-def read_unsigned(profile: Profile, source: BinaryIO) -> Received | None:
-    """Read a statement file that came without a signature, where the profile takes such; None for anything else.
-
-    Raises:
-        DocumentRefused: now or while its statements are iterated.
-    """
-    if profile.statements.signed:
-        return None
-    found = statement_files.opened(profile, source)
-    return None if found is None else Received(found.definition, found.message_id, statements=found.items)
 
 
 def faults(profile: Profile) -> list[tuple[Location, str]]:

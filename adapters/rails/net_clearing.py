@@ -228,10 +228,7 @@ def read_unsigned(profile: Profile, source: BinaryIO) -> Received | None:
     """
     source.seek(0)
     head = source.read(_HEAD_BYTES)
-    if profile.statements.signed or _is_status(_layout(profile), head):
-        return None
-    found = statement_files.opened(profile, source)
-    return None if found is None else Received(found.definition, found.message_id, statements=found.items)
+    return None if _is_status(_layout(profile), head) else statement_files.unsigned(profile, source)
 
 
 def _is_status(layout: LayoutSettings, head: bytes) -> bool:

@@ -49,6 +49,8 @@ ROLES = ("intake", "dispatch", "relay", "inbound")
 """The workers, in the order of the flow."""
 YEARS_AROUND = 1
 """Years before and after this one whose holidays are loaded."""
+READ_BESIDE_BYTES = 512 * 1024
+"""Bank documents from this size on are read by another process where every worker has a core: pages of a statement."""
 KEY_LOOK_S = 60
 """How often the folders of keys and certificates are looked at again."""
 
@@ -68,8 +70,8 @@ class Gateway:
         settings: the configuration.
         clock, new_uetr, reach: time, randomness and crash points; given, so that a simulation can replay a seed.
         log: a structlog logger.
-        second_process: let another process read and write documents (``gateway.flow.hands``), where the workers share
-            this one.
+        second_process: let another process read and write documents (``gateway.flow.hands``) where the workers share
+            this one, and read a bank's documents while this one applies them where they do not.
     """
 
     settings: Settings
@@ -81,6 +83,7 @@ class Gateway:
     durable: bool = True
     second_process: bool = False
     _siblings: WeakSet[Store] = field(default_factory=WeakSet, init=False, repr=False)
+    _readers: list[Hands] = field(default_factory=list, init=False, repr=False)
 
     # --------------------------------------------------------------------------------------------------- resources
 
@@ -209,6 +212,18 @@ class Gateway:
             return SecondProcess(self.kit(), self.settings, self.log)
         return OwnHands(self.kit())
 
+    def _reader(self) -> Hands:
+        """Return who reads the documents of one bank; the workers of several banks are threads of one interpreter."""
+        if self.is_embedded or not self.second_process:
+            return self.hands
+        self._readers.append(SecondProcess(self.kit(), self.settings, self.log, READ_BESIDE_BYTES))
+        return self._readers[-1]
+
+    def start_hands(self) -> None:
+        """Start the other processes of the workers that were made by now, so that no document waits for one to load."""
+        for hands in (self.hands, *self._readers):
+            hands.start()
+
     def prepare(self) -> None:
         """Bring the database and the broker's topology up to date, and make our accounts known."""
         self.store.migrate()
@@ -294,7 +309,8 @@ class Gateway:
             return Collector(*self._bank_side(name, profile))
         if role == "inbound":
             _, queue = bank_queues(profile.name)
-            return self.inbound(name, profile, bus.consumer(queue, self._prefetch(self.settings.workers.inbound_batch)))
+            consumer = bus.consumer(queue, self._prefetch(self.settings.workers.inbound_batch))
+            return Inbound(self.desk(name), consumer, profile, self.trust(profile), hands=self._reader())
         raise ConfigurationError(f"there is no worker called {role}; there are {', '.join(ROLES)}")
 
     def _bank_side(self, name: str, profile: Profile) -> tuple[Desk, Profile, Transport, Inbound]:
@@ -317,6 +333,8 @@ class Gateway:
 
     def close(self) -> None:
         """Close what this process has opened itself."""
+        for hands in self._readers:
+            hands.close()
         if "hands" in self.__dict__:
             self.hands.close()
         if "bus" in self.__dict__:

@@ -138,8 +138,8 @@ def serve(
             for role in roles
             for name, step in gateway.workers(role, here.instance)
         ]
+        gateway.start_hands()
         if gateway.is_embedded:
-            gateway.hands.start()
             apart = [worker for worker in workers if _waits(worker[1])]
             together = [step for _, step, _ in workers if not _waits(step)]
             turns = Turns(together, lambda: gateway.hands.wait(REST_S))

@@ -17,7 +17,9 @@ from gateway.app import Step
 from schemas.errors import Conflict, Unavailable
 
 IDLE_S = 0.02
-"""Pause of a worker that polls the database and found nothing: what latency costs at no load."""
+"""Pause of a worker that polls the database and found nothing, when it has just had something to do."""
+IDLE_S_MAX, IDLE_GROWTH = 0.1, 1.5
+"""The longest such pause, and how it grows while there is nothing: looking is work for the database as well."""
 REST_S = 0.02
 """Longest wait for a second process before the workers look again for what else there is to do."""
 GATHER_FROM = 40
@@ -71,6 +73,7 @@ class Worker:
             before_sleep=self._say_waiting,
             reraise=True,
         )
+        idle_s = IDLE_S
         while not self.stop.is_set():
             try:
                 done = again(self.step.step, self.wait_s)
@@ -79,8 +82,11 @@ class Worker:
             if self.waiting_for:
                 self.log.info("working again", after=self.waiting_for)
                 self.waiting_for = ""
-            if not done and self.polls:
-                self.stop.wait(IDLE_S)
+            if done:
+                idle_s = IDLE_S
+            elif self.polls:
+                self.stop.wait(idle_s)
+                idle_s = min(idle_s * IDLE_GROWTH, IDLE_S_MAX)
         self.log.info("worker stopped")
 
     def _say_waiting(self, state: RetryCallState) -> None:

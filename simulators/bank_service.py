@@ -18,8 +18,8 @@ from simulators.central_bank import CentralBank
 
 BATCH_MAX = 8
 """Messages in hand at once; each may carry a thousand transactions, and its answer is as large."""
-PAGES_MAX = 4
-"""Pages of a statement made in one step: about 20 MB."""
+PAGES_MAX = 1
+"""Pages of a statement made in one step, so that whoever reads them begins with the first."""
 WAIT_S = 0.2
 
 

@@ -279,7 +279,7 @@ def _pipeline(made: Stage, payments: int, chunk: int, *, embedded: bool) -> Run:
     for helper in helpers:
         helper.start()
     try:
-        watch.wait()
+        watch.wait(workers.ended)
         run.seconds = time.perf_counter() - started_s
         run.settled_s = watch.settled_at_s - started_s
         run.stages = workers.cpu_s()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateway.app import Gateway
 from gateway.bus.base import Delivery
@@ -37,15 +37,21 @@ class Watch:
             self.settled_at_s = time.perf_counter()
             self.settled.set()
 
-    def wait(self) -> None:
+    def wait(self, ended: Callable[[], Sequence[str]]) -> None:
         """Wait until every payment is settled, its statement booked, and every event out.
 
+        Args:
+            ended: returns the roles of workers that are no longer there.
+
         Raises:
-            BenchFailed: nothing moved for too long, or the database does not hold what the events said.
+            BenchFailed: nothing moved for too long, a worker is gone, or the database does not hold what the events
+                said.
         """
         last, since = (0, 0), time.monotonic()
         while True:
             time.sleep(0.1)
+            if gone := ended():
+                raise BenchFailed(f"workers that ended by themselves: {', '.join(gone)}")
             with self._store.transaction() as db:
                 statements = db.all("list_statements", account=None, count=1_000)
                 waiting = sum(row[1] for row in db.all("outbox_state"))

@@ -130,6 +130,10 @@ class Embedded:
         """Wait for the second process, or do some of its work."""
         return self._hands.wait(REST_S)
 
+    def ended(self) -> list[str]:
+        """Return the role of the worker that has failed."""
+        return ["embedded"] if self._service.failed else []
+
     def stop(self) -> None:
         """Let every worker finish the batch in hand."""
         self._service.stop.set()
@@ -179,6 +183,10 @@ class Processes:
         """Let the simulated world work, beside the processes."""
         yield
 
+    def ended(self) -> list[str]:
+        """Return the roles whose process is no longer there."""
+        return [role for role, process in self._processes.items() if process.poll() is not None]
+
     def stop(self) -> None:
         """Let every worker finish the batch in hand."""
         for process in self._processes.values():
@@ -187,12 +195,19 @@ class Processes:
             process.wait(STOP_WITHIN_S)
 
     def cpu_s(self) -> dict[str, float]:
-        """Return the CPU seconds of each role's process."""
-        found = {}
-        for role, process in self._processes.items():
-            found[role] = _cpu_s(process.pid)
-        return found
+        """Return the CPU seconds of each role's process, and of those that it has started."""
+        return {name: sum(_cpu_s(pid) for pid in pids) for name, pids in self._pids().items()}
 
     def memory_mb(self) -> dict[str, int]:
-        """Return the largest resident size of each role's process."""
-        return {role: peak_memory_mb(process.pid) for role, process in self._processes.items()}
+        """Return the largest resident size of each role's process, and of those that it has started."""
+        return {name: max(peak_memory_mb(pid) for pid in pids) for name, pids in self._pids().items()}
+
+    def _pids(self) -> dict[str, list[int]]:
+        """Return the processes by role, and those that read for it apart."""
+        found = {}
+        for role, process in self._processes.items():
+            found[role] = [process.pid]
+            readers = [child.pid for child in psutil.Process(process.pid).children()]
+            if readers:
+                found[f"{role} reader"] = readers
+        return found

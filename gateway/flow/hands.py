@@ -86,6 +86,8 @@ class Hands(Protocol):
     """Whether it is done while others work, so that it pays to hand it over before its turn has come."""
     waited_s: float
     """Seconds in which this process had nothing else to do than wait for the other one."""
+    worth_bytes: int
+    """Smallest document that is worth to be handed over; a smaller one is read before its answer would have come."""
 
     @property
     def pid(self) -> int | None:
@@ -115,6 +117,7 @@ class OwnHands:
 
     ahead = False
     waited_s = 0.0
+    worth_bytes = 0
     pid = None
 
     def __init__(self, kit: Kit) -> None:
@@ -176,11 +179,13 @@ class SecondProcess:
         kit: for what has to be done here after all.
         configuration: what the other process makes its kit of; it goes through a socket that nobody else has.
         log: a structlog logger.
+        worth_bytes: see ``Hands``.
     """
 
     ahead = True
 
-    def __init__(self, kit: Kit, configuration: Any, log: Any) -> None:
+    def __init__(self, kit: Kit, configuration: Any, log: Any, worth_bytes: int = 0) -> None:
+        self.worth_bytes = worth_bytes
         self._kit = kit
         self._configuration = configuration
         self._log = log

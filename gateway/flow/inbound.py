@@ -116,12 +116,15 @@ class Inbound:
         if self._ahead is None:
             return consumer.receive(self._desk.limits.inbound_batch, wait_s)
         ready = self._ahead.take(wait_s)
+        if not ready and wait_s:  # where workers take turns, nobody waits here
+            self._hands.wait(wait_s)
+            ready = self._ahead.take(0.0)
         self._jobs = {id(early.delivery): early.job for early in ready if early.job is not None}
         return [early.delivery for early in ready]
 
     def _submit(self, delivery: Delivery) -> Job[Whole] | None:
-        """Hand a document over, unless it is large."""
-        if len(delivery.body) > READ_AHEAD_BYTES_MAX:
+        """Hand a document over, unless it is too large or too small for it."""
+        if not self._hands.worth_bytes <= len(delivery.body) <= READ_AHEAD_BYTES_MAX:
             return None
         piece = self._profile.name, delivery.body, self._desk.now()
         return self._hands.submit(read_whole, *piece, turn=Turn.ANSWERS)

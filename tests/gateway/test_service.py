@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 import structlog
 
-from gateway.service import CONFLICTS_LOGGED, GATHER_FROM, GATHER_S, Gathering, Service
+from gateway.service import (
+    CONFLICTS_LOGGED,
+    GATHER_FROM,
+    GATHER_S,
+    IDLE_S,
+    IDLE_S_MAX,
+    Gathering,
+    Service,
+    Worker,
+)
 from schemas.errors import Conflict, StoreUnavailable
 
 Action = Callable[[], int]
@@ -180,3 +189,35 @@ def test_a_worker_gathers_only_while_many_come_and_more_would_fit(done: int, pau
     worker = Gathering(Scripted(lambda: done), 100, waited.append)
     assert worker.step(1.0) == done
     assert waited == pauses
+
+
+class Pauses(threading.Event):
+    """Sets itself after so many waits, and keeps how long each was to last."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.left = count
+        self.waited: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Note the pause instead of taking it."""
+        self.waited.append(timeout or 0.0)
+        if len(self.waited) == self.left:
+            self.set()
+        return self.is_set()
+
+
+def nothing() -> int:
+    """Find nothing to do."""
+    return 0
+
+
+def test_a_worker_looks_less_often_while_there_is_nothing_and_at_once_again_when_there_was(log: Any) -> None:
+    """Looking costs the database as much as it costs the worker, and one order alone must not wait for long."""
+    stop = Pauses(12)
+    Worker("w", Scripted(*[nothing] * 9, fine), log, stop, polls=True).run()
+    quiet, after = stop.waited[:9], stop.waited[9:]
+    assert quiet[0] == after[0] == IDLE_S
+    assert quiet == sorted(quiet)
+    assert quiet[-1] == IDLE_S_MAX
+    assert after == quiet[:3]

@@ -49,8 +49,8 @@ ROLES = ("intake", "dispatch", "relay", "inbound")
 """The workers, in the order of the flow."""
 YEARS_AROUND = 1
 """Years before and after this one whose holidays are loaded."""
-READ_BESIDE_BYTES = 512 * 1024
-"""Bank documents from this size on are read by another process where every worker has a core: pages of a statement."""
+READ_BESIDE_BYTES = 128 * 1024
+"""Orders and bank documents from this size on are read by another process on servers: chunks of batches, statements."""
 KEY_LOOK_S = 60
 """How often the folders of keys and certificates are looked at again."""
 
@@ -71,7 +71,7 @@ class Gateway:
         clock, new_uetr, reach: time, randomness and crash points; given, so that a simulation can replay a seed.
         log: a structlog logger.
         second_process: let another process read and write documents (``gateway.flow.hands``) where the workers share
-            this one, and read a bank's documents while this one applies them where they do not.
+            this one, and read orders and bank documents while this one stores them where they do not.
     """
 
     settings: Settings
@@ -213,7 +213,7 @@ class Gateway:
         return OwnHands(self.kit())
 
     def _reader(self) -> Hands:
-        """Return who reads the documents of one bank; the workers of several banks are threads of one interpreter."""
+        """Return who reads orders, or the documents of one bank; the workers of several are threads of one process."""
         if self.is_embedded or not self.second_process:
             return self.hands
         self._readers.append(SecondProcess(self.kit(), self.settings, self.log, READ_BESIDE_BYTES))
@@ -295,7 +295,7 @@ class Gateway:
         prefetch = self.settings.workers.intake_batch
         consumer = bus.consumer(ORDERS_QUEUE, self._prefetch(prefetch))
         found: list[tuple[str, Step]] = [
-            (name, Intake(self.desk(name), consumer, self.hands, self.policy, self.new_uetr))
+            (name, Intake(self.desk(name), consumer, self._reader(), self.policy, self.new_uetr))
         ]
         if any(source.receipt_accounts for source in self.settings.sources.values()):
             consumer = bus.consumer(RECEIPTS_QUEUE, prefetch)

@@ -35,13 +35,21 @@ class Ahead(Generic[T]):
     Args:
         consumer: of the queue; its prefetch allows twice the limit.
         limit: deliveries that may be ahead.
-        submit: hands one over, or returns None for one that is too large.
+        submit: hands one over, or returns None for one that is read when its turn has come.
+        rest: waits so many seconds for whoever reads; False when nothing is being read.
     """
 
-    def __init__(self, consumer: Consumer, limit: int, submit: Callable[[Delivery], Job[T] | None]) -> None:
+    def __init__(
+        self,
+        consumer: Consumer,
+        limit: int,
+        submit: Callable[[Delivery], Job[T] | None],
+        rest: Callable[[float], bool],
+    ) -> None:
         self._consumer = consumer
         self._limit = limit
         self._submit = submit
+        self._rest = rest
         self._waiting: deque[Early[T]] = deque()
         self._bytes = 0
 
@@ -49,7 +57,17 @@ class Ahead(Generic[T]):
         """Return those at the head that have been read, and hand over what comes after them.
 
         While others are being read, nothing is returned of a few small ones: they go with the others.
+
+        Args:
+            wait_s: longest wait for a delivery, and then for one to be read; 0 where workers take turns: there they
+                wait for the second process all together.
         """
+        ready = self._take(wait_s)
+        if not ready and wait_s and self._rest(wait_s):
+            ready = self._take(0.0)
+        return ready
+
+    def _take(self, wait_s: float) -> list[Early[T]]:
         self._fill(wait_s)
         ready = list(takewhile(lambda early: early.job is None or early.job.done(), self._waiting))
         size = sum(len(early.delivery.body) for early in ready)

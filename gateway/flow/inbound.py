@@ -74,7 +74,7 @@ class Inbound:
         self._hands = hands
         self._ahead: Ahead[Whole] | None = None
         if consumer is not None and hands.ahead:
-            self._ahead = Ahead(consumer, desk.limits.inbound_batch, self._submit)
+            self._ahead = Ahead(consumer, desk.limits.inbound_batch, self._submit, hands.wait)
         self._jobs: dict[int, Job[Whole]] = {}
         self._unsettled: list[Delivery] = []
         self._isolation = Isolation()
@@ -116,9 +116,6 @@ class Inbound:
         if self._ahead is None:
             return consumer.receive(self._desk.limits.inbound_batch, wait_s)
         ready = self._ahead.take(wait_s)
-        if not ready and wait_s:  # where workers take turns, nobody waits here
-            self._hands.wait(wait_s)
-            ready = self._ahead.take(0.0)
         self._jobs = {id(early.delivery): early.job for early in ready if early.job is not None}
         return [early.delivery for early in ready]
 

@@ -91,7 +91,7 @@ class Intake:
         self._hands = hands
         self._ahead: Ahead[Read] | None = None
         if hands.ahead:
-            self._ahead = Ahead(consumer, desk.limits.intake_batch, self._submit)
+            self._ahead = Ahead(consumer, desk.limits.intake_batch, self._submit, hands.wait)
         self._jobs: dict[int, Job[Read]] = {}
         self._policy = policy
         self._new_uetr = new_uetr
@@ -130,8 +130,8 @@ class Intake:
         return [early.delivery for early in ready]
 
     def _submit(self, delivery: Delivery) -> Job[Read] | None:
-        """Hand a message over, unless it is one that is refused unread."""
-        if len(delivery.body) > self._desk.limits.message_bytes_max:
+        """Hand a message over, unless it is one that is refused unread, or too small for it."""
+        if not self._hands.worth_bytes <= len(delivery.body) <= self._desk.limits.message_bytes_max:
             return None
         return self._hands.submit(reading.read, *self._piece(delivery))
 

@@ -49,7 +49,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         order_id: the source's number, or None when an order was refused in which it could not be read.
-        state: the payment's state, e.g. ``SETTLED``; ``REFUSED`` for an order that never became a payment.
+        state: the payment's state, e.g. ``SETTLED``; ``REFUSED`` also for an order that never became a payment.
         amount: None when it could not be read.
         reason: ISO reason code of a refusal, rejection or return.
         info: what a bank or a check added in words.

@@ -60,7 +60,7 @@ EVENT_MEANINGS = MappingProxyType(
     {
         Event.PASS: "every check passed and, in a batch, the batch is complete",
         Event.HOLD: "a person must agree first: the amount needs an approver, or no valid message can be made of it",
-        Event.REFUSE: "a check failed",
+        Event.REFUSE: "a check failed, or it was ready and missed its cut-off on a rail that refuses what is late",
         Event.APPROVE: "an approver who is not the maker agreed",
         Event.DECLINE: "an approver said no",
         Event.WITHDRAW: "taken back before it was composed",
@@ -126,6 +126,7 @@ MOVES = MappingProxyType(
         (State.HELD, Event.WITHDRAW): Move(State.CANCELLED),
         (State.READY, Event.COMPOSE): Move(State.COMPOSED, (Posting.RESERVE,)),
         (State.READY, Event.HOLD): Move(State.HELD),
+        (State.READY, Event.REFUSE): Move(State.REFUSED),
         (State.READY, Event.WITHDRAW): Move(State.CANCELLED),
         (State.COMPOSED, Event.SEND): Move(State.SENT),
         (State.COMPOSED, Event.ACCEPT): Move(State.ACCEPTED),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 from adapters.profile import Profile
@@ -29,12 +29,13 @@ from gateway.flow.cutoffs import CutOffWatch
 from gateway.flow.desk import Desk
 from gateway.flow.hands import Hands, Job, Turn
 from gateway.flow.limits import Limits
+from gateway.flow.missed import MissedCutOffs
 from gateway.flow.policy import Policy
 from gateway.flow.rerouting import Rerouting
 from gateway.store import archive, channels, findings, outbox, payments
 from gateway.store.findings import Finding
 from gateway.store.outbox import Letter
-from gateway.store.payments import PaymentMove, Standing
+from gateway.store.payments import PaymentMove, Place, Standing
 from gateway.store.session import Session
 from gateway.store.trail import Trail, append
 from schemas.errors import DocumentRefused
@@ -82,6 +83,7 @@ class Dispatch:
         self._early: deque[_Early] = deque()
         self._chase_ms = 0
         self._rerouting = Rerouting(desk, profile.name, policy)
+        self._missed = MissedCutOffs(desk, profile.name, policy, self._rerouting)
         self._limits = Limits(desk, profile, self._relationship)
         self._cut_offs = CutOffWatch(desk, profile, self._relationship)
 
@@ -89,7 +91,8 @@ class Dispatch:
         """Release batches, chase overdue answers, compose what is ready; return how many payments were touched."""
         del wait_s
         self._cut_offs.look()
-        return self.release() + self.chase() + self._rerouting.step() + self._limits.look_again() + self.compose()
+        done = self.release() + self.chase() + self._rerouting.step() + self._missed.step()
+        return done + self._limits.look_again() + self.compose()
 
     def release(self) -> int:
         """Let one slice of the complete batches go, and notice batches that are overdue."""
@@ -139,37 +142,48 @@ class Dispatch:
         desk = self._desk
         with desk.metrics.stage("dispatch", desk.clock) as stage, desk.store.transaction() as db:
             may = channels.takes_more(db, self._profile.name, self._profile.channel.outstanding_max, trail.at_ms)
-            numbers = payments.claim_ready(db, self._profile.name, today.isoformat(), count) if may else []
-            if numbers:
-                self._compose(db, numbers, today, trail, early)
+            claimed = payments.claim_ready(db, self._profile.name, today.isoformat(), count) if may else []
+            if claimed:
+                self._compose(db, claimed, now, trail, early)
             else:
                 stage.skip()
-        if numbers:
+        if claimed:
             self._desk.reach("dispatch.committed")
-            self._desk.metrics.stage_items.labels("dispatch").inc(len(numbers))
-        return len(numbers)
+            self._desk.metrics.stage_items.labels("dispatch").inc(len(claimed))
+        return len(claimed)
 
-    def _compose(self, db: Session, numbers: list[int], today: date, trail: Trail, early: _Early | None) -> None:
-        """Write the messages of the claimed payments; what must wait for another day goes back."""
+    def _compose(self, db: Session, claimed: list[Place], now: datetime, trail: Trail, early: _Early | None) -> None:
+        """Write the messages of the claimed payments; what must wait for another day goes back.
+
+        What is late and what leaves today is decided of one moment: none is moved to another day by the next look at
+        the clock, where the rail refuses what is late.
+        """
+        today = self._relationship.today(now)
         standings: dict[int, Standing] = {}
         intact: list[Stored] = []
-        for standing, body, unchanged in payments.lock_orders(db, numbers):
+        places, missed = {place.payment: place for place in claimed}, self._missed.days(now)
+        late: list[Place] = []
+        for standing, body, unchanged in payments.lock_orders(db, places):
             if standing.state is not State.READY:  # somebody was faster, and its place in the queue was left over
                 self._desk.log.warning("claimed and not ready, dropped", payment_id=standing.id, state=standing.state)
                 continue
             standings[standing.id] = standing
-            if unchanged:
+            place, last = places[standing.id], missed.get(standing.currency)
+            if unchanged and last is not None and place.day <= last.isoformat():
+                late.append(place)
+            elif unchanged:
                 intact.append(Stored(standing.id, standing.source, standing.uetr, body))
             else:
                 text = "the stored order is not what was accepted and approved: its SHA-256 is another"
                 self._hold(db, standing, "order_changed", "DS0B", text, trail)
-        prepared = self._prepared(early, intact)
+        self._missed.end(db, late, trail)
+        prepared = self._prepared(early, intact, now)
         if prepared is not None:
             self._wait(db, prepared.later)
             for written in prepared.written:
                 self._keep(db, written, standings, trail)
             return
-        dates = dated(self._policy, self._relationship, intact, self._desk.now())
+        dates = dated(self._policy, self._relationship, intact, now)
         self._wait(db, [(p.payment_id, day) for p, day in dates if day > today])
         if self._limits.bind:
             admitted = self._limits.admit(db, [p.payment_id for p, day in dates if day <= today], today, trail)
@@ -180,7 +194,7 @@ class Dispatch:
             except DocumentRefused as refused:
                 self._isolate(db, parcel, standings, refused, trail)
 
-    def _prepared(self, early: _Early | None, orders: list[Stored]) -> Prepared | None:
+    def _prepared(self, early: _Early | None, orders: list[Stored], now: datetime) -> Prepared | None:
         """Return the messages that were written ahead, if they are those that would be written now."""
         if early is None:
             return None
@@ -191,7 +205,7 @@ class Dispatch:
             return None
         if (
             early.orders == orders
-            and still_holds(prepared, self._relationship, self._desk.now())
+            and still_holds(prepared, self._relationship, now)
             and all(written.key == key.key_id for written in prepared.written)
         ):
             return prepared

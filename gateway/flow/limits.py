@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import NamedTuple
 
 from adapters.profile import Profile
 from gateway.core.liquidity import ALL_BANKS, URGENT, Room, Waiting, Why, Wish, admit, sums
@@ -18,6 +17,7 @@ from gateway.flow.desk import Desk
 from gateway.flow.policy import Relationship
 from gateway.store import findings, payments
 from gateway.store.findings import Finding
+from gateway.store.payments import Place
 from gateway.store.session import Session
 from gateway.store.times import to_ms
 from gateway.store.trail import Trail
@@ -36,16 +36,7 @@ _KINDS = {Why.LIMIT: "limit_reached", Why.FUNDS: "insufficient_funds"}
 _LANES = {Why.LIMIT: payments.LIMITED, Why.FUNDS: payments.UNFUNDED}
 
 
-class _Place(NamedTuple):
-    """Where a payment waits in the queue."""
-
-    lane: int
-    day: str
-    rank: int
-    payment: int
-
-
-_BEGINNING = _Place(-1, "", 0, 0)
+_BEGINNING = Place(-1, "", 0, 0)
 
 
 class Limits:
@@ -98,7 +89,7 @@ class Limits:
                 "look_at_parked", profile=self._profile.name, lane=self._after.lane, day=self._after.day,
                 rank=self._after.rank, payment=self._after.payment, count=SLICE,
             )  # fmt: skip
-            places = [_Place(*row) for row in rows]
+            places = [Place(*row) for row in rows]
             freed = self._free(db, places, today, trail) if places else 0
             if len(places) < SLICE:
                 self._close(db, trail)
@@ -196,7 +187,7 @@ class Limits:
             sum(one.wish.amount_minor for one in waiting), waiting[0].wish.payment, evidence,
         )  # fmt: skip
 
-    def _free(self, db: Session, places: Sequence[_Place], today: date, trail: Trail) -> int:
+    def _free(self, db: Session, places: Sequence[Place], today: date, trail: Trail) -> int:
         """Put those for which there is room back where dispatch claims them."""
         wishes = self._wishes(db, (place.payment for place in places))
         room = self._room(db, wishes, today, trail, recount=True)
@@ -204,8 +195,7 @@ class Limits:
         leave, _ = admit(wishes, room)
         going = {wish.payment for wish in leave}
         if going:
-            db.pick((p.payment, str(p.lane), p.day, str(p.rank)) for p in places if p.payment in going)
-            db.run("leave_queue", profile=self._profile.name)
+            payments.leave_queue(db, self._profile.name, [place for place in places if place.payment in going])
             payments.put_back(db, [(place.payment, place.day) for place in places if place.payment in going])
         return len(going)
 

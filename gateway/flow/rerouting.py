@@ -12,12 +12,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gateway.core.checks import Seen, check, execution_day
+from gateway.core.lifecycle import State
 from gateway.core.liquidity import rank
 from gateway.core.routing import Asked, Now
 from gateway.flow.desk import Desk
 from gateway.flow.policy import Policy
 from gateway.store import channels, payments
-from gateway.store.payments import Standing
+from gateway.store.payments import Place, Standing
 from gateway.store.session import Session
 from gateway.store.trail import Trail, append
 from schemas.errors import Conflict
@@ -30,16 +31,7 @@ LOOK_AGAIN_MS = 5_000
 """Pause after all were looked at, while the channel stays away: other channels come back, and other rails open."""
 
 
-class _Place(NamedTuple):
-    """Where a payment stands in the queue, which is also where the next look goes on."""
-
-    lane: int
-    day: str
-    rank: int
-    payment: int
-
-
-_BEGINNING = _Place(-1, "", 0, 0)
+_BEGINNING = Place(-1, "", 0, 0)
 
 
 class _Turn(NamedTuple):
@@ -65,7 +57,7 @@ class Rerouting:
         self._profile = profile
         self._policy = policy
         self._relationship = policy.relationships[profile]
-        self._after = _BEGINNING
+        self._after = _BEGINNING  # where the next look goes on
         self._not_before_ms = 0
 
     def step(self) -> int:
@@ -84,7 +76,7 @@ class Rerouting:
                 if not is_away and not self._is_closed():
                     return moved
                 places = self._look(db)
-                moved += self._move(db, places, away, trail)
+                moved += len(self.move(db, places, away, trail))
             if len(places) < SLICE:
                 self._after = _BEGINNING
                 self._not_before_ms = trail.at_ms + LOOK_AGAIN_MS if is_away else 0
@@ -101,36 +93,44 @@ class Rerouting:
             cut_off is not None and local.time() >= cut_off for cut_off in cut_offs
         )
 
-    def _look(self, db: Session) -> list[_Place]:
+    def _look(self, db: Session) -> list[Place]:
         """Take the next due payments for ourselves, in the order in which they would leave."""
         today = self._relationship.today(self._desk.now())
-        return [_Place(*row) for row in db.all(
+        return [Place(*row) for row in db.all(
             "look_at_waiting", profile=self._profile, today=today.isoformat(), lane=self._after.lane,
             day=self._after.day, rank=self._after.rank, payment=self._after.payment, count=SLICE,
         )]  # fmt: skip
 
-    def _move(self, db: Session, places: Sequence[_Place], away: frozenset[str], trail: Trail) -> int:
-        """Let those that can leave over another rail do so."""
-        if not places:
-            return 0
+    def move(self, db: Session, places: Sequence[Place], away: frozenset[str], trail: Trail) -> frozenset[int]:
+        """Let those that can leave over another rail do so, in the caller's transaction; return which.
+
+        Args:
+            db: the transaction, in which nobody else gets these payments.
+            places: where they stand, or stood until they were claimed.
+            away: profiles whose channels are held or down.
+            trail: who does it, and when.
+        """
+        if not places or not self._policy.routing.is_moving:
+            return frozenset()
         now = Now(self._desk.now(), away)
         orders = payments.lock_orders(db, [place.payment for place in places])
         found = [turn for standing, body, _ in orders if (turn := self._turn(standing, body, now)) is not None]
         if not found:
-            return 0
-        turning = {turn.payment for turn in found}
-        db.pick((p.payment, str(p.lane), p.day, str(p.rank)) for p in places if p.payment in turning)
-        db.run("leave_queue", profile=self._profile)
+            return frozenset()
+        turning = frozenset(turn.payment for turn in found)
+        payments.leave_queue(db, self._profile, [place for place in places if place.payment in turning])
         db.pick((turn.payment, turn.profile, str(turn.rank)) for turn in found)
         if db.run("change_rail", profile=self._profile, now_ms=trail.at_ms) != len(found):
             raise Conflict("a payment that was to change its rail moved meanwhile")
         payments.put_back(db, [(turn.payment, turn.day) for turn in found])
         self._tell(db, found, away, trail)
-        return len(found)
+        return turning
 
     def _turn(self, standing: Standing, body: bytes, now: Now) -> _Turn | None:
         """Return the rail that a payment changes to, or None where it stays."""
         terms = self._policy.sources.get(standing.source)
+        if standing.state is not State.READY:  # its place in the queue was left over
+            return None
         if terms is None:  # gone from the configuration: nobody can say any more what its orders may do
             return None
         payment = payment_of_json(

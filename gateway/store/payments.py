@@ -27,6 +27,8 @@ _READY = ("payment", "profile", "lane", "day", "rank", "currency")
 _HELD = ("payment", "profile", "currency", "day")
 LIMITED, UNFUNDED = 10, 20
 """Added to the lane of a payment that waits for room under a limit, or for funds; dispatch does not claim it then."""
+LANES = tuple(lane + waits for waits in (0, LIMITED, UNFUNDED) for lane in (URGENT, NORMAL))
+"""Every lane of a queue."""
 _STATES = {state.value: state for state in State}
 _MOVE = ("payment", "version", "from_state", "event", "to_state", "reason", "cause", "at_ms", "trail")
 
@@ -45,6 +47,21 @@ class Standing(NamedTuple):
     uetr: str
     end_to_end_id: str
     profile: str
+
+
+class Place(NamedTuple):
+    """A ready payment's place in the queue of its rail.
+
+    Attributes:
+        lane: ``URGENT`` or ``NORMAL``, plus ``LIMITED`` or ``UNFUNDED`` for one that waits for something else.
+        day: on which it is to leave (ISO date).
+        rank: its place among those of its day, the least first.
+    """
+
+    lane: int
+    day: str
+    rank: int
+    payment: int
 
 
 class NewPayment(NamedTuple):
@@ -272,14 +289,51 @@ def _standings(db: Session, name: str) -> list[Standing]:
     return [Standing(row[0], _STATES[row[1]], *row[2:]) for row in db.all(name)]
 
 
-def claim_ready(db: Session, profile: str, day: str, count: int) -> list[int]:
-    """Take up to ``count`` payments that may be composed on this day; nobody else gets them."""
-    found: list[int] = []
+def claim_ready(db: Session, profile: str, day: str, count: int) -> list[Place]:
+    """Take up to ``count`` payments that may be composed on this day out of the queue; nobody else gets them.
+
+    Returns:
+        The places that they had, in the order of the payments' numbers.
+    """
+    found: list[Place] = []
     for lane in (URGENT, NORMAL):
         if len(found) < count:
             rows = db.all("claim_ready", profile=profile, lane=lane, day=day, count=count - len(found))
-            found += [row[0] for row in rows]
-    return sorted(found)
+            found += [Place(*row) for row in rows]
+    return sorted(found, key=lambda place: place.payment)
+
+
+def look_at_missed(
+    db: Session, profile: str, currency: str, day: str, count: int, after: Mapping[int, Place]
+) -> list[Place]:
+    """Return up to ``count`` payments in a currency that were to leave on a day or earlier, in any lane of the queue.
+
+    They are locked until the commit, and others pass over them.
+
+    Args:
+        db: the transaction.
+        profile: whose queue.
+        currency: of the payments.
+        day: the last of the days (ISO date).
+        count: the most to return.
+        after: lane -> the place after which to go on in it.
+    """
+    found: list[Place] = []
+    for lane in LANES:
+        place = after.get(lane, Place(lane, "", 0, 0))
+        found += [Place(*row) for row in db.all(
+            "look_at_missed", profile=profile, currency=currency, until=day, lane=lane, day=place.day, rank=place.rank,
+            payment=place.payment, count=count - len(found),
+        )]  # fmt: skip
+        if len(found) == count:
+            break
+    return found
+
+
+def leave_queue(db: Session, profile: str, places: Iterable[Place]) -> None:
+    """Take payments out of the queue of their rail."""
+    db.pick((place.payment, str(place.lane), place.day, str(place.rank)) for place in places)
+    db.run("leave_queue", profile=profile)
 
 
 def look_ready(db: Session, profile: str, day: str, count: int) -> list[tuple[int, str, str, str, bytes]]:

@@ -101,6 +101,11 @@ def compose(db: Session, *numbers: int) -> None:
     payments.move(db, moves, TRAIL, "test")
 
 
+def claimed(db: Session, profile: str, day: str, most: int) -> list[int]:
+    """Claim payments that may be composed on a day; return their numbers."""
+    return [place.payment for place in payments.claim_ready(db, profile, day, most)]
+
+
 def count(store: Store, table: str) -> int:
     """Return how many rows a table has."""
     with store.transaction() as db:
@@ -332,16 +337,16 @@ def test_workers_claim_disjoint_payments(store: Store) -> None:
     add(store, *range(1, 101))
 
     def work(sibling: Store, _: int) -> list[int]:
-        claimed: list[int] = []
+        mine: list[int] = []
         while True:
             with sibling.transaction() as db:
-                got = payments.claim_ready(db, "bank", "2026-11-30", 7)
+                got = claimed(db, "bank", "2026-11-30", 7)
             if not got:
-                return claimed
-            claimed += got
+                return mine
+            mine += got
 
-    claimed = [n for one in together(store, work) for n in one]
-    assert sorted(claimed) == list(range(1, 101))
+    taken = [n for one in together(store, work) for n in one]
+    assert sorted(taken) == list(range(1, 101))
 
 
 def test_a_claim_that_fails_is_free_again(store: Store) -> None:
@@ -350,14 +355,14 @@ def test_a_claim_that_fails_is_free_again(store: Store) -> None:
 
     def dies() -> None:
         with store.transaction() as db:
-            assert payments.claim_ready(db, "bank", "2026-11-30", 10) == [1]
+            assert claimed(db, "bank", "2026-11-30", 10) == [1]
             raise RuntimeError("in the middle")
 
     with pytest.raises(RuntimeError, match="in the middle"):
         dies()
     with store.transaction() as db:
-        assert payments.claim_ready(db, "bank", "2026-11-30", 10) == [1]
-        assert payments.claim_ready(db, "bank", "2026-11-30", 10) == []
+        assert claimed(db, "bank", "2026-11-30", 10) == [1]
+        assert claimed(db, "bank", "2026-11-30", 10) == []
 
 
 def test_only_what_is_due_at_this_bank_is_claimed(store: Store) -> None:
@@ -365,8 +370,8 @@ def test_only_what_is_due_at_this_bank_is_claimed(store: Store) -> None:
     with store.transaction() as db:
         today = [new(n) for n in (3, 1, 2)]
         payments.add(db, [*today, new(4, day="2026-12-01"), new(5, profile="other")], TRAIL, "test")
-        assert payments.claim_ready(db, "bank", "2026-11-30", 2) == [1, 2]
-        assert payments.claim_ready(db, "bank", "2026-12-01", 9) == [3, 4]
+        assert claimed(db, "bank", "2026-11-30", 2) == [1, 2]
+        assert claimed(db, "bank", "2026-12-01", 9) == [3, 4]
 
 
 def test_payments_leave_urgent_first_then_by_day_then_by_rank(store: Store) -> None:
@@ -376,7 +381,7 @@ def test_payments_leave_urgent_first_then_by_day_then_by_rank(store: Store) -> N
             new(1, rank=5), new(2, rank=-5), new(3, rank=-5, day="2026-12-01"), new(4, lane=URGENT, rank=9),
             new(5, lane=URGENT, day="2026-12-02"), new(6, rank=5), new(7, rank=7, day="2026-11-27"),
         ], TRAIL, "test")  # fmt: skip
-        order = [payments.claim_ready(db, "bank", "2026-11-30", 1) for _ in range(6)]
+        order = [claimed(db, "bank", "2026-11-30", 1) for _ in range(6)]
     assert order == [[4], [7], [2], [1], [6], []]
 
 
@@ -384,12 +389,12 @@ def test_what_is_put_back_is_claimed_on_its_day_and_not_while_it_waits_for_somet
     """Beyond a limit or without funds a payment stays ready, but out of the way of those that can go."""
     with store.transaction() as db:
         payments.add(db, [new(n, lane=n % 2) for n in range(1, 5)], TRAIL, "test")
-        assert payments.claim_ready(db, "bank", "2026-11-30", 9) == [1, 2, 3, 4]
+        assert claimed(db, "bank", "2026-11-30", 9) == [1, 2, 3, 4]
         payments.put_back(db, [(1, "2026-12-01"), (2, "2026-11-30")])
         payments.put_back(db, [(3, "2026-11-30")], payments.LIMITED)
         payments.put_back(db, [(4, "2026-11-30")], payments.UNFUNDED)
-        assert payments.claim_ready(db, "bank", "2026-11-30", 9) == [2]
-        assert payments.claim_ready(db, "bank", "2026-12-01", 9) == [1]
+        assert claimed(db, "bank", "2026-11-30", 9) == [2]
+        assert claimed(db, "bank", "2026-12-01", 9) == [1]
         assert [tuple(row) for row in db.connection.execute("SELECT payment, lane FROM ready ORDER BY 1")] == [
             (3, 11), (4, 20),
         ]  # fmt: skip

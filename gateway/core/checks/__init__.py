@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from gateway.core.checks import abroad, accounts, agents, amounts, batches, dates, header, parties, references, texts
-from gateway.core.checks.dates import execution_day
+from gateway.core.checks.dates import execution_day, missed, missed_day
 from gateway.core.checks.facts import (
     BatchFacts,
     BlockFacts,
@@ -51,6 +51,8 @@ __all__ = [
     "check_batch",
     "check_message",
     "execution_day",
+    "missed",
+    "missed_day",
     "needs_approval",
     "references_taken",
     "rule_number",

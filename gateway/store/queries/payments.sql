@@ -3,7 +3,7 @@
 DELETE FROM ready WHERE (profile, lane, day, rank, payment) IN
     (SELECT profile, lane, day, rank, payment FROM ready WHERE profile = :profile AND lane = :lane AND day <= :day
      ORDER BY day, rank, payment LIMIT :count /*lock skip*/)
-RETURNING payment;
+RETURNING lane, day, rank, payment;
 
 -- name: look_ready
 -- Payments that claim_ready would take, in its order, with their orders; they are not taken.

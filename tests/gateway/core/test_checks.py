@@ -23,6 +23,8 @@ from gateway.core.checks import (
     check_batch,
     check_message,
     execution_day,
+    missed,
+    missed_day,
     needs_approval,
     rule_number,
 )
@@ -260,6 +262,43 @@ def test_a_late_order_is_executed_on_the_next_business_day(
     """29: a late order moves; one that waited for approval counts as one for today; a future one keeps its day."""
     payment = replace(PAYMENT, execution_date=execution_date, amount=Money(100, currency))
     assert execution_day(payment, replace(CONTEXT, now_local=now)) == expected
+
+
+@pytest.mark.parametrize(
+    ("today", "now", "expected"),
+    [
+        (MONDAY, time(15, 29, 59), date(2026, 11, 27)),
+        (MONDAY, time(15, 30), MONDAY),
+        (MONDAY, time(23, 59), MONDAY),
+        (date(2026, 12, 5), time(18, 0), date(2026, 12, 4)),
+        (date(2026, 12, 29), time(18, 0), date(2026, 12, 28)),
+    ],
+    ids=["before", "at it", "after", "a Saturday", "a holiday"],
+)
+def test_what_was_to_leave_until_the_last_cut_off_has_missed_it(today: date, now: time, expected: date) -> None:
+    """29: a day that is no business day has no cut-off of its own, so that what is for it is in time until the next."""
+    assert missed_day("KHR", replace(CONTEXT, today=today, now_local=now)) == expected
+
+
+@pytest.mark.parametrize("currency", ["USD", "EUR"])
+def test_nothing_misses_a_cut_off_that_only_moves_it(currency: str) -> None:
+    """29: the rail takes it on the next business day, or has no such currency."""
+    assert missed_day(currency, replace(CONTEXT, now_local=time(18, 0))) is None
+
+
+def test_nothing_misses_a_cut_off_on_a_rail_without_the_rule() -> None:
+    """29: where an order that comes late is not refused, none is afterwards."""
+    rail = replace(CONTEXT.rail, rules=frozenset({27, 28}))
+    assert missed_day("KHR", replace(CONTEXT, rail=rail, now_local=time(18, 0))) is None
+
+
+def test_a_missed_cut_off_has_the_code_of_an_order_that_comes_late() -> None:
+    """29: a source need not know when it was found out; a holiday has the cut-off of the day after it."""
+    late = replace(CONTEXT, now_local=time(16, 0))
+    [at_intake] = check(PAYMENT, late)
+    found = missed("KHR", date(2026, 12, 29), late)
+    assert (found.rule, found.code, found.path) == (at_intake.rule, at_intake.code, at_intake.path)
+    assert found.message == "the cut-off for KHR on 2026-12-30 was 15:30, and it had not left"
 
 
 def test_an_amount_above_the_sources_limit_needs_approval() -> None:

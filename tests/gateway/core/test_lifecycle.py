@@ -30,7 +30,7 @@ TABLE = """
 RECEIVED          READY HELD REFUSED .       .         CANCELLED .          .    .        .         .          .           .        .                .             .
 REFUSED           .     .    .       .       .         .         .          .    .        .         .          .           .        .                .             .
 HELD              .     .    .       READY   CANCELLED CANCELLED .          .    .        .         .          .           .        .                .             .
-READY             .     HELD .       .       .         CANCELLED COMPOSED/r .    .        .         .          .           .        .                .             .
+READY             .     HELD REFUSED .       .         CANCELLED COMPOSED/r .    .        .         .          .           .        .                .             .
 COMPOSED          .     .    .       .       .         .         .          SENT ACCEPTED SETTLED/s REJECTED/l RETURNED/sg IN_DOUBT CANCEL_REQUESTED .             .
 SENT              .     .    .       .       .         .         .          =    ACCEPTED SETTLED/s REJECTED/l RETURNED/sg IN_DOUBT CANCEL_REQUESTED .             .
 ACCEPTED          .     .    .       .       .         .         .          =    =        SETTLED/s REJECTED/l RETURNED/sg IN_DOUBT CANCEL_REQUESTED .             .

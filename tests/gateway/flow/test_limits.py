@@ -98,18 +98,19 @@ def test_what_is_beyond_the_limit_goes_to_the_next_business_day_where_the_profil
         assert stand.sql("SELECT payment, lane, day FROM ready") == [(3, 1, "2026-12-07")]
 
 
-def test_two_workers_never_pass_a_limit_together(capped: Stand) -> None:
+def test_two_workers_never_pass_a_limit_together(capped: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each sees what the other has taken, and waits for its commit to do so."""
     capped.submit(*[order(n, amount="100") for n in range(1, 41)])
     workers = [dict(capped.gateway.workers("dispatch", f"w{n}")) for n in range(3)]
     for made in workers:
         capped.workers.update(made)
     gate = threading.Barrier(len(workers))
+    smaller = capped.gateway.settings.workers.__dict__  # which every other test of this process has as well
+    monkeypatch.setitem(smaller, "dispatch_batch", 7)
 
     def work(made: dict[str, object]) -> None:
         gate.wait()
         for worker in made.values():
-            worker._desk.limits.__dict__["dispatch_batch"] = 7  # type: ignore[attr-defined]  # smaller claims
             for _ in range(10):
                 worker.step(0)  # type: ignore[attr-defined]  # a worker
 

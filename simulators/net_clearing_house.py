@@ -69,6 +69,7 @@ class NetClearingHouse:
         plans: EndToEndId -> a reason of its own (``E001``) to refuse a line, or ``half`` to stop after the debit.
 
     Attributes:
+        tells: it says by itself what becomes of a file; else only who asks hears of it.
         paid: EndToEndId -> how often its creditor was credited.
     """
 
@@ -84,6 +85,7 @@ class NetClearingHouse:
         self._days = {account: _Day(money.amount_minor) for account, money in balances.items()}
         self._files: dict[str, Taken] = {}
         self._answers = 0
+        self.tells = True
         self.paid: Counter[str] = Counter()
 
     def balance(self, account: str) -> Money:
@@ -106,7 +108,7 @@ class NetClearingHouse:
                 path.unlink()
             else:
                 self._files[path.name] = _read(document)
-                self._answer(path.name)
+                self._tell(path.name)
                 path.rename(self._taken / path.name)
 
     def settle(self) -> None:
@@ -118,7 +120,7 @@ class NetClearingHouse:
                 self._clear(taken.debtor_account, line)
             words = {line.word for line in taken.lines}
             taken.word = words.pop() if len(words) == 1 else "Processed"
-            self._answer(name)
+            self._tell(name)
 
     def mend(self, end_to_end_id: str, *, credit: bool) -> None:
         """Finish what is half done, by crediting the receiver or by giving the sender the money back, and tell it."""
@@ -130,7 +132,7 @@ class NetClearingHouse:
                     else:
                         line.debited, line.word, line.reason = False, "Error", "E002"
                         self._days[taken.debtor_account].booked.append((line.amount.amount_minor, line.instruction))
-                    self._answer(name)
+                    self._tell(name)
 
     def close_day(self) -> None:
         """Write the statement of each account (MT940), and open the next day."""
@@ -167,6 +169,11 @@ class NetClearingHouse:
     def _credit(self, line: Line) -> None:
         line.credited, line.word, line.reason = True, "Processed", ""
         self.paid[line.end_to_end_id] += 1
+
+    def _tell(self, name: str) -> None:
+        """Say what became of a file without having been asked."""
+        if self.tells:
+            self._answer(name)
 
     def _answer(self, name: str) -> None:
         """Say what became of a file; of one that never came, that it is not known."""

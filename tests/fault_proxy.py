@@ -7,7 +7,10 @@ It knows nothing of what it forwards, so TLS, SSH and HTTP pass alike. A fault i
         proxy.fault = Fault("cut_request", after=700)
 
 Where a test must be sure that the server got everything, the server itself says when: it calls `FaultProxy.cut` between
-its own commit and its reply.
+its own commit and its reply. Of a server that is not the test's own, the test looks at each of its replies before the
+client gets it, and says whether the client ever does::
+
+    proxy.loses = lambda reply: (folder / "payments.xml").exists()
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import contextlib
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -55,12 +59,15 @@ class FaultProxy:
         port: where it listens; the same for its whole life.
         accepted: connections so far.
         client_bytes: bytes that clients sent so far, over all connections.
+        loses: asked of what the server says, piece by piece, before it is passed on: whether it gets lost, and its
+            connection is reset instead, both ways. Called on the proxy's thread, of connections without a fault.
     """
 
     def __init__(self, target: tuple[str, int]) -> None:
         self.target = target
         self.accepted = 0
         self.client_bytes = 0
+        self.loses: Callable[[bytes], bool] | None = None
         self._fault = Fault()
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -209,6 +216,9 @@ class _Connection:
                     _reset(self._writer)
             if silent:
                 continue
+            loses = self._proxy.loses
+            if self._fault.kind == "none" and loses is not None and loses(chunk):
+                raise ConnectionAbortedError
             if self._fault.kind == "delay":
                 await asyncio.sleep(self._fault.seconds)
             self._writer.write(chunk)

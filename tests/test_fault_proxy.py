@@ -133,3 +133,19 @@ def test_the_server_itself_says_when_to_cut(proxy: FaultProxy) -> None:
         proxy.cut()
         with pytest.raises(ConnectionResetError):
             connection.recv(1)
+
+
+def test_a_test_says_which_of_the_servers_words_get_lost(echo: Echo, proxy: FaultProxy) -> None:
+    """It looks at what the server has done by then; what gets lost is lost whole, with the connection."""
+    heard: list[bytes] = []
+
+    def second(reply: bytes) -> bool:
+        heard.append(reply)
+        return len(heard) == 2
+
+    proxy.loses = second
+    assert ask(proxy) == b"0123456789"
+    with pytest.raises(ConnectionResetError):
+        ask(proxy)
+    assert ask(proxy) == b"0123456789"
+    assert heard == echo.got == [b"0123456789"] * 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,8 +56,18 @@ class Files:
 
 
 @contextmanager
-def files(tmp_path: Path, server: SshServer, name: str) -> Iterator[Files]:
-    """Give a treasury whose bank is this one, over SFTP."""
+def files(
+    tmp_path: Path, server: SshServer, name: str, *, one_a_file: bool = False, knows_names: bool = True
+) -> Iterator[Files]:
+    """Give a treasury whose bank is this one, over SFTP.
+
+    Args:
+        tmp_path: an empty folder.
+        server: of the bank.
+        name: of the bank.
+        one_a_file: each payment has a file of its own.
+        knows_names: the profile says that the bank refuses a file whose name it has had.
+    """
     found: list[Treasury] = []
 
     def now() -> datetime:
@@ -65,11 +76,13 @@ def files(tmp_path: Path, server: SshServer, name: str) -> Iterator[Files]:
     server.authorise(KEY.export_public_key().decode())
     server.make("bank/out", "bank/out/taken", "bank/in")
     text = (BANKS / f"{name}.toml").read_text(encoding="utf-8").partition("[transport]")[0]
+    if one_a_file:
+        text = text.replace("[message]\n", "[message]\ntransactions_max = 1\n")
     with FaultProxy(("127.0.0.1", server.port)) as proxy:
         text += (
             f'\n[transport]\nkind = "sftp"\nhost = "127.0.0.1"\nport = {proxy.port}\nuser = "{server.user}"\n'
             'root = "bank"\noutgoing = "out"\nincoming = ["in"]\nstable_s = 0\n'
-            "duplicate_names_refused = true\nanswer_within_s = 5.0\n"
+            f"duplicate_names_refused = {str(knows_names).lower()}\nanswer_within_s = 5.0\n"
         )
         secrets = {"client.key": KEY.export_private_key(), "bank.hosts": server.known_host(proxy.port).encode()}
         with treasury(tmp_path / "home", text, secrets=secrets) as made:
@@ -128,3 +141,48 @@ def test_cuts_on_the_way_pay_nobody_twice(tmp_path: Path, own_ssh: SshServer) ->
         this.made.work(lambda: len(this.desk.paid) == 12, "everything has arrived")
         this.close_day()
         assert this.made.cash()[this.account] == OPENING.amount_minor - 12 * 100_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("knows_names", "reported"), [(False, "ACCEPTED"), (True, "IN_DOUBT")], ids=["never again", "the same again"]
+)
+def test_a_hundred_cuts_between_taking_and_reply_leave_by_the_banks_word(
+    tmp_path: Path, own_ssh: SshServer, *, knows_names: bool, reported: str
+) -> None:
+    """The server renames, the bank takes the file away, and nobody hears of either: its reports tell, and its books.
+
+    This bank cannot be asked. Its report of the file ends the doubt; where it knows a file by its name it gets the same
+    one again, refuses that as a duplicate, which says nothing of the first one, and its statement ends the doubt.
+    """
+    with files(tmp_path, own_ssh, "hill-bank", one_a_file=True, knows_names=knows_names) as this:
+        out, cut, lock = own_ssh.home / "bank" / "out", set[str](), threading.Lock()
+        works = this.made.bank
+        assert works is not None
+
+        def takes(_reply: bytes) -> bool:
+            """Take a file when it appears for the first time; the reply to the rename that let it appear gets lost."""
+            with lock:
+                appeared = {path.name for path in out.glob("*.xml")} - cut
+                if appeared:
+                    works()
+                    cut.update(appeared)
+                return bool(appeared)
+
+        def in_turn() -> None:
+            """Let the bank work while it is not just taking a file."""
+            with lock:
+                works()
+
+        this.made.bank, this.proxy.loses = in_turn, takes
+        this.made.pay(*(this.made.order(n, amount="1000") for n in range(100)))
+        reports = 200 if knows_names else 100
+        told = "SELECT COUNT(*) FROM document WHERE state = 'APPLIED'"
+        this.made.work(lambda: this.made.rows(told)[0][0] == reports, "every report has come")
+        assert this.made.are(**{reported: 100})
+        assert len(cut) == 100
+        assert len(this.made.doubted()) == 100
+        this.close_day()
+        assert this.made.are(SETTLED=100)
+        assert len(this.desk.paid) == 100
+        assert this.made.cash()[this.account] == OPENING.amount_minor - 100 * 100_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,7 +51,12 @@ class Clearing:
 
 @contextmanager
 def clearing(
-    tmp_path: Path, folder: Path, transport: str, secrets: dict[str, bytes] | None = None, **plans: str
+    tmp_path: Path,
+    folder: Path,
+    transport: str,
+    secrets: dict[str, bytes] | None = None,
+    transactions_max: int = 1_000,
+    **plans: str,
 ) -> Iterator[Clearing]:
     """Give a treasury whose house looks at a folder."""
     found: list[Treasury] = []
@@ -62,6 +68,7 @@ def clearing(
     text = PROFILE.read_text(encoding="utf-8").replace(
         "inquire_after_s = 1800", "inquire_after_s = 60\npoll_s = 1.0\nfailures_max = 100"
     )
+    text = text.replace("transactions_max = 1000", f"transactions_max = {transactions_max}")
     with treasury(tmp_path / "home", f"{text}\n[transport]\n{transport}", secrets=secrets) as made:
         found.append(made)
 
@@ -118,7 +125,9 @@ def test_a_file_that_the_house_has_had_is_refused_and_not_paid_twice(tmp_path: P
 
 
 @contextmanager
-def by_sftp(tmp_path: Path, server: SshServer, **plans: str) -> Iterator[tuple[Clearing, FaultProxy]]:
+def by_sftp(
+    tmp_path: Path, server: SshServer, transactions_max: int = 1_000, **plans: str
+) -> Iterator[tuple[Clearing, FaultProxy]]:
     """Give the same over real SFTP, behind a proxy that breaks connections."""
     server.authorise(KEY.export_public_key().decode())
     server.make("bank/out", "bank/in", "bank/taken")
@@ -128,7 +137,7 @@ def by_sftp(tmp_path: Path, server: SshServer, **plans: str) -> Iterator[tuple[C
             'outgoing = "out"\nincoming = ["in"]\nstable_s = 0\nduplicate_names_refused = true\nanswer_within_s = 5.0\n'
         )
         secrets = {"client.key": KEY.export_private_key(), "bank.hosts": server.known_host(proxy.port).encode()}
-        with clearing(tmp_path, server.home / "bank", transport, secrets, **plans) as this:
+        with clearing(tmp_path, server.home / "bank", transport, secrets, transactions_max, **plans) as this:
             house_works = this.made.bank
             assert house_works is not None
 
@@ -150,6 +159,43 @@ def test_the_same_over_real_sftp(tmp_path: Path, own_ssh: SshServer) -> None:
         this.until(lambda: this.made.are(SETTLED=2, REJECTED=1), "the house has answered")
         this.close_day()
         assert this.made.cash() == {ACCOUNT: OPENING.amount_minor - 200_000}
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+def test_a_hundred_cuts_between_taking_and_reply_leave_by_inquiry(tmp_path: Path, own_ssh: SshServer) -> None:
+    """The server renames, the house takes the file away, and nobody hears of either: asked about, and paid once."""
+    with by_sftp(tmp_path, own_ssh, transactions_max=1) as (this, proxy):
+        this.house.tells = False  # what takes a payment out of doubt is its answer to an inquiry
+        out, cut, lock = own_ssh.home / "bank" / "out", set[str](), threading.Lock()
+        works = this.made.bank
+        assert works is not None
+
+        def takes(_reply: bytes) -> bool:
+            """Take a file as soon as it has appeared; the reply to the rename that let it appear gets lost."""
+            with lock:
+                appeared = {path.name for path in out.glob("NCS-*.txt")}
+                if appeared:
+                    this.house.collect()
+                    cut.update(appeared)
+                return bool(appeared)
+
+        def in_turn() -> None:
+            """Let the house work while it is not just taking a file."""
+            with lock:
+                works()
+
+        this.made.bank, proxy.loses = in_turn, takes
+        this.pay(100)
+        this.until(lambda: this.made.are(SETTLED=100), "every doubt has ended")
+        assert len(cut) == 100
+        assert len(this.made.doubted()) == 100
+        asked = this.made.rows("SELECT COUNT(DISTINCT about) FROM message WHERE operation = 'inquire'")
+        assert asked[0][0] == 100
+        assert {row[0] for row in this.made.rows("SELECT sendings FROM message WHERE operation = 'submit'")} == {1}
+        this.close_day()
+        assert len(this.house.paid) == 100
+        assert this.made.cash() == {ACCOUNT: OPENING.amount_minor - 100 * 100_000}
 
 
 @pytest.mark.servers

@@ -92,11 +92,11 @@ class Treasury:
             self.bank()
         return done
 
-    def work(self, until: Callable[[], bool], what: str) -> None:
-        """Let everybody work by turns until something holds; a process that dies is started again."""
+    def work(self, until: Callable[[], bool], what: str, *roles: str) -> None:
+        """Let everybody (or these roles) work by turns until something holds; who dies is started again."""
         for _ in range(TURNS_MAX):
             try:
-                done = self.turn()
+                done = self.turn(*roles)
             except Killed:
                 self.start()
                 continue
@@ -146,6 +146,10 @@ class Treasury:
     def are(self, **states: int) -> bool:
         """Tell whether the payments are in exactly these states."""
         return self.states() == Counter(states)
+
+    def doubted(self) -> set[int]:
+        """Return the numbers of the payments that have ever been in doubt."""
+        return {row[0] for row in self.rows("SELECT payment FROM move WHERE event = 'doubt'")}
 
     def refusals(self) -> dict[str, list[tuple[str, str]]]:
         """Return order id -> (reason code, path) of each reason."""

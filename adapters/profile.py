@@ -45,7 +45,7 @@ from adapters.payment_settings import (
     wrong_amounts,
 )
 from adapters.table_settings import TableSettings
-from adapters.toml import read
+from adapters.toml import Location, read
 from adapters.transport_settings import BusSettings, TransportSettings
 from schemas.errors import ConfigurationError
 from schemas.model.money import Money
@@ -278,6 +278,7 @@ def check_profiles(
     certificates: Path | None = None,
     algorithm_of: Callable[[str], str | None] = lambda _: None,
     secrets: Path | None = None,
+    more_of: Callable[[Profile], Sequence[tuple[Location, str]]] = lambda _: (),
 ) -> list[Finding]:
     """Look at profiles one by one and side by side, and return everything that is wrong with them.
 
@@ -287,6 +288,7 @@ def check_profiles(
         algorithm_of: returns the algorithm of the key that signs for a profile now, or None where none does.
         secrets: the folder of what transports need from their vaults; None leaves that out, and the folders of
             watched folders with it.
+        more_of: returns what else is wrong with a profile, and where in it: what a profile alone does not show.
     """
     from adapters import homes, profile_faults  # noqa: PLC0415  they look at profiles, and stand beside them
 
@@ -304,7 +306,7 @@ def check_profiles(
             findings.append(Finding(path, file.line(("name",)), said))
         names.setdefault(profile.name, path)
         whole.append((path, profile))
-        faults = [*profile_faults.of_rail(profile)]
+        faults = [*profile_faults.of_rail(profile), *more_of(profile)]
         if certificates is not None:
             faults += profile_faults.of_trust(profile, certificates)
         if secrets is not None:

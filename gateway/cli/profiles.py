@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from adapters.profile import check_profiles
+from adapters.profile import Profile, check_profiles
+from adapters.toml import Location
 from gateway.cli.shell import FOUND, Json, shell_of
-from gateway.operations import keyring
+from gateway.operations import calendars, keyring
 from schemas.errors import OperationRefused
 
 profiles = typer.Typer(no_args_is_help=True, help="Check the bank relationships.")
@@ -36,10 +38,17 @@ def check(
     if not paths and settings.profiles:
         files = [file for file in files if file.stem in settings.profiles] or files
     now = shell.clock.now()
+    whole: list[Profile] = []
+
+    def more_of(profile: Profile) -> Sequence[tuple[Location, str]]:
+        whole.append(profile)
+        return calendars.faults(settings.calendar, profile, now)
+
     found = check_profiles(
         files, settings.certificates_folder, lambda profile: keyring.algorithm(settings, profile, now),
-        settings.secrets_folder,
+        settings.secrets_folder, more_of,
     )  # fmt: skip
+    found += calendars.own_faults(shell.config_path, settings.calendar, whole, now)
     if as_json:
         shell.screen.json({"checked": files, "findings": found})
     else:

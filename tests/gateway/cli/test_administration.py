@@ -110,6 +110,59 @@ def test_profiles_are_checked_with_file_line_and_reason(office: Office, tmp_path
     assert "no profile" in office.refused("profiles", "check", tmp_path / "none")
 
 
+CALENDARS = [
+    ("", '[calendar]\ncountry = "UA"\n', "calendar.country: no holidays of 'UA' are known in 2026 or 2027"),
+    ("", '[calendar]\ncountry = "UA"\n[calendar.holidays]\n2026-08-24 = "Independence Day"\n', None),
+    ("", '[calendar]\ncountry = "UA"\n[calendar.holidays]\n2024-08-24 = "Independence Day"\n', "no holidays of 'UA'"),
+    ("", '[calendar]\ncountry = "XX"\n[calendar.holidays]\n2026-12-25 = "Christmas"\n', "no holidays of 'XX'"),
+    ("", '[calendar]\ncountry = "LA"\n', None),
+    ('[calendar]\ncountry = "UA"\n', "", "calendar.country: no holidays of 'UA' are known in 2026 or 2027"),
+    ('[calendar]\ncountry = "UA"\n', '[calendar.holidays]\n2026-12-25 = "Christmas"\n', None),
+    ('[calendar]\ncountry = "UA"\n', '[calendar]\ncountry = "LA"\n', None),
+    ('[calendar]\ncountry = "UA"\n[calendar.holidays]\n2026-12-25 = "Christmas"\n', "", None),
+    (
+        '[calendar]\ncountry = "UA"\n[calendar.holidays]\n2026-12-25 = "Christmas"\n',
+        '[calendar]\ncountry = "UA"\n', None,
+    ),
+]  # fmt: skip
+"""What the configuration says of the calendar, what the profile does, and what is found of it."""
+
+
+@pytest.mark.parametrize(("ours", "rails", "said"), CALENDARS)
+def test_a_calendar_of_which_nobody_knows_a_holiday_is_a_finding(
+    office: Office, tmp_path: Path, ours: str, rails: str, said: str | None
+) -> None:
+    """Every weekday would be a business day. The line is that of the country, in the file that names it."""
+    profile, configuration = tmp_path / "profiles" / "central-bank.toml", office.home / "gateway.toml"
+    profile.parent.mkdir()
+    profile.write_text(f"{(SHIPPED / profile.name).read_text()}\n{rails}")
+    text = f'profiles_folder = "{profile.parent}"\n{configuration.read_text()}\n{ours}'
+    configuration.write_text(text)
+    result = office.run("profiles", "check")
+    if said is None:
+        assert "ok: central-bank" in result.stdout
+        return
+    assert result.exit_code == 1
+    file = profile if "country" in rails else configuration
+    line = (
+        file.read_text().splitlines().index(next(x for x in rails.splitlines() + ours.splitlines() if "country" in x))
+    )
+    assert f"{file}:{line + 1}: " in result.stdout
+    assert said in " ".join(result.stdout.split())
+    assert len(office.run("profiles", "check", "--json").stdout.split('"line"')) == 2, "it is said once"
+
+
+def test_the_countries_of_a_value_date_have_known_holidays(office: Office, tmp_path: Path) -> None:
+    """Their banks are waited for as well, and nothing of them stands in the configuration."""
+    path = tmp_path / "central-bank.toml"
+    text = (SHIPPED / path.name).read_text()
+    path.write_text(text.replace("[currencies.USD]\n", '[currencies.USD]\nvalue_countries = ["US", "UA"]\n'))
+    result = office.run("profiles", "check", path)
+    assert result.exit_code == 1
+    line = path.read_text().splitlines().index('value_countries = ["US", "UA"]') + 1
+    assert f"{path}:{line}: currencies.USD.value_countries: no holidays of 'UA'" in " ".join(result.stdout.split())
+
+
 def test_a_simulation_that_is_trusted_is_a_finding(office: Office) -> None:
     """Whoever has its key could sign as the bank."""
     path = office.home / "certificates" / "central-bank" / "anchors" / "simulated-authority.pem"

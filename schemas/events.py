@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
+from msgspec import Struct
+from msgspec.json import encode
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
@@ -44,13 +46,14 @@ ReceiptEventType = Literal[
 BatchEventType = Literal["treasury.batch.released", "treasury.batch.refused", "treasury.batch.incomplete"]
 
 
-class Outcome(NamedTuple):
-    """What became of one order.
+class Outcome(Struct, frozen=True, omit_defaults=True):
+    """What became of one order, under the names and in the order in which it is written.
 
     Attributes:
         order_id: the source's number, or None when an order was refused in which it could not be read.
-        state: the payment's state, e.g. ``SETTLED``; ``REFUSED`` also for an order that never became a payment.
-        amount: None when it could not be read.
+        state: the payment's state, e.g. ``SETTLED``; ``REFUSED`` for an order that never became a payment.
+        at: when, as an ISO date and time with its offset.
+        amount, currency: a plain decimal (``1250.50``) and its currency; None when it could not be read.
         reason: ISO reason code of a refusal, rejection or return.
         info: what a bank or a check added in words.
         refusals: all broken rules of a refused order.
@@ -58,11 +61,12 @@ class Outcome(NamedTuple):
 
     order_id: str | None
     state: str
-    at: datetime
+    at: str
     batch_id: str | None = None
     uetr: str | None = None
     end_to_end_id: str | None = None
-    amount: Money | None = None
+    amount: str | None = None
+    currency: str | None = None
     reason: str | None = None
     info: str | None = None
     refusals: Sequence[Refusal] = ()
@@ -116,8 +120,8 @@ def outcome_event(
     """
     if not 0 < len(outcomes) <= OUTCOMES_MAX:
         raise ValueError(f"{len(outcomes)} outcomes in one event; there are 1 to {OUTCOMES_MAX}")
-    data = {"version": DATA_VERSION, "source": source, "outcomes": [_outcome(outcome) for outcome in outcomes]}
-    return to_json(_event(event_type, event_id, source, at) | {"data": data})
+    data = {"version": DATA_VERSION, "source": source, "outcomes": outcomes}
+    return encode(_event(event_type, event_id, source, at) | {"data": data})
 
 
 def batch_event(
@@ -189,26 +193,6 @@ def _event(event_type: str, event_id: str, source: str, at: datetime) -> dict[st
         "time": at.isoformat(),
         "datacontenttype": "application/json",
     }
-
-
-def _outcome(outcome: Outcome) -> dict[str, Any]:
-    found: dict[str, Any] = {"order_id": outcome.order_id, "state": outcome.state, "at": outcome.at.isoformat()}
-    if outcome.batch_id is not None:
-        found["batch_id"] = outcome.batch_id
-    if outcome.uetr is not None:
-        found["uetr"] = outcome.uetr
-    if outcome.end_to_end_id is not None:
-        found["end_to_end_id"] = outcome.end_to_end_id
-    if outcome.amount is not None:
-        found["amount"] = outcome.amount.text()
-        found["currency"] = outcome.amount.currency
-    if outcome.reason is not None:
-        found["reason"] = outcome.reason
-    if outcome.info is not None:
-        found["info"] = outcome.info
-    if outcome.refusals:
-        found["refusals"] = [_refusal(refusal) for refusal in outcome.refusals]
-    return found
 
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:

@@ -121,11 +121,13 @@ def _outcomes_letter(
     number: int, kind: PaymentEventType, source: str, found: list[Outcome], names: dict[int, str], now: datetime
 ) -> Letter:
     """Write one event. Its id is the outbox number, so the same event keeps its id however often it is emitted."""
+    at = now.isoformat()
     body = events.outcome_event(
         kind, event_id=f"event-{number}", source=source, at=now,
         outcomes=[
-            events.Outcome(o.order_id, o.state.value, now, names.get(o.batch or 0), o.uetr, o.end_to_end_id, o.amount,
-                           o.reason, o.info, o.refusals)
+            events.Outcome(o.order_id, o.state.value, at, names.get(o.batch or 0), o.uetr, o.end_to_end_id,
+                           o.amount.text() if o.amount else None, o.amount.currency if o.amount else None, o.reason,
+                           o.info, o.refusals)
             for o in found
         ],
     )  # fmt: skip

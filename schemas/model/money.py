@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from schemas.codes import currency_exponent
-from schemas.model.pickled import by_fields
+from schemas.model.value import Value
 
 _PLAIN_DECIMAL = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.([0-9]{1,17}))?", re.ASCII)
 MINOR_MAX = 2**63 - 1
@@ -15,9 +14,7 @@ DIGITS_MAX = 18
 """ISO 20022 amounts have at most 18 digits in all (ActiveCurrencyAndAmount)."""
 
 
-@by_fields
-@dataclass(frozen=True, slots=True, order=True)
-class Money:
+class Money(Value, frozen=True, order=True):
     """An amount in minor units (sen for KHR, cents for USD) and its currency. May be negative in the ledger's sums."""
 
     amount_minor: int

@@ -6,14 +6,13 @@ that its sender wrote. Attribute names follow ISO 20022's long names; the messag
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 
 from schemas.model.money import Money
+from schemas.model.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Value, frozen=True):
     """A postal address (PstlAdr). Structured or hybrid: town and country apart, at most two free lines of 70."""
 
     country: str | None = None
@@ -24,8 +23,7 @@ class Address:
     lines: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
+class Party(Value, frozen=True):
     """A debtor, creditor or ultimate party."""
 
     name: str | None = None
@@ -34,8 +32,7 @@ class Party:
     lei: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(Value, frozen=True):
     """A financial institution (FinInstnId): by BIC, or by clearing member id or LEI with name and address."""
 
     bic: str | None = None
@@ -46,8 +43,7 @@ class Agent:
     address: Address | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Value, frozen=True):
     """A bank account. ``number`` goes to IBAN when ``scheme`` is "IBAN", else to Othr/Id."""
 
     number: str
@@ -55,24 +51,21 @@ class Account:
     currency: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Remittance:
+class Remittance(Value, frozen=True):
     """What the payment is for: free text lines (<= 140 each), or a creditor reference (ISO 11649 RF or the bank's)."""
 
     unstructured: tuple[str, ...] = ()
     creditor_reference: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(Value, frozen=True):
     """A charge stated in the message (ChrgsInf)."""
 
     amount: Money
     agent_bic: str
 
 
-@dataclass(frozen=True, slots=True)
-class RegulatoryReport:
+class RegulatoryReport(Value, frozen=True):
     """What the authorities of a country want to know of a payment across borders (RgltryRptg, rule 53).
 
     Attributes:
@@ -86,8 +79,7 @@ class RegulatoryReport:
     details: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Original:
+class Original(Value, frozen=True):
     """The transfer that came in and is given back by a payment: its references, as the bank wrote them.
 
     Attributes:
@@ -108,8 +100,7 @@ class Original:
     block_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Covered:
+class Covered(Value, frozen=True):
     """The customer's transfer that a payment between banks covers (UndrlygCstmrCdtTrf of a pacs.009 COV).
 
     It went to the creditor's bank by another way; the cover has its UETR and its EndToEndId.
@@ -129,8 +120,7 @@ class Covered:
     remittance: Remittance = Remittance()
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
+class Payment(Value, frozen=True):
     """One credit transfer, complete enough to be written as a CdtTrfTxInf.
 
     Attributes:

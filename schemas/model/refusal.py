@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from schemas.model.value import Value
 
 SHAPE = 0
 """The rule number of what is wrong before any business rule applies: a missing field, a wrong type."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Value, frozen=True):
     """One broken rule.
 
     Attributes:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 
 from schemas.model.money import Money
-from schemas.model.pickled import by_fields
+from schemas.model.value import Value
 
 
-@by_fields
-@dataclass(frozen=True, slots=True)
-class StatedAmount:
+class StatedAmount(Value, frozen=True):
     """An amount of a transaction as one of its sides states it, and the exchange it went through (AmtDtls).
 
     Attributes:
@@ -29,9 +26,7 @@ class StatedAmount:
     rate_base: str | None = None
 
 
-@by_fields
-@dataclass(frozen=True, slots=True)
-class Detail:
+class Detail(Value, frozen=True):
     """One transaction inside an entry (TxDtls). ``amount_minor`` is signed: credits to the account are positive.
 
     Attributes:
@@ -71,9 +66,7 @@ class Detail:
     return_information: str | None = None
 
 
-@by_fields
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Value, frozen=True):
     """One booked, pending or informational line of a statement (Ntry).
 
     Attributes:
@@ -110,9 +103,7 @@ class Entry:
     proprietary_code: str | None = None
 
 
-@by_fields
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Value, frozen=True):
     """What a camt.052/053/054 says of one account, without its entries.
 
     Attributes:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from schemas.model.money import Money
-from schemas.model.pickled import by_fields
+from schemas.model.value import Value
 
 
-@by_fields
-@dataclass(frozen=True, slots=True)
-class TransactionStatus:
+class TransactionStatus(Value, frozen=True):
     """The status of one transaction (TxInfAndSts). References as the bank repeats them, any may be missing."""
 
     status: str
@@ -26,9 +23,7 @@ class TransactionStatus:
     path: str = ""
 
 
-@by_fields
-@dataclass(frozen=True, slots=True)
-class BlockStatus:
+class BlockStatus(Value, frozen=True):
     """What a pain.002 says of one payment-information block (OrgnlPmtInfAndSts).
 
     Attributes:
@@ -45,9 +40,7 @@ class BlockStatus:
     path: str = ""
 
 
-@by_fields
-@dataclass(frozen=True, slots=True)
-class StatusReport:
+class StatusReport(Value, frozen=True):
     """A pacs.002 or pain.002: a status of a whole message, of its blocks, of single transactions, or several of these.
 
     Attributes:
@@ -73,9 +66,7 @@ class StatusReport:
         return len(self.transactions) + sum(len(block.transactions) for block in self.blocks)
 
 
-@by_fields
-@dataclass(frozen=True, slots=True)
-class Return:
+class Return(Value, frozen=True):
     """One transaction of a pacs.004: money that came back after settlement."""
 
     message_id: str
@@ -94,9 +85,7 @@ class Return:
     path: str = ""
 
 
-@by_fields
-@dataclass(frozen=True, slots=True)
-class RecallAnswer:
+class RecallAnswer(Value, frozen=True):
     """What a bank says of a recall (camt.029): one transaction of it, or the whole case.
 
     Attributes:
@@ -118,9 +107,7 @@ class RecallAnswer:
     original_message_name: str | None = None
 
 
-@by_fields
-@dataclass(frozen=True, slots=True)
-class RecallRequest:
+class RecallRequest(Value, frozen=True):
     """A recall (camt.056): somebody asks for a payment that was sent not to be paid, or to be given back.
 
     Ours to a bank, or a bank's to us of a transfer that came in; then a person decides on it.
@@ -149,9 +136,7 @@ class RecallRequest:
     path: str = ""
 
 
-@by_fields
-@dataclass(frozen=True, slots=True)
-class SystemEvent:
+class SystemEvent(Value, frozen=True):
     """Something that a bank's system announces (admi.004): a cut-off, the start or end of its business day.
 
     Attributes:

@@ -16,8 +16,8 @@ from schemas.model.refusal import Refusal
 
 AT = datetime(2026, 11, 30, 2, 0, tzinfo=UTC)
 REFUSAL = Refusal(19, "AM01", "order.amount", "the amount is not more than zero")
-SETTLED = Outcome("PO-1", "SETTLED", AT, "B-1", "uetr", "E2E-1", Money(125_050, "USD"), "AC04", "closed")
-REFUSED = Outcome(None, "REFUSED", AT, refusals=[REFUSAL])
+SETTLED = Outcome("PO-1", "SETTLED", AT.isoformat(), "B-1", "uetr", "E2E-1", "1250.50", "USD", "AC04", "closed")
+REFUSED = Outcome(None, "REFUSED", AT.isoformat(), refusals=[REFUSAL])
 
 
 @pytest.mark.parametrize("event_type", get_args(PaymentEventType))

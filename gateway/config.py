@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from adapters.fields import Currency, KeyId, Listed, MistakeAt, ShortName, Table, Text, TimeZone, mistakes
 from adapters.profile import SHIPPED
 from adapters.toml import TomlFile, read
+from gateway.core.ledger import OWN_SOURCE
 from gateway.routing_settings import RouteSettings, mistakes_in, profile_names, unknown_profiles
 from schemas.errors import ConfigurationError
 from schemas.model.money import Money
@@ -224,6 +225,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def sources_have_accounts(self) -> Self:
         """A source orders payments from some account, or expects money on one; else nothing it sends could be taken."""
+        if OWN_SOURCE in self.sources:
+            raise MistakeAt(("sources", OWN_SOURCE), "the gateway orders its returns under this name; choose another")
         for name, source in self.sources.items():
             if not source.accounts and not source.receipt_accounts:
                 raise MistakeAt(("sources", name, "accounts"), "missing, and so is receipt_accounts")

@@ -10,6 +10,8 @@ and those of these that its bank knows; where one is missing, the bank cannot be
 
 - ``inquire(profile, task, sent, key) -> Composed``: what became of a message?
 - ``recall(profile, task, sent, plea, key) -> Composed``: please do not pay one of its payments, or give it back
+- ``not_given_back(original) -> why``: what keeps the bank from taking a return of a transfer that came in (None:
+  nothing), which is composed as any payment is, of the kind ``return``
 - ``apart(profile, payment) -> key``: payments with different keys do not go into one message; ``KEYS_MAX`` beside it
   says how many different ones there can be, where that is known
 - ``request_statement(profile, task, account, day, key) -> Composed``: the statement of an account and a day, please
@@ -26,7 +28,7 @@ from typing import BinaryIO, Protocol
 
 from adapters.profile import Profile
 from schemas.model.money import Money
-from schemas.model.payment import Payment
+from schemas.model.payment import Original, Payment
 from schemas.model.statement import Entry, Statement
 from schemas.model.status import RecallAnswer, RecallRequest, Return, StatusReport, SystemEvent
 from security.keys import SigningKey
@@ -198,6 +200,7 @@ def rail(name: str) -> Rail:
 Apart = Callable[[Profile, Payment], Hashable]
 Inquire = Callable[[Profile, Task, Sent, SigningKey], Composed]
 Recall = Callable[[Profile, Task, Sent, Plea, SigningKey], Composed]
+NotGivenBack = Callable[[Original], str | None]
 RequestStatement = Callable[[Profile, Task, str, date, SigningKey], Composed]
 
 
@@ -219,6 +222,12 @@ def inquiry_of(made_by: Rail) -> Inquire | None:
 def recall_of(made_by: Rail) -> Recall | None:
     """Return how a rail asks a payment back, or None where its bank cannot be asked."""
     return getattr(made_by, "recall", None)
+
+
+def not_given_back(made_by: Rail, original: Original) -> str | None:
+    """Return why a transfer that came in cannot be given back over a rail; None: it can."""
+    asked: NotGivenBack | None = getattr(made_by, "not_given_back", None)
+    return "nothing is given back over it" if asked is None else asked(original)
 
 
 def statement_request_of(made_by: Rail) -> RequestStatement | None:

@@ -22,7 +22,7 @@ from adapters.web_settings import SoapSettings
 from schemas.errors import DocumentRefused
 from schemas.iso20022 import pain007, stream, xml
 from schemas.iso20022.customer import Initiator
-from schemas.model.payment import Payment
+from schemas.model.payment import Original, Payment
 from schemas.model.status import Return
 from security.keys import SigningKey
 from security.trust import TrustStore
@@ -41,6 +41,15 @@ def apart(profile: Profile, payment: Payment) -> Hashable:
     if payment.kind == "return":
         return None if payment.original is None else (payment.original.message_id, payment.original.definition)
     return customer_file.apart(profile, payment)
+
+
+def not_given_back(original: Original) -> str | None:
+    """Return why the bank would not know what a pain.007 reverses: that is named by the message that it came in."""
+    if original.message_id is None or original.definition is None:
+        return "the message that the transfer came in is not known"
+    if original.end_to_end_id is None and original.instruction_id is None:
+        return "neither EndToEndId nor InstrId of the transfer that came in is known"
+    return None
 
 
 def compose(
@@ -71,7 +80,7 @@ def _reversal(profile: Profile, task: Task, payments: Sequence[Payment], inspect
     blocks: dict[str, list[Return]] = {}
     for payment in payments:
         original = payment.original
-        if original is None or payment.kind != "return":
+        if original is None or original.message_id is None or payment.kind != "return":
             raise DocumentRefused("the reversal names nothing that came in", code="CH21", path="OrgnlPmtInfAndRvsl")
         blocks.setdefault(original.block_id or original.message_id, []).append(
             Return(

@@ -24,7 +24,7 @@ from schemas.errors import DocumentRefused
 from schemas.iso20022 import pain001, stream, xml
 from schemas.iso20022.customer import Initiator, PaymentType
 from schemas.model.identifiers import IDENTIFIER_LENGTH_MAX, bic8
-from schemas.model.payment import Payment, Remittance
+from schemas.model.payment import Original, Payment, Remittance
 from schemas.model.status import StatusReport
 from security.keys import SigningKey
 from security.trust import TrustStore
@@ -99,6 +99,13 @@ def _as_sent(profile: Profile, payment: Payment) -> Payment:
         return replace(payment, purpose=profile.instant.refund_purpose, end_to_end_id=named)
     remittance = Remittance((named, *payment.remittance.unstructured))
     return replace(payment, purpose=profile.instant.refund_purpose, remittance=remittance)
+
+
+def not_given_back(original: Original) -> str | None:
+    """Return why the bank would not know what a refund gives back: it is named by its EndToEndId or InstrId."""
+    if original.end_to_end_id or original.instruction_id:
+        return None
+    return "neither EndToEndId nor InstrId of the transfer that came in is known"
 
 
 def _block_id(profile: Profile, task: Task, payment: Payment) -> str:

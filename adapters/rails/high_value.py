@@ -24,7 +24,7 @@ from adapters.toml import Location
 from schemas.iso20022 import camt056, camt060, pacs004, pacs008, pacs009, pacs028
 from schemas.iso20022.parties import Settlement
 from schemas.iso20022.transfers import Group
-from schemas.model.payment import Payment
+from schemas.model.payment import Original, Payment
 from security.keys import SigningKey
 from security.trust import TrustStore
 
@@ -99,6 +99,13 @@ _WRITERS: dict[str, tuple[str, Callable[[Profile, Task, Sequence[Payment]], _Ele
     "institution": (pacs009.DEFINITION, _institutions),
     "return": (pacs004.DEFINITION, _given_back),
 }
+
+
+def not_given_back(original: Original) -> str | None:
+    """Return why the central bank would not know what a pacs.004 gives back: it names nothing of the transfer."""
+    if original.end_to_end_id or original.instruction_id or original.uetr:
+        return None
+    return "neither InstrId, EndToEndId nor UETR of the transfer that came in is known"
 
 
 # ------------------------------------------------------------------------------------------------------------ asking

@@ -8,11 +8,14 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.resolutions import posted
 from gateway.cli.screen import Screen, plain
 from gateway.cli.shell import FOUND, Count, Json, User, shell_of
 from gateway.core.matchers.receipts import BillState
-from gateway.operations import receipts
+from gateway.operations import giving_back, receipts
+from gateway.operations.plans import Rules
 from gateway.operations.receipts import BillPage, Imported
+from gateway.operations.returns import GiveBack
 from schemas.model.identifiers import mask_account
 
 group = typer.Typer(no_args_is_help=True, help="Import expected receipts (bills), and look at them.")
@@ -127,6 +130,69 @@ def _show(screen: Screen, page: BillPage) -> None:
           p.servicer_reference, p.rule, p.at, p.taken_back) for p in page.paid),
         title="Received", empty="nothing yet",
     )  # fmt: skip
+
+
+@group.command("return")
+def return_receipt(
+    context: typer.Context,
+    entry: Annotated[
+        int, typer.Argument(metavar="ENTRY", help="Its number, as exceptions show prints it.", show_default=False)
+    ],
+    code: Annotated[str, typer.Option("--reason", help="ISO return reason: AC04, FOCR ...", show_default=False)],
+    amount: Annotated[
+        str | None, typer.Option(help="What goes back, as 12.50; all of it, unless said.", show_default=False)
+    ] = None,
+    rest: Annotated[
+        str, typer.Option(metavar="WAY[:WHAT]", help="What the rest is: charge, write_off or receipt:SOURCE.")
+    ] = "charge",
+    info: Annotated[str | None, typer.Option(help="Words for the bank.", show_default=False)] = None,
+    bank: Annotated[
+        str | None, typer.Option("--to-bank", metavar="BIC", help="The payer's.", show_default=False)
+    ] = None,
+    account: Annotated[str | None, typer.Option("--to-account", help="The payer's.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Option("--to-name", help="The payer's.", show_default=False)] = None,
+    uetr: Annotated[
+        str | None, typer.Option("--uetr", help="Of the transfer, where the statement has none.", show_default=False)
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option("--end-to-end-id", help="The same, its EndToEndId.", show_default=False)
+    ] = None,
+    by: User = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Propose to give back what came in for nobody; another person confirms it. Nothing leaves before."""
+    shell = shell_of(context)
+    with shell.gateway() as gateway:
+        operator = shell.operator(gateway, by)
+        give = GiveBack.by(
+            operator.user, code, info, bank=bank, account=account, name=name, uetr=uetr, end_to_end_id=reference
+        )
+        made = giving_back.propose(operator, entry, give, amount, rest, Rules.of(shell.settings, gateway))
+    if as_json:
+        shell.screen.json(made)
+        return
+    shell.screen.say(f"proposed for entry {entry}, exception {made.exception}: {made.text}")
+    posted(shell.screen, made.posts, "It would post")
+    shell.screen.say(f"another person: gateway exceptions confirm {made.exception} --sha256 {made.sha256}")
+
+
+@group.command("unmatch")
+def unmatch_receipt(
+    context: typer.Context,
+    entry: Annotated[int, typer.Argument(metavar="ENTRY", help="As receipts show prints it.", show_default=False)],
+    reason: Annotated[str, typer.Option(help="Why; it stands in the audit trail.", show_default=False)],
+    by: User = None,
+    as_json: Json = False,
+) -> None:
+    """Take what an entry has paid from its bill: the bill is open again, and the money is in suspense."""
+    shell = shell_of(context)
+    with shell.gateway() as gateway:
+        made = receipts.unmatch(shell.operator(gateway, by), entry, reason)
+    if as_json:
+        shell.screen.json(made)
+    else:
+        said = ", ".join(made.bills)
+        shell.screen.say(f"entry {made.entry} ({made.amount}) is taken from {said}: exception {made.exception}")
 
 
 @group.command("withdraw")

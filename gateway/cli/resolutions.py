@@ -45,6 +45,7 @@ _WORDS = {
     Way.CHARGE: "the bank took a fee, or gave one back",
     Way.RECEIPT: "a source expected this money: --source SOURCE",
     Way.RETURN: "money came back, and no payment explains it",
+    Way.GIVE_BACK: "it goes back to its payer: gateway receipts return ENTRY --reason CODE",
     Way.OWN_TRANSFER: "it goes to, or comes from, another account of ours: --account ACCOUNT",
     Way.SPLIT: "it is several things: --part charge=5.00 --part receipt:SOURCE=95.00",
     Way.WRITE_OFF: "nobody will ever explain it, and it is within the limit",
@@ -109,7 +110,7 @@ def resolve(
     shell = shell_of(context)
     order = _order(way, reason, payments, source, charges, account, together, parts)
     with shell.gateway() as gateway:
-        made = operations.resolve(shell.operator(gateway, by), number, order, Rules.of(shell.settings))
+        made = operations.resolve(shell.operator(gateway, by), number, order, Rules.of(shell.settings, gateway))
     if as_json:
         shell.screen.json(made)
         return
@@ -119,12 +120,15 @@ def resolve(
 def _say(screen: Screen, made: operations.Resolution) -> None:
     for number in made.exceptions:
         screen.say(f"exception {number} resolved: {made.resolution}")
-    _posted(screen, made.transfers, "Posted")
+    posted(screen, made.transfers, "Posted")
     for payment in made.payments:
         screen.say(f"matched to payment {payment}: gateway payments show {payment}")
+    for payment in made.returns:
+        screen.say(f"payment {payment} gives it back: gateway payments show {payment}")
 
 
-def _posted(screen: Screen, transfers: Sequence[tuple[str, str, str, Money]], title: str) -> None:
+def posted(screen: Screen, transfers: Sequence[tuple[str, str, str, Money]], title: str) -> None:
+    """Print what the ledger posts."""
     if transfers:
         rows = ((cause, masked_ledger(debit), masked_ledger(credit), amount)
                 for cause, debit, credit, amount in transfers)  # fmt: skip
@@ -140,12 +144,12 @@ def propose(
     shell = shell_of(context)
     order = _order(way, reason, payments, source, charges, account, together, parts)
     with shell.gateway() as gateway:
-        made = proposals.propose(shell.operator(gateway, by), number, order, Rules.of(shell.settings))
+        made = proposals.propose(shell.operator(gateway, by), number, order, Rules.of(shell.settings, gateway))
     if as_json:
         shell.screen.json(made)
         return
     shell.screen.say(f"proposed for exception {number}: {made.text}")
-    _posted(shell.screen, made.posts, "It would post")
+    posted(shell.screen, made.posts, "It would post")
     shell.screen.say(f"another person: gateway exceptions confirm {number} --sha256 {made.sha256}")
 
 
@@ -167,9 +171,9 @@ def confirm(
     with shell.gateway() as gateway:
         if sha256 is None:
             with gateway.store.transaction() as db:
-                proposal = caseload.page(db, number, shell.clock.now(), Rules.of(shell.settings)).proposal
+                proposal = caseload.page(db, number, shell.clock.now(), Rules.of(shell.settings, gateway)).proposal
             sha256 = _seen(shell, number, proposal)
-        made = proposals.confirm(shell.operator(gateway, by), number, sha256, Rules.of(shell.settings))
+        made = proposals.confirm(shell.operator(gateway, by), number, sha256, Rules.of(shell.settings, gateway))
     if as_json:
         shell.screen.json(made)
         return
@@ -186,7 +190,7 @@ def _seen(shell: Shell, number: int, proposal: proposals.Proposal | None) -> str
             "--sha256"
         )
     shell.screen.facts([("proposed by", proposal.maker), ("at", proposal.at), ("what", proposal.text)])
-    _posted(shell.screen, proposal.posts, "It would post")
+    posted(shell.screen, proposal.posts, "It would post")
     typer.confirm("Confirm this?", abort=True, err=True)
     return proposal.sha256
 
@@ -225,4 +229,4 @@ def reopen(
         return
     for one in made.exceptions:
         shell.screen.say(f"exception {one} is open again: gateway exceptions show {one}")
-    _posted(shell.screen, made.transfers, "Posted back")
+    posted(shell.screen, made.transfers, "Posted back")

@@ -17,6 +17,7 @@ fact that arrives twice posts once.
     receipts:<source>     money received that a source expected                  credit
     opening:<account>     the opening balance of the first statement             credit
     own_transfers:<currency>  money on its way between two accounts of ours      either
+    payable:gateway       what is given back of what came in: from suspense, and on to transit   either
     written_off:<account> small amounts that nobody will ever explain            either
 
 ``own_transfers:<currency>`` is one account for all of ours in a currency: each leg of such a transfer is an entry on
@@ -31,6 +32,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.core.lifecycle import Posting
+
+OWN_SOURCE = "gateway"
+"""Who orders what is given back: the gateway itself, for two people. No source system may have this name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,9 +138,9 @@ def _ways(kind: str, state: CaseState, entry: Suspended | None, resolution: str)
         return () if resolved else tuple(way for way in ways if way is Way.CLOSE or Way.CLOSE not in ways)
     closed = {Way.CLOSE}
     if not entry.whole:
-        closed.add(Way.MATCH)
+        closed |= {Way.MATCH, Way.GIVE_BACK}
     if entry.amount_minor < 0:
-        closed |= {Way.RECEIPT, Way.RETURN}
+        closed |= {Way.RECEIPT, Way.RETURN, Way.GIVE_BACK}
     if resolved:
         closed.add(Way.LEAVE)
     return tuple(way for way in ways if way not in closed)
@@ -155,9 +155,9 @@ def why_not(found: Case, way: Way) -> str:
         said = "its money leaves suspense by itself when the missing statement is imported"
     elif found.entry is None:
         said = "it holds no money in suspense"
-    elif way in (Way.RECEIPT, Way.RETURN) and found.entry.amount_minor < 0:
+    elif way in (Way.RECEIPT, Way.RETURN, Way.GIVE_BACK) and found.entry.amount_minor < 0:
         said = "the money left our account"
-    elif way is Way.MATCH:
+    elif way in (Way.MATCH, Way.GIVE_BACK):
         said = "its entry belongs to a payment already, and only the difference is in suspense"
     elif found.state is CaseState.RESOLVED:
         said = "its money was left in suspense already"

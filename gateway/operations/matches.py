@@ -18,6 +18,7 @@ from gateway.core.lifecycle import Move, advance
 from gateway.core.matching import Candidate, EntryFacts, Explanation, explain
 from gateway.operations import lookup
 from gateway.operations.cases import Suspended
+from gateway.operations.returns import Ordered
 from gateway.store import payments
 from gateway.store.payments import PaymentMove, Standing
 from gateway.store.session import Session
@@ -52,6 +53,7 @@ class Effects:
 
     Attributes:
         payments: what it books, whether they move or not.
+        returns: what it gives back.
     """
 
     transfers: tuple[Transfer, ...] = ()
@@ -59,6 +61,7 @@ class Effects:
     entries: tuple[Explained, ...] = ()
     shares: tuple[Share, ...] = ()
     payments: tuple[Standing, ...] = ()
+    returns: tuple[Ordered, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
     charge        an entry in suspense            suspense -> charges: the bank took (or gave back) a fee
     receipt       money that came in              suspense -> receipts:<source>: a source expected it
     return        money that came in              suspense -> returned: it came back, and no payment of ours explains it
+    give_back     money that came in              suspense -> payable:gateway: a return is ordered, always by two people
     own_transfer  an entry in suspense            suspense -> own_transfers: the other leg is on another account of ours
     write_off     an entry in suspense            suspense -> written_off: within a limit, nobody will ever explain it
     split         an entry in suspense            each part as its own way says; the parts sum to the entry
@@ -20,12 +21,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from gateway.app import Gateway
 from gateway.config import ExceptionSettings, Settings
 from gateway.core.kinds import Way
-from gateway.core.ledger import Transfer
+from gateway.core.ledger import OWN_SOURCE, Transfer
 from gateway.operations import lookup, matches
 from gateway.operations.cases import Case, Suspended, case, why_not
 from gateway.operations.matches import Effects, Explained, Share
+from gateway.operations.returns import GiveBack, House, Ordered, ordered
 from gateway.store.payments import PaymentMove
 from gateway.store.session import Session, compact
 from schemas.errors import OperationRefused
@@ -34,7 +37,7 @@ from schemas.model.money import Money
 
 PARTS_MAX = 100
 """Parts of a split, payments or entries of a match; a person who has more at hand has a file and not a sentence."""
-_PARTS = (Way.CHARGE, Way.RECEIPT, Way.RETURN, Way.OWN_TRANSFER, Way.WRITE_OFF, Way.MATCH)
+_PARTS = (Way.CHARGE, Way.RECEIPT, Way.RETURN, Way.GIVE_BACK, Way.OWN_TRANSFER, Way.WRITE_OFF, Way.MATCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Part:
     """A part of a split.
 
     Attributes:
-        way: CHARGE, RECEIPT, RETURN, OWN_TRANSFER, WRITE_OFF or MATCH.
+        way: CHARGE, RECEIPT, RETURN, GIVE_BACK (once), OWN_TRANSFER, WRITE_OFF or MATCH.
         amount: a plain decimal of the entry's currency, more than nothing.
         target: the source, our other account, or the payment, for a way that needs one.
     """
@@ -65,6 +68,7 @@ class Order:
         account: our other account, for OWN_TRANSFER.
         together: other exceptions whose entries book the one payment together with this one's, for MATCH.
         parts: what the entry is divided into, for SPLIT.
+        give_back: why and to whom, for GIVE_BACK.
     """
 
     way: Way
@@ -75,19 +79,28 @@ class Order:
     account: str | None = None
     together: tuple[int, ...] = ()
     parts: tuple[Part, ...] = ()
+    give_back: GiveBack | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What one person alone may do, and which sources there are; no name is checked where ``sources`` is None."""
+    """What one person alone may do, and which sources there are; no name is checked where ``sources`` is None.
+
+    Attributes:
+        house: what a return is made by; without it none can be ordered.
+    """
 
     limits: ExceptionSettings = field(default_factory=ExceptionSettings)
     sources: frozenset[str] | None = None
+    house: House | None = None
 
     @classmethod
-    def of(cls, settings: Settings) -> Rules:
-        """Return the rules of a configuration."""
-        return cls(settings.exceptions, frozenset(settings.sources))
+    def of(cls, settings: Settings, gateway: Gateway | None = None) -> Rules:
+        """Return the rules of a configuration, with what a return is made by where a gateway is at hand."""
+        house = None
+        if gateway is not None:
+            house = House(gateway.profiles, gateway.policy, gateway.clock.now, gateway.new_uetr)
+        return cls(settings.exceptions, frozenset(settings.sources), house)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +133,14 @@ class Plan:
         """Return everything that a second person agrees to, as JSON: the same words always mean the same."""
         effects = self.effects
         return compact({
-            "order": asdict(self.order),
+            "order": {name: value for name, value in asdict(self.order).items() if name != "give_back" or value},
             "exceptions": [[c.id, c.kind, c.amount_minor, c.currency, c.evidence] for c in self.cases],
             "entries": [
                 [c.entry.id, c.entry.account, c.entry.currency, c.entry.amount_minor] for c in self.cases if c.entry
             ],
             "payments": [[p.id, p.order_id, p.source, p.amount_minor, p.currency] for p in effects.payments],
             "shares": [[s.entry, s.payment, s.matched, s.amount_minor] for s in effects.shares],
+            **({"returns": [one.bound() for one in effects.returns]} if effects.returns else {}),
             "posts": [[t.cause, t.subject, t.debit, t.credit, t.amount_minor, t.currency] for t in effects.transfers],
         })  # fmt: skip
 
@@ -137,6 +151,7 @@ def order_of(stored: dict[str, Any]) -> Order:
     return Order(
         Way(stored["way"]), stored["reason"], tuple(stored["payments"]), stored["source"], stored["charges"],
         stored["account"], tuple(stored["together"]), parts,
+        GiveBack(**stored["give_back"]) if stored.get("give_back") else None,
     )  # fmt: skip
 
 
@@ -163,8 +178,10 @@ def plan(db: Session, number: int, order: Order, rules: Rules) -> Plan:
     return Plan(cases, order, amount, effects)
 
 
-def takes_two(rules: Rules, amount: Money | None) -> bool:
-    """Tell whether one person proposes and another confirms."""
+def takes_two(rules: Rules, amount: Money | None, order: Order | None = None) -> bool:
+    """Tell whether one person proposes and another confirms; what orders a payment always takes two."""
+    if order is not None and any(way is Way.GIVE_BACK for way in (order.way, *(part.way for part in order.parts))):
+        return True
     if amount is None or not rules.limits.two_people_above:
         return False
     limit = rules.limits.two_people_limit(amount.currency)
@@ -182,7 +199,23 @@ def _effects(db: Session, cases: Sequence[Case], order: Order, rules: Rules) -> 
         return _split(db, found, entry, order, rules)
     target = {Way.RECEIPT: order.source, Way.OWN_TRANSFER: order.account}.get(order.way)
     part = Part(order.way, Money(abs(entry.amount_minor), entry.currency).text(), target)
-    return Effects(tuple(_out_of_suspense(db, found, entry, [part], rules)), entries=_resolved(entry))
+    return Effects(
+        tuple(_out_of_suspense(db, found, entry, [part], rules)),
+        entries=_resolved(entry),
+        returns=_returns(db, found, entry, [part], order, rules),
+    )
+
+
+def _returns(
+    db: Session, found: Case, entry: Suspended, parts: Sequence[Part], order: Order, rules: Rules
+) -> tuple[Ordered, ...]:
+    """Return what is to be given back of an entry: all of it or a part, once."""
+    minors = [_minor(part, entry) for part in parts if part.way is Way.GIVE_BACK]
+    if not minors:
+        return ()
+    if len(minors) > 1:
+        raise OperationRefused("an entry is given back once")
+    return (ordered(db, found, entry, minors[0], order.give_back, rules.house),)
 
 
 def _resolved(entry: Suspended) -> tuple[Explained, ...]:
@@ -235,8 +268,11 @@ def _split(db: Session, found: Case, entry: Suspended, order: Order, rules: Rule
     if not others:
         raise OperationRefused("these are all payments: that is a match (--as match PAYMENT PAYMENT)")
     transfers = tuple(_out_of_suspense(db, found, entry, others, rules))
+    given = _returns(db, found, entry, others, order, rules)
     if not matched:
-        return Effects(transfers, entries=_resolved(entry))
+        return Effects(transfers, entries=_resolved(entry), returns=given)
+    if given:  # the bank may refuse the return, and a payment that a part has moved does not move back
+        raise OperationRefused("an entry that books a payment as well is not given back; ask the bank")
     if not entry.whole:
         raise OperationRefused("its entry belongs to a payment already, and only the difference is in suspense")
     return _with_payments(db, entry, matched, transfers)
@@ -295,10 +331,12 @@ def _out_of_suspense(
 
 def _against(db: Session, found: Case, entry: Suspended, part: Part, rules: Rules) -> str:
     """Return the account that money of an entry belongs to."""
-    if part.way in (Way.RECEIPT, Way.RETURN) and entry.amount_minor < 0:
+    if part.way in (Way.RECEIPT, Way.RETURN, Way.GIVE_BACK) and entry.amount_minor < 0:
         raise OperationRefused(why_not(found, part.way))
     if part.way is Way.RECEIPT:
         return f"receipts:{_source(part.target, rules)}"
+    if part.way is Way.GIVE_BACK:
+        return f"payable:{OWN_SOURCE}"
     if part.way is Way.OWN_TRANSFER:
         _require_own(db, part.target, entry)
         return f"own_transfers:{entry.currency}"

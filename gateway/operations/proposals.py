@@ -115,7 +115,7 @@ def confirm(operator: Operator, number: int, digest: str, rules: Rules) -> Resol
         made = _again(db, proposal, rules)
         text = f"{made.text()} (proposed by {proposal.maker})"
         return carry_out(
-            operator, db, trail, made, Deed.CONFIRM, text, {"maker": proposal.maker, "sha256": proposal.sha256}
+            operator, db, trail, made, Deed.CONFIRM, text, {"maker": proposal.maker, "sha256": proposal.sha256}, rules
         )
 
     return operator.act(work)

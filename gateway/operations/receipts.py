@@ -14,12 +14,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.core.kinds import KINDS
+from gateway.core.ledger import Transfer, cash
 from gateway.flow import receipts
 from gateway.flow.policy import Policy
 from gateway.flow.receipts import Taken
-from gateway.operations import orderfiles
+from gateway.operations import lookup, orderfiles
+from gateway.operations.cases import case, taken_out
 from gateway.operations.operator import Operator
 from gateway.operations.orderfiles import Line, OrderFile
+from gateway.store import findings, ledger
+from gateway.store.findings import Finding
 from gateway.store.session import Row, Session
 from gateway.store.times import from_ms
 from gateway.store.trail import Trail
@@ -27,6 +32,7 @@ from schemas.errors import OperationRefused
 from schemas.model.money import Money
 from schemas.receipts import RECEIPTS_MAX, ExpectedReceipt, Item, Withdrawal, read_receipt
 
+REASON_CHARACTERS_MAX = 400
 _TRUTHS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 """How a CSV file, which knows nothing but text, says whether a bill may be paid in parts."""
 
@@ -208,6 +214,75 @@ def _find(db: Session, key: str) -> Row:
 def _line(row: Row) -> BillLine:
     amount, received = Money(row[5], row[4]), Money(row[6], row[4])
     return BillLine(row[0], row[1], row[2], row[7], amount, received, row[3], row[8], row[9], from_ms(row[10]))
+
+
+# -------------------------------------------------------------------------------------------------------------- unmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """What was taken from bills: the entry, what it had paid, and the exception that holds its money from now on."""
+
+    entry: int
+    amount: Money
+    bills: tuple[str, ...]
+    exception: int
+
+
+def unmatch(by: Operator, entry: int, reason: str) -> Unmatched:
+    """Take an entry from the bills that it has paid: they are open again, and all of its money is in suspense.
+
+    The source is told, and the entry is never booked on these bills again by itself.
+
+    Raises:
+        OperationRefused: it has paid no bill, a part of it was taken out of suspense, or no reason is given.
+    """
+    reason = reason.strip()[:REASON_CHARACTERS_MAX]
+    if not reason:
+        raise OperationRefused("say why: the money of a bill that was paid is in suspense again")
+
+    def work(db: Session, trail: Trail) -> Unmatched:
+        row = db.one("lock_entry", id=entry) if 0 < entry <= lookup.NUMBER_MAX else None
+        if row is None or row[5] != "receipt":
+            raise OperationRefused(f"entry {entry} has paid no bill; gateway receipts show BILL lists its entries")
+        _, _, account, currency, minor, *_ = row
+        _close_surplus(db, entry, trail)
+        now = receipts.unbook(db, [entry], trail)
+        paid = db.all("postings_of", subject=entry, cause="receipt")
+        net = sum(m * (debit.startswith("bank:") - credit.startswith("bank:")) for _, debit, credit, m, _, _ in paid)
+        legs = len(db.all("postings_of", subject=entry, cause="suspend"))
+        ledger.post(db, [
+            Transfer("receipt", entry, paid[-1][0] + 1, paid[-1][2], paid[-1][1], net, currency),
+            cash("suspend", entry, legs, account, f"suspense:{account}", net, currency),
+        ], trail.at_ms)  # fmt: skip
+        db.pick([(entry, "suspense", None, str(minor))])
+        db.run("explain_entries")
+        bills = tuple(f"{bill.source}/{bill.bill_id}" for bill in now.values())
+        evidence = {"entry": entry, "amount": Money(minor, currency).text(), "why": f"taken from its bill: {reason}"}
+        profile = db.value("profile_of_entry", id=entry)
+        found = Finding("unmatched_credit", str(entry), profile, account, currency, minor, entry, evidence)
+        findings.open_again(db, found, trail.at_ms)
+        by.record(db, trail, "receipts.unmatch", {
+            "entry": entry, "receipts": sorted(now), "amount": Money(net, currency).text(), "reason": reason,
+        })  # fmt: skip
+        db.pick([(None, "unmatched_credit")])
+        number = db.all("exceptions_of_entry", entry=entry, identity=str(entry))[-1][0]
+        return Unmatched(entry, Money(net, currency), bills, number)
+
+    return by.act(work)
+
+
+def _close_surplus(db: Session, entry: int, trail: Trail) -> None:
+    """Close what asks for the surplus of an entry alone, unless somebody has decided on that."""
+    db.pick((None, kind.name) for kind in KINDS.values() if kind.holds_money)
+    for number, state, _ in db.all("exceptions_of_entry", entry=entry, identity=str(entry)):
+        if taken_out(db.all("postings_of", subject=number, cause="resolve")):
+            raise OperationRefused(
+                f"entry {entry}: what it brought beyond its bill was taken out of suspense; first: gateway exceptions "
+                f"reopen {number}"
+            )
+        if state != "resolved":
+            findings.close(db, case(db, number).kind, str(entry), trail.actor, "taken from its bill", trail.at_ms)
 
 
 # ------------------------------------------------------------------------------------------------------------- withdraw

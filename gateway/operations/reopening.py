@@ -58,6 +58,11 @@ def _reopen(operator: Operator, db: Session, trail: Trail, number: int, reason: 
         if found.id != number and _done(db, found.id) != done:
             raise OperationRefused(f"exception {found.id} was resolved together with it, and otherwise since")
     _require_payments_still(number, done["moved"])
+    for given in done.get("given_back", ()):
+        raise OperationRefused(
+            f"exception {number} stays resolved: payment {given} gives its money back; where that is refused, or "
+            f"withdrawn before it leaves (gateway cancel {given}), the exception opens by itself"
+        )
     transfers = _back(db, done["transfers"])
     _unexplain(db, done)
     ledger.post(db, transfers, trail.at_ms)

@@ -16,6 +16,7 @@ from gateway.flow import outcomes
 from gateway.operations.cases import Case, case, require
 from gateway.operations.operator import Operator
 from gateway.operations.plans import Order, Part, Plan, Rules, plan, takes_two
+from gateway.operations.returns import order_return
 from gateway.store import findings, ledger, payments
 from gateway.store.session import Session, compact
 from gateway.store.times import from_ms
@@ -37,6 +38,7 @@ class Resolution:
         transfers: what the ledger posted: (cause, debit, credit, amount).
         payments: the payments that the entry, or the entries together, were matched to.
         exceptions: all that it resolved.
+        returns: the payments that give back what came in.
     """
 
     exception: int
@@ -45,6 +47,7 @@ class Resolution:
     transfers: tuple[tuple[str, str, str, Money], ...]
     payments: tuple[int, ...] = ()
     exceptions: tuple[int, ...] = ()
+    returns: tuple[int, ...] = ()
 
 
 def with_reason(order: Order) -> Order:
@@ -57,7 +60,15 @@ def with_reason(order: Order) -> Order:
     if not reason:
         raise OperationRefused("a resolution needs a reason: those who look at the ledger later must understand it")
     return Order(
-        order.way, reason, order.payments, order.source, order.charges, order.account, order.together, order.parts
+        order.way,
+        reason,
+        order.payments,
+        order.source,
+        order.charges,
+        order.account,
+        order.together,
+        order.parts,
+        order.give_back,
     )
 
 
@@ -75,19 +86,20 @@ def resolve(operator: Operator, number: int, order: Order, rules: Rules) -> Reso
         if found.ways:
             require(found, Deed.RESOLVE)
         made = plan(db, number, order, rules)
-        if takes_two(rules, made.amount):
+        if takes_two(rules, made.amount, order):
             raise OperationRefused(
                 f"exception {number}: {made.amount} is more than one person may resolve; propose it, and let another "
                 f"person confirm: gateway exceptions propose {number} --as {order.way} ..."
             )
-        return carry_out(operator, db, trail, made, Deed.RESOLVE, made.text(), {})
+        return carry_out(operator, db, trail, made, Deed.RESOLVE, made.text(), {}, rules)
 
     return operator.act(work)
 
 
 def carry_out(
-    operator: Operator, db: Session, trail: Trail, made: Plan, deed: Deed, text: str, facts: dict[str, Any]
-) -> Resolution:
+    operator: Operator, db: Session, trail: Trail, made: Plan, deed: Deed, text: str, facts: dict[str, Any],
+    rules: Rules,
+) -> Resolution:  # fmt: skip
     """Do what a plan says: move the payments, explain the entries, post, resolve the exceptions, and record it.
 
     Args:
@@ -98,6 +110,7 @@ def carry_out(
         deed: RESOLVE or CONFIRM.
         text: the resolution in words.
         facts: what the audit trail says beside.
+        rules: that the plan was made by.
     """
     require(made.cases[0], deed)
     for one in made.cases[1:]:
@@ -107,10 +120,12 @@ def carry_out(
     outcomes.send(db, [outcomes.moved(move) for move in effects.moves], from_ms(trail.at_ms))
     _explain(db, made)
     ledger.post(db, effects.transfers, trail.at_ms)
-    body = compact(_done(made))
+    given = tuple(order_return(db, one, rules.house, trail) for one in effects.returns if rules.house is not None)
+    body = compact(_done(made, given))
     found: dict[str, Any] = {
         "exception": number, "kind": made.cases[0].kind, "way": made.order.way.value, "reason": made.order.reason,
-        "payments": [p.id for p in effects.payments] or None, "together": list(made.order.together) or None,
+        "payments": [p.id for p in effects.payments] or None, "returns": list(given) or None,
+        "together": list(made.order.together) or None,
         "account": mask_account(made.cases[0].account) if made.cases[0].account else None,
         "posted": [f"{t.cause} leg {t.leg} {Money(t.amount_minor, t.currency)}" for t in effects.transfers],
     }  # fmt: skip
@@ -123,7 +138,13 @@ def carry_out(
         findings.note(db, one.id, trail, deed, text, body=body, link=link)
     posted = tuple((t.cause, t.debit, t.credit, Money(t.amount_minor, t.currency)) for t in effects.transfers)
     return Resolution(
-        number, made.order.way, text, posted, tuple(p.id for p in effects.payments), tuple(c.id for c in made.cases)
+        number,
+        made.order.way,
+        text,
+        posted,
+        tuple(p.id for p in effects.payments),
+        tuple(c.id for c in made.cases),
+        given,
     )
 
 
@@ -139,7 +160,7 @@ def _explain(db: Session, made: Plan) -> None:
         db.bulk("allocation", ("entry", "payment", "matched", "amount_minor"), rows)
 
 
-def _done(made: Plan) -> dict[str, Any]:
+def _done(made: Plan, given: tuple[int, ...]) -> dict[str, Any]:
     """Return what a resolution did, so that it can be undone by transfers of its own."""
     before = {one.entry.id: one.entry.amount_minor for one in made.cases if one.entry is not None}
     return {
@@ -148,4 +169,5 @@ def _done(made: Plan) -> dict[str, Any]:
         "transfers": [[t.cause, t.subject, t.leg] for t in made.effects.transfers],
         "entries": [asdict(e) | {"before_minor": before[e.entry]} for e in made.effects.entries],
         "moved": [[move.payment.id, move.to.value] for move in made.effects.moves],
+        "given_back": list(given),
     }

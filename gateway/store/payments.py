@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from gateway.core.ledger import Transfer, funding, posting, reverse
+from gateway.core.ledger import OWN_SOURCE, Transfer, funding, posting, reverse
 from gateway.core.lifecycle import Event, Posting, State
 from gateway.core.liquidity import NORMAL, URGENT
-from gateway.store import findings, ledger
+from gateway.store import findings, ledger, returns
 from gateway.store.session import Row, Session
 from gateway.store.trail import Trail, append, digest_of_moves
 from schemas.errors import Conflict
@@ -181,6 +181,9 @@ def move(db: Session, moves: Sequence[PaymentMove], trail: Trail, cause: str) ->
     _record(db, rows, trail, cause)
     ledger.post(db, (t for m in moves for t in _transfers(m)), trail.at_ms)
     _fund(db, moves, trail)
+    ended = [m.payment.id for m in moves if m.payment.source == OWN_SOURCE and m.to in returns.ENDS]
+    if ended:
+        returns.end(db, ended, trail)
     held = [(m.payment, m.to) for m in moves if State.HELD in {m.payment.state, m.to}]
     if held:
         _hold(db, held)

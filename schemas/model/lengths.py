@@ -22,4 +22,8 @@ REGULATORY_CODE = 10
 REGULATORY_LINE = 35
 INTERMEDIARY_AGENTS = 3
 MAKER = 140
+REASON = 4
+"""An external reason code."""
+REASON_INFO = 105
+"""A line of additional information of a reason."""
 SOURCE = 35

@@ -83,14 +83,14 @@ class Original(Value, frozen=True):
     """The transfer that came in and is given back by a payment: its references, as the bank wrote them.
 
     Attributes:
-        message_id, definition: of the message that it came in.
+        message_id, definition: of the message that it came in; None, both, where only the statement has shown it.
         amount: what came in; a payment that gives it back may be of less.
         reason: ISO external return reason, such as AC04.
         block_id: PmtInfId of the block that it came in, where there was one.
     """
 
-    message_id: str
-    definition: str
+    message_id: str | None
+    definition: str | None
     end_to_end_id: str | None
     instruction_id: str | None
     uetr: str | None

@@ -200,6 +200,27 @@ class Order(Strict):
     covers: OrderCovered | None = None
 
 
+class OrderOriginal(Strict):
+    """The transfer that came in and is given back: its references as the bank wrote them, and why it is."""
+
+    amount: OrderMoney
+    reason: Annotated[str, text(lengths.REASON, "ISO external return reason", VISIBLE)]
+    message_id: _Identifier | None = None
+    definition: _Identifier | None = None
+    end_to_end_id: _Identifier | None = None
+    instruction_id: _Identifier | None = None
+    uetr: Annotated[str, _documented("UUID version 4 in lower case")] | None = None
+    info: Annotated[str, text(lengths.REASON_INFO, "Words for the bank", VISIBLE)] | None = None
+    block_id: _Identifier | None = None
+
+
+class ReturnOrder(Order):
+    """An order to give back what came in. The gateway writes it by itself for two people; no source can order one."""
+
+    kind: Literal["return"]  # type: ignore[assignment]  # it is none of those that a source may order
+    original: OrderOriginal
+
+
 class BatchPart(Strict):
     """What each chunk says of its whole batch: a batch is released only when complete and equal to this."""
 

@@ -31,29 +31,41 @@ from schemas.orders.models import (
     OrderAgent,
     OrderCovered,
     OrderMoney,
+    OrderOriginal,
     OrderParty,
+    ReturnOrder,
 )
 
-_ORDER = TypeAdapter(Order)
+_ORDER, _RETURN = TypeAdapter(Order), TypeAdapter(ReturnOrder)
 
 
 def order_json(order: Order) -> bytes:
     """Return the order as canonical JSON: our fields in their order, without those that say what is so anyway."""
+    if isinstance(order, ReturnOrder):
+        return _RETURN.dump_json(order, exclude_defaults=True)
     return _ORDER.dump_json(order, exclude_defaults=True)
 
 
 def order_of_json(stored: bytes) -> Order:
-    """Read back what ``order_json`` wrote.
+    """Read back what ``order_json`` wrote: a ``ReturnOrder`` where it gives back what came in.
 
     Raises:
         OrderMessageRefused: these bytes are no order.
     """
     try:
-        return _ORDER.validate_json(stored)
+        return (_RETURN if _gives_back(stored) else _ORDER).validate_json(stored)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         path = ".".join(str(step) for step in first["loc"])
         raise OrderMessageRefused(f"these bytes are no order: {first['msg']}", code="FF01", path=path) from None
+
+
+def _gives_back(stored: bytes) -> bool:
+    try:
+        found = from_json(stored)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and found.get("kind") == "return"
 
 
 def content_hash(order: Order) -> str:
@@ -107,6 +119,7 @@ def to_payment(
         tuple(RegulatoryReport(one.code, one.country, tuple(one.details)) for one in order.regulatory_reports),
         _money(order.instructed_amount) if order.instructed_amount else None,
         order.exchange_rate,
+        original=_original(order.original) if isinstance(order, ReturnOrder) else None,
         covers=_covered(order.covers) if order.covers else None,
     )
 
@@ -169,8 +182,8 @@ def _stored_original(stored: dict[str, Any] | None) -> Original | None:
         return None
     get, amount = stored.get, stored["amount"]
     return Original(
-        stored["message_id"], stored["definition"], get("end_to_end_id"), get("instruction_id"), get("uetr"),
-        Money.parse(amount["amount"], amount["currency"]), stored["reason"], get("info"),
+        get("message_id"), get("definition"), get("end_to_end_id"), get("instruction_id"), get("uetr"),
+        Money.parse(amount["amount"], amount["currency"]), stored["reason"], get("info"), get("block_id"),
     )  # fmt: skip
 
 
@@ -235,6 +248,13 @@ def _agent(agent: OrderAgent) -> Agent:
 
 def _money(money: OrderMoney) -> Money:
     return Money.parse(money.amount, money.currency)
+
+
+def _original(given: OrderOriginal) -> Original:
+    return Original(
+        given.message_id, given.definition, given.end_to_end_id, given.instruction_id, given.uetr, _money(given.amount),
+        given.reason, given.info, given.block_id,
+    )  # fmt: skip
 
 
 def _covered(covered: OrderCovered) -> Covered:

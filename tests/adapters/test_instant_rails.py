@@ -12,7 +12,7 @@ import pytest
 from lxml import etree
 
 from adapters.profile import Profile, check_profiles, load
-from adapters.rails import Composed, Facts, Sent, Task, inquiry_of, rail
+from adapters.rails import Composed, Facts, Sent, Task, inquiry_of, not_given_back, rail
 from schemas.errors import DocumentRefused
 from schemas.iso20022 import pain001, pain002, pain007
 from schemas.iso20022.customer import Initiator
@@ -288,3 +288,27 @@ def test_a_mistake_in_a_profile_is_found_with_its_line(
     found = check_profiles([path])
     assert any(words in one.message for one in found), found
     assert all(1 < one.line <= text.count("\n") + 1 for one in found), found
+
+
+# ------------------------------------------------------------------------------------------------------- giving back
+
+
+@pytest.mark.parametrize(
+    ("name", "without", "said"),
+    [
+        ("fast", (), None),
+        ("fast", ("message_id", "definition", "end_to_end_id"), None),
+        ("fast", ("end_to_end_id", "instruction_id"), "neither EndToEndId nor InstrId"),
+        ("bakong", (), None),
+        ("bakong", ("message_id",), "the message that the transfer came in"),
+        ("bakong", ("end_to_end_id", "instruction_id"), "neither EndToEndId nor InstrId"),
+        ("high_value", ("message_id", "definition", "end_to_end_id"), None),
+        ("high_value", ("end_to_end_id", "instruction_id"), "neither InstrId, EndToEndId nor UETR"),
+        ("net_clearing", (), "nothing is given back"),
+    ],
+)
+def test_a_rail_says_what_it_cannot_give_back(name: str, without: tuple[str, ...], said: str | None) -> None:
+    """Before anybody orders it: the bank has to know what a return gives back."""
+    gaps: dict[str, Any] = dict.fromkeys(without)
+    why = not_given_back(rail(name), replace(ORIGINAL, **gaps))
+    assert why is None if said is None else said in str(why)

@@ -48,6 +48,13 @@ def test_a_source_may_expect_money_and_order_none(path: Path) -> None:
     assert (source.accounts, source.receipt_accounts) == ((), ("1",))
 
 
+def test_no_source_has_the_name_of_the_gateway_itself(path: Path) -> None:
+    """What the gateway gives back it orders under that name, and nobody else may order what looks the same."""
+    path.write_text(path.read_text(encoding="utf-8").replace("[sources.fmis", "[sources.gateway"), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="choose another"):
+        load(path)
+
+
 def test_every_default_that_the_comments_show_is_the_default(tmp_path: Path) -> None:
     """A comment that says another figure than the code would be believed."""
     path = tmp_path / "gateway.toml"

@@ -12,7 +12,7 @@ FROM expected_receipt WHERE id IN (SELECT id FROM pick) ORDER BY id /*lock*/;
 
 -- name: receipts_named
 -- The bills that the picked (id: entry, one: account, two: currency, three: reference key) references name, whole or
--- cut off: of each entry so many, those of its currency and those that are open first.
+-- cut off: of each entry so many, those of its currency and those that are open first; never one that it was taken from.
 SELECT entry, receipt FROM (
     SELECT entry, receipt, ROW_NUMBER() OVER (
         PARTITION BY entry ORDER BY other_currency, finished, due_day, receipt) AS place
@@ -26,6 +26,8 @@ SELECT entry, receipt FROM (
                CASE WHEN bill.state IN ('OPEN', 'PARTLY') THEN 0 ELSE 1 END
         FROM pick JOIN expected_receipt AS bill ON bill.account = pick.one AND bill.cut_key = pick.three
     ) AS named
+    WHERE NOT EXISTS (SELECT 1 FROM receipt_reversal AS back
+                      WHERE back.receipt = named.receipt AND back.entry = named.entry)
 ) AS ranked WHERE place <= :most ORDER BY entry, place;
 
 -- name: book_receipts!

@@ -31,6 +31,7 @@ def test_an_exception_shows_its_evidence_and_the_ways_out(deposited: Office) -> 
         "charge",
         "receipt",
         "return",
+        "give_back",
         "own_transfer",
         "split",
         "write_off",
@@ -200,3 +201,23 @@ def test_what_may_not_be_done_is_one_clear_line(deposited: Office, command: tupl
     before = deposited.json("exceptions", "list", "--all")
     assert said in deposited.refused("exceptions", *(word.replace("{n}", number) for word in command))
     assert deposited.json("exceptions", "list", "--all") == before
+
+
+def test_money_is_given_back_in_the_terminal(deposited: Office) -> None:
+    """Proposed with what it would post, confirmed by another person, and a payment like any other."""
+    number = deposited.json("exceptions", "list", "--kind", "unmatched_credit")[0]["id"]
+    entry = deposited.json("exceptions", "show", number)["exception"]["subject"]
+    command = ("receipts", "return", entry, "--reason", "AC04", "--to-name", "Sok Dara", "--to-account", "500000001")
+    assert "more than" in deposited.refused(*command, "--amount", "99999999999", user="sophea")
+    assert "neither InstrId, EndToEndId nor UETR" in deposited.refused(*command, user="sophea")
+    named = (*command, "--uetr", "11111111-1111-4111-8111-111111111111")
+    said = deposited.ok(*named, user="sophea")
+    assert "It would post" in said
+    sha256 = deposited.json("exceptions", "show", number)["proposal"]["sha256"]
+    assert sha256 in said
+    assert "another person" in deposited.refused("exceptions", "confirm", number, "--sha256", sha256, user="sophea")
+    done = deposited.json("exceptions", "confirm", number, "--sha256", sha256, user="dara")
+    assert deposited.json("payments", "show", done["returns"][0])["payment"]["state"] == "READY"
+    assert "is given back already" in deposited.refused(*named, user="sophea")
+    assert "has paid no bill" in deposited.refused("receipts", "unmatch", entry, "--reason", "x", user="sophea")
+    deposited.ok("ledger", "verify")

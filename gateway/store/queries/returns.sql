@@ -1,0 +1,59 @@
+-- name: entry_to_give_back
+-- An entry with the references and the payer that a return of it names, and the relationship of its account.
+SELECT entry.id, statement.profile, entry.account, entry.currency, entry.amount_minor, entry.end_to_end_id, entry.uetr,
+       entry.instruction, entry.counterparty, entry.counterparty_account, entry.matched, statement.state
+FROM entry JOIN statement ON statement.id = entry.statement WHERE entry.id = :id;
+
+-- name: came_in_by
+-- The documents that announced an entry, the oldest first: of what definition, their MsgId, and the statement's or
+-- block's name in it.
+SELECT document.definition, document.message_id, statement.statement_id, document.profile
+FROM entry AS notice JOIN statement ON statement.id = notice.statement
+JOIN statement_page ON statement_page.statement = notice.statement AND statement_page.page = notice.page
+JOIN document ON document.sha256 = statement_page.sha256
+WHERE notice.fact = :entry ORDER BY notice.id LIMIT 10;
+
+-- name: exceptions_of_entry
+-- The exceptions of the picked kinds (one) that hold an entry's money in suspense, or have held it.
+SELECT exception.id, exception.state, exception.resolution
+FROM pick JOIN exception ON exception.kind = pick.one AND exception.identity = :identity
+WHERE exception.subject = :entry ORDER BY exception.id;
+
+-- name: add_given_back!
+-- A return was ordered.
+INSERT INTO given_back (payment, exception, entry, amount_minor, ordered_ms)
+VALUES (:payment, :exception, :entry, :amount_minor, :now_ms);
+
+-- name: given_back_of_entry
+-- The return of an entry that is under way or done.
+SELECT given_back.payment, payment.state, given_back.exception, payment.order_id
+FROM given_back JOIN payment ON payment.id = given_back.payment
+WHERE given_back.entry = :entry AND given_back.ended_ms IS NULL;
+
+-- name: count_given_back
+-- How many returns an exception has ordered, whatever became of them; each has an order id of its own.
+SELECT COUNT(*) FROM given_back WHERE exception = :exception;
+
+-- name: given_back_of_exception
+-- The return by which an exception was resolved, under way or done.
+SELECT given_back.payment, payment.state FROM given_back JOIN payment ON payment.id = given_back.payment
+WHERE given_back.exception = :exception AND given_back.ended_ms IS NULL;
+
+-- name: given_back_picked
+-- The returns among the picked payments that are not ended, with what their exceptions say.
+SELECT given_back.payment, given_back.entry, exception.id, exception.kind, exception.amount_minor, exception.currency
+FROM pick JOIN given_back ON given_back.payment = pick.id JOIN exception ON exception.id = given_back.exception
+WHERE given_back.ended_ms IS NULL ORDER BY exception.id;
+
+-- name: end_given_back!
+-- A return is over, and gave nothing back.
+UPDATE given_back SET ended_ms = :now_ms WHERE payment = :payment AND ended_ms IS NULL;
+
+-- name: suspend_once_more!
+-- What an entry brought is in suspense again, as long as nobody has explained it otherwise.
+UPDATE entry SET matched = 'suspense', rule = NULL, payment = NULL, suspended_minor = amount_minor
+WHERE id = :id AND matched = 'resolved';
+
+-- name: profile_of_entry
+-- The relationship of an entry's statement.
+SELECT statement.profile FROM entry JOIN statement ON statement.id = entry.statement WHERE entry.id = :id;

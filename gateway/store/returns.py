@@ -1,0 +1,58 @@
+"""What was given back of money that came in; and what becomes of it when the return gives nothing back after all.
+
+A return is a payment of the gateway's own. When it is withdrawn or declined here, or refused by the bank, the money is
+still ours: what its exception had posted is posted back in the same transaction, and the exception is open again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from gateway.core.casework import Deed
+from gateway.core.kinds import due_ms
+from gateway.core.ledger import Transfer
+from gateway.core.lifecycle import State
+from gateway.store import findings, ledger
+from gateway.store.session import Session
+from gateway.store.trail import Trail, append
+
+ENDS = frozenset({State.REJECTED, State.CANCELLED})
+"""States in which a return has given nothing back, and never will."""
+
+
+def add(db: Session, payment: int, exception: int, entry: int, amount_minor: int, at_ms: int) -> None:
+    """Write down what a payment gives back; a second one of the same entry breaks the database's own rule."""
+    db.run("add_given_back", payment=payment, exception=exception, entry=entry, amount_minor=amount_minor, now_ms=at_ms)
+
+
+def end(db: Session, payments: Iterable[int], trail: Trail) -> None:
+    """Put back into suspense what these payments were to give back, and open their exceptions again."""
+    db.pick((number,) for number in sorted(set(payments)))
+    for payment, entry, exception, kind, minor, currency in db.all("given_back_picked"):
+        back = list(_undone(db, exception))
+        ledger.post(db, back, trail.at_ms)
+        db.run("suspend_once_more", id=entry)
+        db.run("end_given_back", payment=payment, now_ms=trail.at_ms)
+        link = append(db, trail, "return.end", {
+            "payment": payment, "exception": exception, "entry": entry,
+            "posted": [f"{t.cause} leg {t.leg}" for t in back],
+        })  # fmt: skip
+        said = f"payment {payment} gives nothing back: the money is in suspense again"
+        findings.note(db, exception, trail, Deed.RECUR, said, link=link)
+        db.run("take_up_again", id=exception, due_ms=due_ms(kind, trail.at_ms, minor, currency))
+
+
+def _undone(db: Session, exception: int) -> Iterator[Transfer]:
+    """Yield what brings the postings of an exception's resolution back to nothing, under its next legs."""
+    rows: list[Any] = db.all("postings_of", subject=exception, cause="resolve")
+    net: dict[tuple[str, str, str], int] = {}
+    for _, debit, credit, minor, currency, _ in rows:
+        way = (debit, credit, currency) if debit < credit else (credit, debit, currency)
+        net[way] = net.get(way, 0) + (minor if debit < credit else -minor)
+    leg = int(rows[-1][0]) if rows else -1
+    for (one, other, currency), minor in net.items():
+        if minor:
+            leg += 1
+            debit, credit = (other, one) if minor > 0 else (one, other)
+            yield Transfer("resolve", exception, leg, debit, credit, abs(minor), currency)

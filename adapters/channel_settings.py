@@ -18,6 +18,8 @@ class ChannelSettings(Table):
         inquire_after_s: seconds without an answer, once in doubt, until the bank is asked; None: it is never asked.
         inquire_every_s: seconds between two inquiries of one message.
         inquiries_max: inquiries of one message, after which a person decides.
+        confirms_recalls: an accepted recall of the bank is answered (camt.029, CNCL) beside the return; else the return
+            is all that it wants.
         poll_s: seconds between two looks for what the bank has to say.
     """
 
@@ -28,4 +30,5 @@ class ChannelSettings(Table):
     inquire_after_s: int | None = Field(default=None, ge=1)
     inquire_every_s: int = Field(default=900, ge=1)
     inquiries_max: int = Field(default=5, ge=0, le=100)
+    confirms_recalls: bool = True
     poll_s: float = Field(default=15.0, ge=0.05, le=86_400)

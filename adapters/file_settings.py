@@ -91,7 +91,7 @@ class FileSettings(Table):
     """
 
     outgoing: FolderPath
-    outgoing_for: Mapping[Literal["inquire", "recall", "give_back"], FolderPath] = Field(default_factory=dict)
+    outgoing_for: Mapping[Literal["inquire", "recall", "give_back", "answer"], FolderPath] = Field(default_factory=dict)
     incoming: Listed[tuple[FolderPath, ...]] = ()
     after_read: Literal["archive", "delete"] = "archive"
     archive: FolderPath = "archive"

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from adapters.fields import Listed, MistakeAt, Table
 
-OPERATIONS = ("submit", "inquire", "recall", "give_back")
+OPERATIONS = ("submit", "inquire", "recall", "give_back", "answer")
 """What a document may be handed over for; adapters/transports says what each means."""
 
 _METHODS = ("GET", "POST", "PUT", "DELETE")
@@ -155,7 +155,9 @@ class WebSettings(Table):
     answer_bytes_max: int = Field(default=64 * 1024 * 1024, ge=1_024, le=4 * 1024 * 1024 * 1024)
     idempotent: bool = False
     nothing_taken: Listed[tuple[Annotated[int, Field(ge=400, le=599)], ...]] = (401, 403, 429, 503)
-    definitions: Mapping[Definition, Literal["submit", "inquire", "recall", "give_back"]] = Field(default_factory=dict)
+    definitions: Mapping[Definition, Literal["submit", "inquire", "recall", "give_back", "answer"]] = Field(
+        default_factory=dict
+    )
     loopback_allowed: bool = False
     hmac: HmacSettings | None = None
     oauth: OauthSettings | None = None
@@ -219,7 +221,7 @@ class HttpsSettings(WebSettings):
     """
 
     kind: Literal["https"]
-    paths: Mapping[Literal["submit", "inquire", "recall", "give_back"], Route] = Field(min_length=1)
+    paths: Mapping[Literal["submit", "inquire", "recall", "give_back", "answer"], Route] = Field(min_length=1)
     content_type: str = Field(default="application/xml; charset=utf-8", pattern=r"^[A-Za-z0-9/+.;=\- ]{3,100}$")
     answers: bool = True
     name_header: Header | None = "Idempotency-Key"
@@ -287,9 +289,9 @@ class SoapSettings(WebSettings):
     document_as: Literal["text", "cdata"] = "text"
     declaration: bool = False
     credentials: Mapping[Tag, SecretName] = Field(default_factory=dict)
-    operations: Mapping[Literal["submit", "inquire", "recall", "give_back", "receive", "done"], SoapOperation] = Field(
-        min_length=1
-    )
+    operations: Mapping[
+        Literal["submit", "inquire", "recall", "give_back", "answer", "receive", "done"], SoapOperation
+    ] = Field(min_length=1)
     faults: Mapping[str, SoapFault] = Field(default_factory=dict)
 
     @model_validator(mode="after")

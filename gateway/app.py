@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from adapters import homes
 from adapters.profile import Profile, load_all
-from adapters.rails import inquiry_of, rail, recall_of
+from adapters.rails import inquiry_of, rail, recall_answer_of, recall_of
 from adapters.transport_settings import BusSettings
 from adapters.transports import Transport, connect
 from gateway import relationships
@@ -362,6 +362,6 @@ class _Signer:
 
 
 def _asks(profile: Profile) -> bool:
-    """Tell whether a bank can be asked anything."""
+    """Tell whether a bank can be asked anything, or is answered when it asks."""
     made_by = rail(profile.rail)
-    return inquiry_of(made_by) is not None or recall_of(made_by) is not None
+    return any(of(made_by) is not None for of in (inquiry_of, recall_of, recall_answer_of))

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from schemas.iso20022 import camt056, camt060, pacs028
-from schemas.model.status import RecallRequest, TransactionStatus
+from schemas.iso20022 import camt029, camt056, camt060, pacs028
+from schemas.model.status import RecallAnswer, RecallRequest, TransactionStatus
 from simulators.bank_rules import status_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simulators.bank_letters import Letters
     from simulators.behaviour import Moods
 
-ASKED = frozenset({pacs028.DEFINITION, camt056.DEFINITION, camt060.DEFINITION})
+ASKED = frozenset({pacs028.DEFINITION, camt029.DEFINITION, camt056.DEFINITION, camt060.DEFINITION})
 """Messages that ask something, and move nothing by themselves."""
 
 
@@ -65,6 +65,8 @@ class Desk:
         self._now = now
         self._statement = statement
         self._pending: list[tuple[datetime, RecallRequest]] = []
+        self.told: list[RecallAnswer] = []
+        """What the customer has answered to recalls of the bank."""
 
     def expects(self) -> int:
         """Return how many recalls wait for their final answer."""
@@ -87,6 +89,9 @@ class Desk:
         """
         if definition == pacs028.DEFINITION:
             return self._inquiry(pacs028.read(document))
+        if definition == camt029.DEFINITION:
+            self.told += camt029.read(document)
+            return Reply([])
         if definition == camt056.DEFINITION:
             (request,) = camt056.read(document)
             return self.recall(request)

@@ -7,12 +7,12 @@ from datetime import date
 from lxml.etree import _Element
 
 from adapters.profile import Profile
-from adapters.rails import Plea, Sent, Task
+from adapters.rails import Plea, Sent, Task, Verdict
 from schemas.errors import ConfigurationError
-from schemas.iso20022 import camt056, camt060, pacs028
+from schemas.iso20022 import camt029, camt056, camt060, pacs028
 from schemas.model.identifiers import NOT_PROVIDED
 from schemas.model.payment import Account, Payment
-from schemas.model.status import RecallRequest
+from schemas.model.status import RecallAnswer, RecallRequest
 
 STATEMENT = "camt.053.001.08"
 
@@ -64,6 +64,24 @@ def recall(profile: Profile, task: Task, sent: Sent, plea: Plea) -> _Element:
         original_created=sent.created.astimezone(profile.zone),
     )
     return camt056.build(request, task.created, assigner_bic=profile.own_bic, assignee_bic=profile.bank_bic)
+
+
+def recall_answer(profile: Profile, task: Task, asked: RecallRequest, verdict: Verdict) -> _Element:
+    """Return a camt.029 that answers what the bank asks back, under the bank's own case."""
+    named = asked.original_message_id is not None and asked.original_message_name is not None
+    answer = RecallAnswer(
+        message_id=task.message_id,
+        case_id=asked.case_id,
+        status=verdict.status,
+        reason=verdict.reason,
+        info=verdict.info,
+        original_message_id=asked.original_message_id if named else None,
+        end_to_end_id=asked.end_to_end_id,
+        instruction_id=asked.instruction_id,
+        uetr=asked.uetr,
+        original_message_name=asked.original_message_name if named else None,
+    )
+    return camt029.build([answer], task.created, assigner_bic=profile.own_bic, assignee_bic=profile.bank_bic)
 
 
 def statement_request(profile: Profile, task: Task, account: str, day: date) -> _Element:

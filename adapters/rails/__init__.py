@@ -10,6 +10,7 @@ and those of these that its bank knows; where one is missing, the bank cannot be
 
 - ``inquire(profile, task, sent, key) -> Composed``: what became of a message?
 - ``recall(profile, task, sent, plea, key) -> Composed``: please do not pay one of its payments, or give it back
+- ``answer_recall(profile, task, asked, answer, key) -> Composed``: what becomes of what the bank has asked back
 - ``not_given_back(original) -> why``: what keeps the bank from taking a return of a transfer that came in (None:
   nothing), which is composed as any payment is, of the kind ``return``
 - ``apart(profile, payment) -> key``: payments with different keys do not go into one message; ``KEYS_MAX`` beside it
@@ -147,6 +148,15 @@ class Plea:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is answered to a bank that asks for money back: CNCL, or RJCR with an ISO reason (CUST, LEGL, NOOR ...)."""
+
+    status: str
+    reason: str | None = None
+    info: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """A bank's document, verified as its profile asks.
 
@@ -200,6 +210,7 @@ def rail(name: str) -> Rail:
 Apart = Callable[[Profile, Payment], Hashable]
 Inquire = Callable[[Profile, Task, Sent, SigningKey], Composed]
 Recall = Callable[[Profile, Task, Sent, Plea, SigningKey], Composed]
+AnswerRecall = Callable[[Profile, Task, RecallRequest, Verdict, SigningKey], Composed]
 NotGivenBack = Callable[[Original], str | None]
 RequestStatement = Callable[[Profile, Task, str, date, SigningKey], Composed]
 
@@ -222,6 +233,11 @@ def inquiry_of(made_by: Rail) -> Inquire | None:
 def recall_of(made_by: Rail) -> Recall | None:
     """Return how a rail asks a payment back, or None where its bank cannot be asked."""
     return getattr(made_by, "recall", None)
+
+
+def recall_answer_of(made_by: Rail) -> AnswerRecall | None:
+    """Return how a rail answers what its bank asks back, or None where that is answered by word of mouth."""
+    return getattr(made_by, "answer_recall", None)
 
 
 def not_given_back(made_by: Rail, original: Original) -> str | None:

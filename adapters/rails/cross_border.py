@@ -21,13 +21,14 @@ from adapters.interbank import asking
 from adapters.interbank.reading import READ, received
 from adapters.interbank.sealing import Dialect, missing, seal, unseal
 from adapters.profile import Profile
-from adapters.rails import Composed, Facts, Plea, Received, Sent, Task
+from adapters.rails import Composed, Facts, Plea, Received, Sent, Task, Verdict
 from adapters.toml import Location
 from schemas.errors import DocumentRefused
-from schemas.iso20022 import camt056, camt060, pacs008, pacs009, pacs028
+from schemas.iso20022 import camt029, camt056, camt060, pacs008, pacs009, pacs028
 from schemas.iso20022.guideline import CBPR_FOLDER
 from schemas.iso20022.transfers import Group
 from schemas.model.payment import Agent, Covered, Party, Payment
+from schemas.model.status import RecallRequest
 from security.keys import SigningKey
 from security.trust import TrustStore
 
@@ -152,6 +153,15 @@ def recall(profile: Profile, task: Task, sent: Sent, plea: Plea, key: SigningKey
         DocumentRefused: the recall is not valid against the usage guideline.
     """
     return _asked(profile, task, camt056.DEFINITION, asking.recall(profile, task, sent, plea), key)
+
+
+def answer_recall(profile: Profile, task: Task, asked: RecallRequest, verdict: Verdict, key: SigningKey) -> Composed:
+    """Answer what the correspondent asks back (camt.029).
+
+    Raises:
+        DocumentRefused: the answer is not valid against the usage guideline.
+    """
+    return _asked(profile, task, camt029.DEFINITION, asking.recall_answer(profile, task, asked, verdict), key)
 
 
 def request_statement(profile: Profile, task: Task, account: str, day: date, key: SigningKey) -> Composed:

@@ -1,8 +1,9 @@
 """The central bank's high-value rail, all signed in the business header.
 
 Out: payments to customers (pacs.008) and institutions (pacs.009), returns of what came in (pacs.004), inquiries
-(pacs.028), recalls (camt.056), requests for statements (camt.060). Back: statuses, returns, answers to recalls, recalls
-of what came in, rejections and events of its system, reports, statements and notifications.
+(pacs.028), recalls (camt.056), answers to the bank's own (camt.029), requests for statements (camt.060). Back:
+statuses, returns, answers to recalls, recalls of what came in, rejections and events of its system, reports,
+statements and notifications.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from adapters.interbank import asking
 from adapters.interbank.reading import READ, received
 from adapters.interbank.sealing import Dialect, missing, seal, unseal
 from adapters.profile import Profile
-from adapters.rails import Composed, Facts, Plea, Received, Sent, Task
+from adapters.rails import Composed, Facts, Plea, Received, Sent, Task, Verdict
 from adapters.toml import Location
-from schemas.iso20022 import camt056, camt060, pacs004, pacs008, pacs009, pacs028
+from schemas.iso20022 import camt029, camt056, camt060, pacs004, pacs008, pacs009, pacs028
 from schemas.iso20022.parties import Settlement
 from schemas.iso20022.transfers import Group
 from schemas.model.payment import Original, Payment
+from schemas.model.status import RecallRequest
 from security.keys import SigningKey
 from security.trust import TrustStore
 
@@ -129,6 +131,16 @@ def recall(profile: Profile, task: Task, sent: Sent, plea: Plea, key: SigningKey
     """
     document = asking.recall(profile, task, sent, plea)
     return Composed(seal(profile, task, camt056.DEFINITION, document, key, dialect=DIALECT), camt056.DEFINITION)
+
+
+def answer_recall(profile: Profile, task: Task, asked: RecallRequest, verdict: Verdict, key: SigningKey) -> Composed:
+    """Answer what the bank asks back (camt.029).
+
+    Raises:
+        DocumentRefused: the answer is not valid against the usage guideline.
+    """
+    document = asking.recall_answer(profile, task, asked, verdict)
+    return Composed(seal(profile, task, camt029.DEFINITION, document, key, dialect=DIALECT), camt029.DEFINITION)
 
 
 def request_statement(profile: Profile, task: Task, account: str, day: date, key: SigningKey) -> Composed:

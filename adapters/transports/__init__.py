@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from adapters.profile import Profile
 
 SUBMIT, INQUIRE, RECALL, GIVE_BACK, REPORT = "submit", "inquire", "recall", "give_back", "report"
+ANSWER = "answer"
 """What a document is handed over for: a transport that has several ways (paths, operations, folders) chooses by it."""
 
 
@@ -35,7 +36,7 @@ class Outbound:
         name: what the bank knows it by: MsgId, PmtInfId or file name; unique, and the same when it is sent again.
         content: exactly these bytes.
         definition: such as ``pain.001.001.09``.
-        operation: ``submit``, ``inquire``, ``recall``, ``give_back`` or ``report``.
+        operation: ``submit``, ``inquire``, ``recall``, ``give_back``, ``report`` or ``answer``.
         again: it may have been handed over before (PssblDplct where the transport has a place for it).
     """
 

@@ -6,14 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.cli import recalls
 from gateway.cli.payments import Payment
 from gateway.cli.shell import Count, Json, User, shell_of
-from gateway.operations import cancellation, channels, doubts, reissue
+from gateway.operations import asked_back, cancellation, channels, doubts, reissue
 from gateway.operations.doubts import Choice, Decided
 from schemas.errors import OperationRefused
 
 channel_commands = typer.Typer(no_args_is_help=True, help="Look at the channels to the banks, hold and release them.")
-recall_commands = typer.Typer(no_args_is_help=True, help="Look at payments that were asked back.")
+recall_commands = typer.Typer(
+    no_args_is_help=True, help="Payments that were asked back, and what banks ask us to give back."
+)
 doubt_commands = typer.Typer(
     no_args_is_help=True, help="Payments in doubt: look at them, decide over one by two people."
 )
@@ -27,6 +30,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(channel_commands, name="channels")
     app.command()(cancel)
     app.add_typer(recall_commands, name="recalls")
+    recalls.add_to(recall_commands)
     app.add_typer(doubt_commands, name="doubt")
     app.command("reissue")(reissue_payment)
 
@@ -98,15 +102,21 @@ def cancel(
 def list_recalls(
     context: typer.Context,
     everything: Annotated[bool, typer.Option("--all", help="Those that were answered as well.")] = False,
+    of_banks: Annotated[bool, typer.Option("--of-banks", help="Only what banks ask us to give back.")] = False,
     limit: Count = 50,
     as_json: Json = False,
 ) -> None:
-    """List recalls that the bank has not answered, the newest first."""
+    """List what the bank has not answered of our recalls, and what we have not of the banks', the newest first."""
     shell = shell_of(context)
     with shell.database() as db:
         found = cancellation.recalls(db, only_open=not everything, count=limit)
+        asked = asked_back.listed(db, only_open=not everything, count=limit)
     if as_json:
-        shell.screen.json(found)
+        shell.screen.json(asked if of_banks else found)
+        return
+    if of_banks or asked:
+        recalls.table(shell.screen, asked)
+    if of_banks:
         return
     shell.screen.table(
         ("case!", "payment>", "order", "amount>", "reason!", "state!", "answer?", "because?", "payment is!", "by"),

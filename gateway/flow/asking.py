@@ -1,4 +1,4 @@
-"""Asking a bank: what became of a message (an inquiry), and to stop or give back a payment (a recall).
+"""Asking a bank what became of a message (an inquiry), or to stop or give back a payment (a recall); answering its own.
 
 An inquiry is made where the bank can be asked, when a payment is in doubt and the profile's time has come; the answer
 is an ordinary status report. A recall is asked for by a person (``gateway cancel``) and written here, where the key is.
@@ -15,6 +15,7 @@ from adapters.rails import Plea, Sent, Task, inquiry_of, rail, recall_of
 from adapters.transports import INQUIRE, RECALL
 from gateway.core.lifecycle import OUT
 from gateway.flow import outgoing
+from gateway.flow.answering import Answering
 from gateway.flow.composing import Stored, dated
 from gateway.flow.desk import Desk
 from gateway.flow.outgoing import About
@@ -37,7 +38,7 @@ ASKED_AT_ONCE = 20
 
 
 class Asking:
-    """The worker that writes inquiries and recalls of one bank relationship.
+    """The worker that writes inquiries and recalls of one bank relationship, and answers to the bank's own recalls.
 
     Args:
         desk: store, clock, limits.
@@ -54,6 +55,7 @@ class Asking:
         self._signer = signer
         made_by = rail(profile.rail)
         self._inquire, self._recall = inquiry_of(made_by), recall_of(made_by)
+        self._answers = Answering(desk, profile, signer)
         self._next_ms = 0
 
     def step(self, wait_s: float) -> int:
@@ -63,7 +65,7 @@ class Asking:
         if now_ms < self._next_ms:
             return 0
         self._next_ms = now_ms + PAUSE_MS
-        return self._inquiries() + self._recalls()
+        return self._inquiries() + self._recalls() + self._answers.step()
 
     # ------------------------------------------------------------------------------------------------- inquiries
 

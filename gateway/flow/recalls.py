@@ -1,4 +1,8 @@
-"""What a bank says of recalls (camt.029): the case is answered, and the payment moves by the lifecycle table."""
+"""What a bank says of recalls (camt.029), and what it asks back itself (camt.056).
+
+Of ours the case is answered, and the payment moves by the lifecycle table; its own are kept until two people have
+decided (gateway/operations/answering.py).
+"""
 
 from __future__ import annotations
 
@@ -104,7 +108,7 @@ def _answer(
 
 
 def _asked_of_us(db: Session, profile: Profile, sha256: str, plea: RecallRequest, trail: Trail) -> None:
-    """Tell a person that the bank asks for a transfer that came in: whether it is given back, a person decides."""
+    """Tell a person that the bank asks for a transfer that came in: whether it is given back, two people decide."""
     evidence = {
         "document": sha256, "case_id": plea.case_id, "status": "the bank asks for it back", "reason": plea.reason,
         "reference": plea.uetr or plea.end_to_end_id or plea.original_message_id, "info": plea.info,
@@ -116,6 +120,15 @@ def _asked_of_us(db: Session, profile: Profile, sha256: str, plea: RecallRequest
         amount.amount_minor if amount else None, None, kept,
     )  # fmt: skip
     findings.open_all(db, [found], trail.at_ms)
+    db.run(
+        "add_recall_request", id=db.take_number("recall_request"), profile=profile.name, document=sha256,
+        path=plea.path, message_id=plea.message_id, case_id=plea.case_id, reason=plea.reason, info=plea.info,
+        original_message_id=plea.original_message_id, original_message_name=plea.original_message_name,
+        end_to_end_id=plea.end_to_end_id, instruction_id=plea.instruction_id, uetr=plea.uetr,
+        amount_minor=amount.amount_minor if amount else None, currency=amount.currency if amount else None,
+        now_ms=trail.at_ms,
+    )  # fmt: skip
+    append(db, trail, "recall.asked", {"document": sha256, "case_id": plea.case_id, "reason": plea.reason})
 
 
 def _unknown(db: Session, profile: Profile, sha256: str, answer: RecallAnswer, trail: Trail) -> None:

@@ -41,6 +41,16 @@ def end(db: Session, payments: Iterable[int], trail: Trail) -> None:
         said = f"payment {payment} gives nothing back: the money is in suspense again"
         findings.note(db, exception, trail, Deed.RECUR, said, link=link)
         db.run("take_up_again", id=exception, due_ms=due_ms(kind, trail.at_ms, minor, currency))
+        _ask_again(db, payment, trail, link)
+
+
+def _ask_again(db: Session, payment: int, trail: Trail, link: int) -> None:
+    """Let a bank's recall wait for an answer again that this payment was to answer."""
+    for request, exception, kind, minor, currency in db.all("recall_requests_of_return", payment=payment):
+        db.run("ask_again", id=request)
+        said = f"payment {payment}, which was to give it back, did not: it has to be answered anew"
+        findings.note(db, exception, trail, Deed.RECUR, said, link=link)
+        db.run("take_up_again", id=exception, due_ms=due_ms(kind, trail.at_ms, minor, currency))
 
 
 def _undone(db: Session, exception: int) -> Iterator[Transfer]:

@@ -66,6 +66,9 @@ CANCELLATION_REASONS = (
 )  # fmt: skip
 """Reasons of a recall (ISO 20022 external cancellation reasons) that a treasury has."""
 
+RECALL_REFUSALS = ("AC04", "AGNT", "AM04", "ARDT", "CUST", "INDM", "LEGL", "NOAS", "NOOR", "PTNA", "RQDA")
+"""Reasons for which a recall is refused (ISO 20022 external payment cancellation rejections)."""
+
 CURRENCIES: frozenset[str] = frozenset(_EXPONENTS)
 COUNTRIES: frozenset[str] = frozenset(COUNTRY_NAMES)
 PURPOSES: frozenset[str] = frozenset(PURPOSE_MEANINGS)

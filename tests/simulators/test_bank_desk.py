@@ -193,3 +193,11 @@ def test_the_bank_asks_back_what_came_in(office: Office, make_bank: Make) -> Non
     (document,) = make_bank().ask_back(request)
     (read,) = camt056.read(office.open(document))
     assert (read.case_id, read.uetr) == ("CASE-B", request.uetr)
+
+
+def test_an_answer_to_a_recall_of_the_bank_is_taken(office: Office, make_bank: Make) -> None:
+    """It needs no answer of its own."""
+    bank, now = make_bank(), office.clock.now()
+    said = RecallAnswer("A1", "CASE-1", "RJCR", "CUST", None, end_to_end_id="E")
+    document = camt029.build([said], now, assigner_bic=TREASURY, assignee_bic=CENTRAL_BANK)
+    assert bank.receive(send(office, "A1", camt029.DEFINITION, document)) == []

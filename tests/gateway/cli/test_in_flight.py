@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
+from schemas.model.money import Money
+from schemas.model.status import RecallRequest
+from simulators.bank_letters import Envelope, Letters
 from simulators.government import Government
+from simulators.stage import PROFILE
 from tests.gateway.cli.conftest import Office
 
 
@@ -63,3 +67,46 @@ def test_a_correction_is_a_field_and_its_value(office: Office, said: str) -> Non
     first = office.json("payments", "list")[0]["id"]
     assert "write FIELD=VALUE" in office.refused("reissue", first, "--set", said, "--reason", "x")
     assert "only what was rejected or came back" in office.refused("reissue", first, "--reason", "x")
+
+
+def asked_back(office: Office) -> None:
+    """Let the bank ask for a transfer back that nobody here knows."""
+    gateway = office.gateway()
+    profile = gateway.profiles[PROFILE]
+    letters = Letters(
+        "NCAMKHPP", "TREAKHPP", office.stage.bank_key, Envelope(*profile.message.envelope), office.clock.now
+    )  # fmt: skip
+    uetr = "11111111-1111-4111-8111-111111111111"
+    request = RecallRequest(
+        "", "ABA-CASE-1", "DUPL", None, None, None, uetr=uetr, amount=Money(50_000, "KHR")
+    )  # fmt: skip
+    inbound = gateway.inbound("inbound.test", profile, None)
+    assert [state for _, state in inbound.take([letters.recall(request)])] == ["APPLIED"]
+    gateway.close()
+
+
+def test_what_a_bank_asks_back_is_answered_by_two_people(office: Office) -> None:
+    """Listed, shown, proposed, rejected once, and confirmed by its SHA-256."""
+    asked_back(office)
+    (line,) = office.json("recalls", "list", "--of-banks")
+    assert (line["case_id"], line["state"], line["amount"]["amount"]) == ("ABA-CASE-1", "OPEN", "500.00")
+    assert "ABA-CASE-1" in office.ok("recalls", "list")
+    assert "no statement shows it" in office.ok("recalls", "show", "ABA-CASE-1")
+    assert "no bank has asked for" in office.refused("recalls", "show", "NOTHING")
+    answer = ("recalls", "answer", "ABA-CASE-1")
+    assert "say one of" in office.refused(*answer)
+    assert "--reason is of a refusal" in office.refused(*answer, "--accept", "--reason", "CUST")
+    assert "no statement shows" in office.refused(*answer, "--accept", "--by", "sophea")
+    assert "refuses no recall" in office.refused(*answer, "--refuse", "--by", "sophea")
+    refuse = (*answer, "--refuse", "--reason", "NOOR", "--by", "sophea")
+    assert "another person" in office.ok(*refuse)
+    assert "ask the bank" not in office.ok("recalls", "reject", "1", "--reason", "ask the bank", "--by", "dara")
+    sha256 = office.json(*refuse)["sha256"]
+    confirm = ("recalls", "confirm", "1", "--sha256", sha256)
+    assert "another person must" in office.refused(*confirm, "--by", "sophea")
+    assert "the answer leaves next" in office.ok(*confirm, "--by", "dara")
+    shown = office.json("recalls", "show", "1")["request"]
+    assert (shown["state"], shown["verdict"], shown["maker"], shown["approver"]) == (
+        "REFUSED", "RJCR", "sophea", "dara",
+    )  # fmt: skip
+    office.ok("audit", "verify")

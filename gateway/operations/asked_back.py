@@ -1,0 +1,88 @@
+"""What banks have asked us to give back, as operators see it, and the entries by which it may have come in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.store.session import Row, Session
+from gateway.store.times import from_ms
+from schemas.errors import OperationRefused
+from schemas.model.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLine:
+    """What a bank has asked back, in a list. ``proposed_by``: who has proposed an answer that waits."""
+
+    id: int
+    profile: str
+    case_id: str | None
+    reason: str | None
+    info: str | None
+    amount: Money | None
+    uetr: str | None
+    end_to_end_id: str | None
+    state: str
+    verdict: str | None
+    verdict_reason: str | None
+    maker: str | None
+    approver: str | None
+    asked: datetime
+    decided: datetime | None
+    payment: int | None
+    payment_state: str | None
+    message_id: str | None
+    proposed_by: str | None
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class CameIn:
+    """An entry by which money came in that a recall may speak of. ``account`` is whole, and masked for people."""
+
+    entry: int
+    account: str
+    amount: Money
+    booking_day: str | None
+    counterparty: str | None
+    matched: str
+    by_uetr: bool
+
+
+def listed(db: Session, *, only_open: bool, count: int) -> list[RequestLine]:
+    """Return what banks have asked back, the newest first."""
+    return [line(row) for row in db.all("list_recall_requests", open=int(only_open), id=None, count=count)]
+
+
+def line(row: Row) -> RequestLine:
+    """Return one, from its row."""
+    amount = None if row[5] is None else Money(row[5], row[6])
+    decided = None if row[15] is None else from_ms(row[15])
+    return RequestLine(*(*row[:5], amount, *row[7:14], from_ms(row[14]), decided, *row[16:]))
+
+
+def find(db: Session, key: str) -> int:
+    """Return the number of the one that a person means: by that number, or by the bank's own case.
+
+    Raises:
+        OperationRefused: there is none, or several.
+    """
+    number = int(key) if key.isascii() and key.isdigit() and len(key) < 19 else -1  # noqa: PLR2004 - a BIGINT's digits
+    found = [row[0] for row in db.all("find_recall_requests", number=number, case_id=key)]
+    if not found:
+        raise OperationRefused(
+            f"no bank has asked for {key[:40]!r}; gateway recalls list --of-banks shows what they have"
+        )
+    if len(found) > 1 and number not in found:
+        raise OperationRefused(f"{key[:40]!r} may be {', '.join(map(str, found))}; say the number")
+    return number if number in found else int(found[0])
+
+
+def came_in(db: Session, row: Row) -> list[CameIn]:
+    """Return the entries that a recall may speak of: those with its UETR before those with its EndToEndId."""
+    found = [
+        CameIn(one[0], one[1], Money(one[3], one[2]), one[4], one[5], one[6], row[12] is not None and one[7] == row[12])
+        for one in db.all("entries_asked_back", uetr=row[12], end_to_end_id=row[10], profile=row[1])
+    ]
+    return sorted(found, key=lambda one: not one.by_uetr)

@@ -1,0 +1,2 @@
+-- Their numbers.
+CREATE SEQUENCE recall_request_number;

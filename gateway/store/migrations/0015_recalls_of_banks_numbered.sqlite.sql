@@ -1,0 +1,2 @@
+-- Their numbers.
+INSERT INTO counter VALUES ('recall_request', 1);

@@ -4,17 +4,20 @@ The library is Sequoia's. It works from file to file, so that size does not matt
 whose signature does not hold. Its policy refuses MD5, SHA-1 and keys that are expired, revoked or too weak, by the
 machine's clock. Whose signature counts is decided here: that of the given keys, and nobody else's.
 
-    FF01  it cannot be decrypted with our keys
+    FF01  it cannot be decrypted with our keys, or is larger than may be once it is
     DS0A  it carries no signature
     DS0B  its signature does not hold, or is not of a key of the bank
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import pysequoia
 from pysequoia import Cert, PyDecryptor, Sig, SignatureMode, Tsk
@@ -57,8 +60,13 @@ class PgpKeys:
         """Return a detached signature of content."""
         return pysequoia.sign(self._signer, content, mode=SignatureMode.DETACHED, armor=False)
 
-    def decrypt(self, source: Path, target: Path) -> None:
+    def decrypt(self, source: Path, target: Path, bytes_max: int) -> None:
         """Decrypt a file into another, and verify what is signed inside; without both there is no other file.
+
+        Args:
+            source: what came.
+            target: where it is put, in a folder that only we may read; there is none yet.
+            bytes_max: more is not written: a small file may be a very large one, packed.
 
         Raises:
             DocumentRefused: FF01.
@@ -75,9 +83,13 @@ class PgpKeys:
                 return self._bank
 
             try:
-                found = pysequoia.decrypt_file(source, target, decryptor=decryptor, store=store)
+                with _Bounded(target, bytes_max) as bounded:
+                    found = pysequoia.decrypt_file(source, bounded.path, decryptor=decryptor, store=store)
             except _FAULTS as error:
                 target.unlink(missing_ok=True)
+                if bounded.is_full:
+                    text = f"decrypted, it is more than the {bytes_max} bytes that are taken"
+                    raise DocumentRefused(text, code="FF01") from error
                 if _OF_THE_MACHINE in str(error):
                     raise OSError(str(error).splitlines()[0]) from error
                 if reached:
@@ -101,6 +113,67 @@ class PgpKeys:
             raise _refused(["beside"]) from error
         if not found.valid_sigs:
             raise _refused(["beside"])
+
+
+_TAKE = """
+import sys
+left, source, target = int(sys.argv[1]), sys.stdin.buffer, sys.stdout.buffer
+while some := source.read1(1 << 16):
+    if len(some) > left:
+        sys.exit(3)
+    left -= target.write(some)
+target.flush()
+"""
+"""The program at the end of the pipe: it takes so many bytes, and ends with ``_FULL`` when more come."""
+_FULL = 3
+
+
+class _Bounded:
+    """A file that takes so many bytes and no more.
+
+    The library knows no limit, writes to a path, and lets nothing else of this process run meanwhile. So it gets the
+    path of a pipe, and another process at its end puts into the file what comes out: where that process ends because
+    more comes, the library's next write fails, and the rest is never unpacked.
+
+    Attributes:
+        path: what the library writes to.
+        is_full: more came.
+    """
+
+    def __init__(self, target: Path, bytes_max: int) -> None:
+        self.is_full = False
+        reading, self._writing = os.pipe()
+        self.path = f"/dev/fd/{self._writing}"
+        try:
+            with target.open("wb") as file:
+                command = (sys.executable, "-I", "-S", "-c", _TAKE, str(bytes_max))
+                self._taker = subprocess.Popen(  # noqa: S603 - our own program
+                    command, stdin=reading, stdout=file, stderr=subprocess.DEVNULL
+                )
+        except OSError:
+            os.close(self._writing)
+            raise
+        finally:
+            os.close(reading)
+
+    def __enter__(self) -> Self:
+        """Begin to write."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait until all is in the file.
+
+        Raises:
+            OSError: the file has not taken it: there is no room.
+            ValueError: more came than it takes.
+        """
+        os.close(self._writing)
+        ended = self._taker.wait()
+        self.is_full = ended == _FULL
+        if self.is_full:
+            raise ValueError("more came than is taken")
+        if ended:
+            raise OSError(f"what was decrypted could not be written (os error, status {ended})")
 
 
 def _refused(asked: Sequence[str]) -> SignatureRefused:

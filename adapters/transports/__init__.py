@@ -69,6 +69,8 @@ class Arrival:
         source: its bytes, seekable; open until ``Transport.done``.
         size: in bytes.
         handle: what the transport needs to let go of it.
+        exact: what tells it from every other document there, exactly as the bank wrote it: only to compare; empty where
+            the name is that already.
         fault: why it cannot be used, where the transport knows already (it cannot be decrypted); it is kept.
     """
 
@@ -77,6 +79,7 @@ class Arrival:
     size: int
     handle: Any = None
     fault: DocumentRefused | None = None
+    exact: str = ""
 
 
 class Transport(Protocol):

@@ -161,13 +161,14 @@ def arrival(folder: str, seen: Seen, source: BinaryIO) -> Arrival | None:
         source.close()
         return None
     source.seek(0)
-    return Arrival(harmless(seen.name), source, size, Handle(folder, seen))
+    return Arrival(harmless(seen.name), source, size, Handle(folder, seen), exact=f"{folder}/{seen.name}")
 
 
 def oversized(folder: str, seen: Seen, bytes_max: int) -> Arrival:
     """Return a file that is too large to be read: reported, and never deleted."""
     fault = DocumentRefused(f"{seen.size} bytes are more than the {bytes_max} that are taken", path=harmless(seen.name))
-    return Arrival(harmless(seen.name), new_source(), seen.size, Handle(folder, seen, unread=True), fault)
+    handle, exact = Handle(folder, seen, unread=True), f"{folder}/{seen.name}"
+    return Arrival(harmless(seen.name), new_source(), seen.size, handle, fault, exact)
 
 
 def is_enough(arrivals: Sequence[Arrival], limit: int) -> bool:

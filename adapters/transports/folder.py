@@ -37,7 +37,8 @@ def connect(profile: Profile, vault: Vault) -> Transport:
     """
     if not isinstance(profile.transport, FolderSettings):
         raise ConfigurationError(f"{profile.name}: transport.kind is {profile.transport.kind!r}, not 'folder'")
-    return protected(FolderTransport(profile.transport), profile.transport.protection, vault)
+    settings = profile.transport
+    return protected(FolderTransport(settings), settings.protection, vault, bytes_max=settings.file_bytes_max)
 
 
 class FolderTransport:

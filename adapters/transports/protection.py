@@ -30,6 +30,7 @@ class Protected:
         inner: what carries the files.
         settings: as the profile has them.
         vault: where the keys are.
+        bytes_max: a file that is larger once it is decrypted is not read, as one that came so large.
         ticks: seconds of a clock that never goes back.
 
     Raises:
@@ -37,10 +38,10 @@ class Protected:
     """
 
     def __init__(
-        self, inner: Transport, settings: ProtectionSettings, vault: Vault, *,
+        self, inner: Transport, settings: ProtectionSettings, vault: Vault, *, bytes_max: int,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
-        self._inner, self._settings, self._ticks = inner, settings, ticks
+        self._inner, self._settings, self._ticks, self._bytes_max = inner, settings, ticks, bytes_max
         passphrase = None if settings.passphrase is None else vault.secret(settings.passphrase).decode()
         self._keys = PgpKeys(
             [vault.file(name) for name in settings.own_keys],
@@ -108,7 +109,7 @@ class Protected:
             came, clear = Path(folder, "came"), Path(folder, "clear")
             _copy(arrival.source, came)
             try:
-                self._keys.decrypt(came, clear)
+                self._keys.decrypt(came, clear, self._bytes_max)
             except DocumentRefused as refused:
                 arrival.source.seek(0)
                 return replace(arrival, handle=handle, fault=refused)
@@ -118,13 +119,18 @@ class Protected:
             return Arrival(arrival.name.removesuffix(self._settings.ending), clear.open("rb"), size, handle)
 
     def _paired(self, arrivals: Sequence[Arrival]) -> Iterator[Arrival]:
-        """Yield files with their signatures verified; one that has been alone for too long comes with its fault."""
-        by_name = {arrival.name: arrival for arrival in arrivals}
+        """Yield files with their signatures verified; one that has been alone for too long comes with its fault.
+
+        What belongs together is told by the names as the bank wrote them: two of them may look alike once they are
+        made harmless, and a signature would be compared with the other's file.
+        """
+        ending = self._settings.ending
+        by_name = {arrival.exact or arrival.name: arrival for arrival in arrivals}
         alone: dict[str, float] = {}
         for name, arrival in by_name.items():
-            signed = name.removesuffix(self._settings.ending)
-            if name + self._settings.ending in by_name:
-                yield self._verified(arrival, by_name[name + self._settings.ending])
+            signed = name.removesuffix(ending)
+            if name + ending in by_name:
+                yield self._verified(arrival, by_name[name + ending])
             elif signed == name or signed not in by_name:
                 since = alone[name] = self._alone_since.get(name, self._ticks())
                 if self._ticks() - since < self._settings.signature_within_s and arrival.fault is None:
@@ -152,10 +158,11 @@ class Protected:
 
 
 def protected(
-    inner: Transport, settings: ProtectionSettings | None, vault: Vault, *, ticks: Callable[[], float] = time.monotonic
-) -> Transport:
+    inner: Transport, settings: ProtectionSettings | None, vault: Vault, *, bytes_max: int,
+    ticks: Callable[[], float] = time.monotonic,
+) -> Transport:  # fmt: skip
     """Return a transport with the protection that its profile asks for, or as it is."""
-    return inner if settings is None else Protected(inner, settings, vault, ticks=ticks)
+    return inner if settings is None else Protected(inner, settings, vault, bytes_max=bytes_max, ticks=ticks)
 
 
 def _copy(source: BinaryIO, path: Path) -> None:

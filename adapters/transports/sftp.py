@@ -52,7 +52,8 @@ def connect(profile: Profile, vault: Vault) -> Transport:
     """
     if not isinstance(profile.transport, SftpSettings):
         raise ConfigurationError(f"{profile.name}: transport.kind is {profile.transport.kind!r}, not 'sftp'")
-    return protected(SftpTransport(profile.transport, vault), profile.transport.protection, vault)
+    settings = profile.transport
+    return protected(SftpTransport(settings, vault), settings.protection, vault, bytes_max=settings.file_bytes_max)
 
 
 class SftpTransport:

@@ -92,6 +92,7 @@ class Courier:
                 stage.skip()
                 return 0
             desk.reach("relay.courier_leased")
+            known = None
             try:
                 handover = self._transport.send(sheet.outbound())
             except ChannelUnavailable as away:
@@ -104,11 +105,11 @@ class Courier:
                 if not refused.known:
                     self._refused(sheet, refused)
                     return 1
-                handover = Handover()
+                handover, known = Handover(), str(refused)
             desk.reach("relay.courier_handed_over")
             if handover.answers:
                 self._inbound.take_or_set_aside(handover.answers)
-            self._mark(sheet)
+            self._mark(sheet, known)
         desk.reach("relay.courier_marked")
         desk.metrics.stage_items.labels("relay").inc()
         return 1
@@ -174,8 +175,8 @@ class Courier:
 
     # ------------------------------------------------------------------------------------------------------ after
 
-    def _mark(self, sheet: Sheet) -> None:
-        """Write that the bank's side has the message."""
+    def _mark(self, sheet: Sheet, known: str | None) -> None:
+        """Write that the bank's side has the message; ``known``: from before, and what it said of it."""
         desk, trail = self._desk, self._desk.trail()
         with desk.store.transaction() as db:
             due_ms = trail.at_ms + self._profile.in_doubt_after_s * 1_000
@@ -183,18 +184,35 @@ class Courier:
             mark_sent(db, [sheet.number], due_ms if sheet.operation == SUBMIT else None, trail, repeated)
             outbox.finish(db, [sheet.letter.id])
             channels.sent(db, self._profile.name, trail.at_ms)
+            if known is not None:
+                append(db, trail, "message.known", {"message_id": sheet.message_id, "reason": known[:500]})
             for kind in ("handover_unknown", "handover_refused"):
                 findings.close(db, kind, str(sheet.number), "courier", "the bank's side has it", trail.at_ms)
 
     def _postpone(self, sheet: Sheet, reason: str) -> None:
-        """Keep a message for later: nothing of it was handed over."""
-        desk, said = self._desk, self._profile.channel
+        """Keep a message for later: nothing of it was handed over, or it does no harm when it comes twice.
+
+        Only payments count into the circuit breaker. A question or an answer whose end nobody knows has perhaps
+        reached the bank, and one that was not handed over asked it nothing: neither keeps payments back. It has a
+        pause of its own, twice as long each time.
+        """
+        desk, said, trail = self._desk, self._profile.channel, self._desk.trail()
         limits = Breaker(said.failures_max, said.down_s * 1_000, said.down_s_max * 1_000)
         with desk.store.transaction() as db:
             now_ms = desk.now_ms()
-            channel = channels.failed(db, self._profile.name, reason, limits, now_ms)
+            if sheet.operation == SUBMIT:
+                channel = channels.failed(db, self._profile.name, reason, limits, now_ms)
+                until_ms = max(now_ms + AGAIN_MS, channel.down_until_ms or 0)
+            else:
+                channel = channels.of(db, self._profile.name)
+                doublings = min(sheet.letter.attempts - 1, channels.DOUBLINGS_MAX)
+                until_ms = now_ms + min(AGAIN_MS * 2**doublings, max(AGAIN_MS, limits.down_ms_max))
             db.run("stop_emitting", id=sheet.number)
-            outbox.postpone(db, [sheet.letter.id], max(now_ms + AGAIN_MS, channel.down_until_ms or 0))
+            outbox.postpone(db, [sheet.letter.id], until_ms)
+            append(db, trail, "message.postpone", {
+                "message_id": sheet.message_id, "operation": sheet.operation, "until_ms": until_ms,
+                "reason": reason[:500],
+            })  # fmt: skip
         health = channel.health(now_ms).value
         desk.log.warning("not handed over, will try again", message_id=sheet.message_id, reason=reason, channel=health)
 

@@ -80,7 +80,7 @@ def _answer(
     """Write what the bank has answered to one recall, and move its payment."""
     _, number, payment, state, case_id = row
     to = _STATES.get(answer.status, "PENDING")
-    if state == "RETURNED":  # the return has answered it before
+    if state == "CLOSED":  # the return has answered it before
         return
     db.run("answer_recall", id=number, state=to, answer=answer.status, reason=answer.reason, now_ms=trail.at_ms)
     append(db, trail, "recall.answer", {

@@ -184,6 +184,10 @@ def move(db: Session, moves: Sequence[PaymentMove], trail: Trail, cause: str) ->
     ended = [m.payment.id for m in moves if m.payment.source == OWN_SOURCE and m.to in returns.ENDS]
     if ended:
         returns.end(db, ended, trail)
+    doubted = [(m.payment.id,) for m in moves if m.to is State.IN_DOUBT]
+    if doubted:
+        db.pick(doubted)
+        db.run("ask_anew")
     held = [(m.payment, m.to) for m in moves if State.HELD in {m.payment.state, m.to}]
     if held:
         _hold(db, held)
@@ -192,7 +196,7 @@ def move(db: Session, moves: Sequence[PaymentMove], trail: Trail, cause: str) ->
         db.pick(back)
         db.run("look_again")
         for recall, payment in db.all("recalls_returned"):
-            db.run("answer_recall", id=recall, state="RETURNED", answer=None, reason=None, now_ms=trail.at_ms)
+            db.run("answer_recall", id=recall, state="CLOSED", answer=None, reason=None, now_ms=trail.at_ms)
             by = f"payment {payment} came back"
             findings.close(db, "recall_refused", str(recall), "reconcile", by, trail.at_ms)
 

@@ -69,6 +69,11 @@ UPDATE message SET inquire_ms = :at_ms WHERE id IN (SELECT id FROM pick) AND inq
 SELECT id, inquiries FROM message WHERE profile = :profile AND inquire_ms <= :now_ms
 ORDER BY inquire_ms, id LIMIT :count /*lock skip*/;
 
+-- name: ask_anew!
+-- The picked payments fall into doubt: what their messages were asked about in an earlier doubt counts no more.
+UPDATE message SET inquiries = 0 WHERE inquiries > 0 AND id IN (
+    SELECT payment.message FROM pick JOIN payment ON payment.id = pick.id WHERE payment.message IS NOT NULL);
+
 -- name: inquired!
 -- The bank was asked about a message once more.
 UPDATE message SET inquiries = inquiries + 1, inquire_ms = :next_ms WHERE id = :id;

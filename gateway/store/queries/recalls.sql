@@ -42,7 +42,7 @@ ORDER BY 1, 2;
 
 -- name: recalls_returned
 -- The recalls of the picked payments, which came back: a return answers them.
-SELECT recall.id, recall.payment FROM pick JOIN recall ON recall.payment = pick.id WHERE recall.state <> 'RETURNED';
+SELECT recall.id, recall.payment FROM pick JOIN recall ON recall.payment = pick.id WHERE recall.state <> 'CLOSED';
 
 -- name: list_recalls
 -- Recalls, the newest first.

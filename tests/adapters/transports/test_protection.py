@@ -18,6 +18,8 @@ from adapters.transports.protection import Protected
 from schemas.errors import ChannelUnavailable, ConfigurationError, HandoverRefused, HandoverUnknown, SignatureRefused
 from security.vault import FolderVault
 
+BYTES_MAX = 100_000
+"""Larger than any file of these tests but one."""
 OUR, NEXT, BANK, BANK_NEXT, STRANGER = (
     Tsk.generate(f"{who} <{who}@example>", cipher_suite=CipherSuite.Cv25519)
     for who in ("our", "next", "bank", "bank-next", "stranger")
@@ -61,7 +63,10 @@ class Bank:
             protection=ProtectionSettings(form=form, **more),  # type: ignore[arg-type]  # a test names the form
         )  # fmt: skip
         assert settings.protection is not None
-        return Protected(FolderTransport(settings), settings.protection, FolderVault(self.vault), ticks=self.ticks)
+        vault = FolderVault(self.vault)
+        return Protected(
+            FolderTransport(settings), settings.protection, vault, bytes_max=BYTES_MAX, ticks=self.ticks
+        )  # fmt: skip
 
     def leave(self, name: str, content: bytes) -> None:
         """Leave a file for us."""
@@ -228,7 +233,7 @@ def test_a_signature_that_is_in_doubt_is_no_payment_in_doubt(bank: Bank) -> None
             raise HandoverUnknown(outbound.name)
 
     settings = ProtectionSettings(form="detached")
-    transport = Protected(Failing(), settings, FolderVault(bank.vault))  # type: ignore[arg-type]  # it only sends
+    transport = Protected(Failing(), settings, FolderVault(bank.vault), bytes_max=BYTES_MAX)  # type: ignore[arg-type]  # it only sends
     assert transport.idempotent
     with pytest.raises(ChannelUnavailable, match="the file is not"):
         transport.send(PAYMENTS)
@@ -267,3 +272,43 @@ def test_a_profile_asks_for_protection(bank: Bank, tmp_path: Path) -> None:
     path.write_text(f'{text}{table}name_suffix = ".txt"\n[transport.protection]\nform = "detached"\n', encoding="utf-8")
     (finding,) = check_profiles([path])
     assert "transport.name_suffix: protection adds an ending of its own" in finding.message
+
+
+@pytest.mark.parametrize(("size", "is_taken"), [(BYTES_MAX, True), (BYTES_MAX + 1, False), (50 * BYTES_MAX, False)])
+def test_what_is_too_large_once_it_is_decrypted_is_refused(bank: Bank, size: int, *, is_taken: bool) -> None:
+    """As a file that comes so large is: a packed one may be a thousand times as large as what came."""
+    bank.leave("S.xml.pgp", sealed(b"0" * size))
+    [arrival] = bank.received(bank.transport("encrypted"))
+    assert (arrival.fault is None) is is_taken
+    if is_taken:
+        assert (arrival.size, arrival.source.read()) == (size, b"0" * size)
+    else:
+        assert arrival.fault is not None
+        assert arrival.fault.code == "FF01"
+        assert f"more than the {BYTES_MAX} bytes" in str(arrival.fault)
+        assert arrival.source.read() == (bank.root / "in" / "S.xml.pgp").read_bytes()
+
+
+def test_a_signature_belongs_to_the_file_of_exactly_its_name(bank: Bank) -> None:
+    """Two names that look alike once they are harmless are two files; neither borrows the other's signature."""
+    first, second = b"<first/>", b"<second/>"
+    bank.leave("pay 1.xml", first)
+    bank.leave("pay_1.xml", second)
+    bank.leave("pay 1.xml.sig", signed(first))
+    bank.leave("pay_1.xml.sig", signed(second))
+    found = bank.received(bank.transport("detached"))
+    assert {(arrival.name, arrival.source.read(), arrival.fault) for arrival in found} == {
+        ("pay_1.xml", first, None), ("pay_1.xml", second, None),
+    }  # fmt: skip
+
+
+def test_a_signature_of_a_name_that_looks_alike_is_not_beside_a_file(bank: Bank) -> None:
+    """The file waits for its own, and the signature for its file."""
+    bank.leave("pay_1.xml", b"<second/>")
+    bank.leave("pay 1.xml.sig", signed(b"<second/>"))
+    transport = bank.transport("detached")
+    assert bank.received(transport) == []
+    bank.ticks.now_s = 600.0
+    assert {str(arrival.fault) for arrival in bank.received(transport)} == {
+        "DS0A: there is no signature beside it", "DS0A: a signature, and no file beside it",
+    }  # fmt: skip

@@ -8,12 +8,14 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.flow.asking import Asking
 from gateway.flow.documents import Document, Reading
+from gateway.flow.sending import doubt
 from gateway.store import channels
 from schemas.errors import ChannelUnavailable, DocumentRefused, GatewayError, HandoverRefused, HandoverUnknown
 from simulators.stage import PROFILE
 from tests.gateway.flow.stand import Killed, Stand, booked, order
-from tests.gateway.flow.wire import Wire, collector, courier
+from tests.gateway.flow.wire import Wire, collector, courier, wired
 
 CUT = HandoverUnknown("cut after the last byte")
 AWAY = ChannelUnavailable("nobody listens there")
@@ -337,3 +339,64 @@ def test_no_more_is_composed_than_may_be_outstanding(stand: Stand) -> None:
     stand.run("dispatch")
     stand.step("relay")
     assert sorted(stand.states().values()) == ["ACCEPTED", "SENT", "SENT", "SENT"], "one answered, one message more"
+
+
+def actions(stand: Stand) -> list[str]:
+    """Return what the audit trail says of messages."""
+    return [action for _, action in stand.trails() if action.startswith("message.")]
+
+
+def test_what_is_put_off_or_known_already_stands_in_the_audit_trail(stand: Stand) -> None:
+    """Whoever asks later why a payment left late, or was not handed over a second time, reads it there."""
+    hand_over(stand, Wire(), AWAY, HandoverRefused("it is here", code="409", known=True))
+    stand.clock.advance(timedelta(seconds=6))
+    stand.step("relay")
+    assert [one for one in actions(stand) if one in {"message.postpone", "message.known"}] == [
+        "message.postpone", "message.known",
+    ]  # fmt: skip
+    assert state(stand) == "SENT"
+    assert stand.faults() == []
+
+
+@pytest.mark.parametrize("trouble", [CUT, AWAY])
+def test_a_question_that_fails_keeps_no_payments_back(stand: Stand, trouble: GatewayError) -> None:
+    """The bank was reached, or was asked nothing: only payments that were not handed over take the channel down."""
+    wire = Wire()
+    hand_over(stand, wire, failures_max=1, down_s_max=60)
+    profile = wired(stand, inquire_after_s=1)
+    stand.clock.advance(timedelta(seconds=profile.in_doubt_after_s + 1))
+    with stand.gateway.store.transaction() as db:
+        doubt(db, [1], "no answer", stand.gateway.desk("test").trail())
+        db.pick([(1,)])
+        db.run("ask_about", at_ms=0)
+    gateway = stand.gateway
+    worker = Asking(gateway.desk("asking.test"), profile, gateway.policy, gateway.signer(profile))
+    assert worker.step(0) == 1
+    worker._desk.store.close()
+    wire.breaks = deque([trouble] * 3)
+    for _ in range(4):
+        stand.step("relay")
+        with stand.gateway.store.transaction() as db:
+            channel = channels.of(db, PROFILE)
+            assert (channel.failures, channel.health(stand.gateway.desk("test").now_ms())) == (0, channels.Health.UP)
+        stand.clock.advance(timedelta(seconds=61))
+    assert [one.operation for one in wire.taken][-1] == "inquire"
+    assert actions(stand).count("message.postpone") == 3
+
+
+def test_a_second_doubt_is_asked_about_anew(stand: Stand) -> None:
+    """What was asked in the first one, until the bank answered, says nothing of the second."""
+    [paid] = stand.sent(order())
+    trail = stand.gateway.desk("test").trail()
+    with stand.gateway.store.transaction() as db:
+        doubt(db, [1], "no answer", trail)
+        for _ in range(3):
+            db.run("inquired", id=1, next_ms=0)
+        assert doubt(db, [1], "still none", trail) == 1
+    assert stand.sql("SELECT inquiries FROM message") == [(3,)]
+    stand.take(stand.bank.status("ACSP", [paid]))
+    assert state(stand) == "ACCEPTED"
+    with stand.gateway.store.transaction() as db:
+        doubt(db, [1], "and then nothing", trail)
+    assert stand.sql("SELECT inquiries FROM message") == [(0,)]
+    assert state(stand) == "IN_DOUBT"

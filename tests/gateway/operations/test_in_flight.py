@@ -139,7 +139,7 @@ def test_a_return_that_answers_a_recall_closes_it(stand: Stand) -> None:
     answer(stand, "RJCR", "LEGL")
     assert stand.open() == {"recall_refused": 1}
     stand.take(stand.bank.giving_back(paid, reason="FOCR"))
-    assert (stand.payment().state, recall_states(stand)) == ("RETURNED", ["RETURNED"])
+    assert (stand.payment().state, recall_states(stand)) == ("RETURNED", ["CLOSED"])
     assert stand.open() == {}
     assert stand.faults() == []
 

@@ -187,6 +187,22 @@ def test_what_names_nothing_cannot_be_given_back(light: Stand) -> None:
     assert "neither InstrId, EndToEndId nor UETR" in unchanged(light, lambda: proposed(light, entry))
 
 
+def test_the_message_that_it_came_in_is_named_where_the_bank_has_announced_it(stand: Stand) -> None:
+    """A notification is not that message; the transfer itself, as an instant rail hands it over, is."""
+    stand.take(stand.bank.notification([booked(50_000, reference="NB-IN", **CAME_IN)]))
+    entry, _ = received(stand)
+    [(digest, notified)] = stand.sql("SELECT sha256, message_id FROM document WHERE definition LIKE 'camt.054%'")
+    made = proposed(stand, entry)
+    with stand.gateway.store.transaction() as db:
+        statement = f"UPDATE document SET definition = 'pacs.008.001.08' WHERE sha256 = '{digest}'"  # noqa: S608 - a hash
+        db.connection.execute(statement)
+    assert "something else by now" in unchanged(stand, lambda: agreed(stand, made))
+    agreed(stand, proposed(stand, entry))
+    stand.run("dispatch")
+    [document] = stand.documents()
+    assert f"<OrgnlMsgId>{notified}</OrgnlMsgId><OrgnlMsgNmId>pacs.008.001.08</OrgnlMsgNmId>".encode() in document
+
+
 def test_a_reason_that_is_none_is_refused() -> None:
     """And a bank that is none."""
     with pytest.raises(OperationRefused, match="no return reason"):

@@ -137,7 +137,7 @@ def _check_encoding(document: bytes) -> None:
 
 def _check_markup(document: bytes) -> None:
     """Refuse all markup other than elements, and a declaration of anything but XML 1.0 in UTF-8."""
-    bang = document.find(b"<!")
+    bang = _find_tag(document, b"!", 0)
     if bang >= 0:
         raise DocumentRefused("a DOCTYPE, comment or CDATA section", path=f"byte {bang}")
     prolog = _PROLOG.match(document)
@@ -147,9 +147,14 @@ def _check_markup(document: bytes) -> None:
     if encoding is not None and encoding.lower() != b"utf-8":
         message = f"declares the encoding {encoding.decode('ascii', 'replace')!r}, only UTF-8 is read"
         raise DocumentRefused(message, path="byte 0")
-    instruction = document.find(b"<?", prolog.end())
+    instruction = _find_tag(document, b"?", prolog.end())
     if instruction >= 0:
         raise DocumentRefused("a processing instruction", path=f"byte {instruction}")
+
+
+def _find_tag(document: bytes, mark: bytes, start: int) -> int:
+    """Return where a tag begins with ``<`` and this mark, or -1: that a mark is nowhere is seen a lot faster."""
+    return document.find(b"<" + mark, start) if document.find(mark, start) >= 0 else -1
 
 
 def _check_runs(document: bytes, limit: int) -> None:

@@ -1,7 +1,8 @@
 """What was given back of money that came in; and what becomes of it when the return gives nothing back after all.
 
-A return is a payment of the gateway's own. When it is withdrawn or declined here, or refused by the bank, the money is
-still ours: what its exception had posted is posted back in the same transaction, and the exception is open again.
+A return is a payment of the gateway's own. When it is withdrawn or declined here, misses its cut-off, or is refused by
+the bank, the money is still ours: what its exception had posted is posted back in the same transaction, and the
+exception is open again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from gateway.store import findings, ledger
 from gateway.store.session import Session
 from gateway.store.trail import Trail, append
 
-ENDS = frozenset({State.REJECTED, State.CANCELLED})
+ENDS = frozenset({State.REFUSED, State.REJECTED, State.CANCELLED})
 """States in which a return has given nothing back, and never will."""
 
 

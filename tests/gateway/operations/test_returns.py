@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,9 @@ from schemas.errors import OperationRefused
 from schemas.iso20022 import pacs004
 from schemas.model.money import Money
 from schemas.receipts import Announced, read_receipt
+from simulators.stage import Stage
 from tests.gateway.flow.stand import RIEL, Stand, booked
+from tests.gateway.flow.test_missed_cut_offs import after_the_cut_off, strict
 from tests.gateway.operations.desk import OPENING, confirm, numbers, person, propose, reopen, resolve, state
 from tests.gateway.operations.test_two_people import at_once, unchanged
 
@@ -244,6 +247,19 @@ def test_what_is_withdrawn_before_it_leaves_is_in_suspense_again(stand: Stand) -
     assert "receipts:fmis" not in stand.balances()
     resolve(stand, number, Way.RETURN)
     assert stand.faults() == []
+
+
+def test_what_misses_its_cut_off_is_in_suspense_again(stage: Stage, tmp_path: Path) -> None:
+    """A rail that refuses what is late refuses a return as well, which then has given nothing back."""
+    with strict(stage, f"sqlite:///{tmp_path / 'gateway.sqlite'}", tmp_path) as stand:
+        stand.start()
+        entry, number, _ = given(stand)
+        after_the_cut_off(stand)
+        assert (stand.payments()[0].state, state(stand, number)) == ("REFUSED", "reopened")
+        assert stand.balances()[f"suspense:{RIEL}"] == -50_000
+        assert stand.faults() == []
+        agreed(stand, proposed(stand, entry))
+        assert stand.payments()[1].state == "READY"
 
 
 @pytest.mark.parametrize(

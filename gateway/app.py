@@ -17,7 +17,7 @@ from adapters.transport_settings import BusSettings
 from adapters.transports import Transport, connect
 from gateway import relationships
 from gateway.bus.amqp_link import LinkSettings
-from gateway.bus.base import ORDERS_QUEUE, RECEIPTS_QUEUE, Bus, Consumer, Publisher, bank_queues
+from gateway.bus.base import ORDERS_QUEUE, RECEIPTS_QUEUE, Bus, Publisher, bank_queues
 from gateway.bus.memory import MemoryBus
 from gateway.bus.rabbitmq import RabbitBus
 from gateway.clock import Clock, SystemClock, random_uetr
@@ -319,9 +319,9 @@ class Gateway:
         inbound = Inbound(desk, None, profile, self.trust(profile), profile.transport.kind, hands=OwnHands(self.kit()))
         return desk, profile, connect(profile, self.vault(profile)), inbound
 
-    def inbound(self, name: str, profile: Profile, consumer: Consumer | None, channel: str = "bus") -> Inbound:
-        """Return the inbound worker of a relationship; without a consumer, one that documents are handed to."""
-        return Inbound(self.desk(name), consumer, profile, self.trust(profile), channel, hands=self.hands)
+    def inbound(self, name: str, profile: Profile, channel: str = "bus") -> Inbound:
+        """Return an inbound worker of a relationship that documents are handed to."""
+        return Inbound(self.desk(name), None, profile, self.trust(profile), channel, hands=self.hands)
 
     def _prefetch(self, batch: int) -> int:
         """Return how many unsettled deliveries a consumer may have: one batch in hand, and one that comes meanwhile."""

@@ -183,7 +183,7 @@ class World:
     def _start_courier(self, bus: Bus, opened: list[Store]) -> Courier:
         del bus
         self.gateway.opened = opened
-        inbound = self.gateway.inbound("inbound.courier", self._ground.commercial_profile, None, "import")
+        inbound = self.gateway.inbound("inbound.courier", self._ground.commercial_profile, "import")
         return self.commerce.courier(inbound, self.clock.now)
 
     def _sweep(self, account: str, amount_minor: int, other: str) -> None:

@@ -157,7 +157,7 @@ def _take_file(
             chosen = _profile(gateway, file, opened, profile)
             if chosen.name not in workers:
                 name = f"inbound.{chosen.name}.{INSTANCE}"
-                workers[chosen.name] = gateway.inbound(name, chosen, None, CHANNEL)
+                workers[chosen.name] = gateway.inbound(name, chosen, CHANNEL)
             digest, outcome = _take_one(workers[chosen.name], gateway, opened, told)
         return Imported(file, digest, chosen.name, *_told(gateway, digest, outcome), length)
     except (DocumentRefused, OperationRefused) as error:

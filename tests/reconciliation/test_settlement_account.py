@@ -190,7 +190,7 @@ def open_desk(home: Path, tmp_path: Path) -> Iterator[Open]:
         clock = ManualClock(NOW)
         gateway = Gateway(settings, structlog.get_logger(), clock, durable=False)
         gateway.prepare()
-        inbound = gateway.inbound("inbound.test", gateway.profiles[PROFILE], None, "file")
+        inbound = gateway.inbound("inbound.test", gateway.profiles[PROFILE], "file")
         opened.append(Desk(gateway, inbound, clock))
         return opened[-1]
 

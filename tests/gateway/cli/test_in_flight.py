@@ -80,7 +80,7 @@ def asked_back(office: Office) -> None:
     request = RecallRequest(
         "", "ABA-CASE-1", "DUPL", None, None, None, uetr=uetr, amount=Money(50_000, "KHR")
     )  # fmt: skip
-    inbound = gateway.inbound("inbound.test", profile, None)
+    inbound = gateway.inbound("inbound.test", profile)
     assert [state for _, state in inbound.take([letters.recall(request)])] == ["APPLIED"]
     gateway.close()
 

@@ -288,7 +288,7 @@ def test_a_document_that_is_refused_again_is_no_second_exception(apart: Stand) -
 
 def imported(stand: Stand, *documents: bytes) -> list[str]:
     """Hand documents to a worker without a queue, as the command for imports does; return what became of each."""
-    importer = stand.gateway.inbound("inbound.import", stand.gateway.profiles[PROFILE], None, "import")
+    importer = stand.gateway.inbound("inbound.import", stand.gateway.profiles[PROFILE], "import")
     try:
         return [state for _, state in importer.take(documents)]
     finally:

@@ -105,7 +105,7 @@ def outside(stage: Stage, tmp_path: Path) -> Iterator[Outside]:
         profile = stand.gateway.profiles["euro-bank"]
         made = transports.connect(profile, FolderVault(tmp_path))
         stand.workers["inbound"].close()  # type: ignore[attr-defined]  # the test carries files itself, and looks at each
-        stand.workers["inbound"] = stand.gateway.inbound("inbound.outside", profile, None, "folder")
+        stand.workers["inbound"] = stand.gateway.inbound("inbound.outside", profile, "folder")
         try:
             yield Outside(address, stand, made)
         finally:

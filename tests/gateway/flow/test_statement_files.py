@@ -148,7 +148,7 @@ def test_what_was_kept_is_applied_by_the_worker_when_its_file_is_gone(stand: Sta
     stand.kill_at = None
     path.unlink()
     stand.clock.advance(timedelta(milliseconds=LEFT_OVER_MS))
-    worker = stand.gateway.inbound("inbound.again", stand.gateway.profiles[PROFILE], None)
+    worker = stand.gateway.inbound("inbound.again", stand.gateway.profiles[PROFILE])
     assert worker.finish_left_over() == 1
     worker.close()
     assert stand.balances()[BANK] == 10**9 - 100
@@ -216,7 +216,7 @@ def camt(entries: int) -> bytes:
 
 def limited(stand: Stand, **limits: Any) -> Inbound:
     """Return a worker with other limits."""
-    worker = stand.gateway.inbound("inbound.limited", stand.gateway.profiles[PROFILE], None)
+    worker = stand.gateway.inbound("inbound.limited", stand.gateway.profiles[PROFILE])
     object.__setattr__(worker._desk, "limits", worker._desk.limits.model_copy(update=limits))
     return worker
 
@@ -247,7 +247,7 @@ def test_an_archived_statement_that_was_changed_is_never_read(stand: Stand, tmp_
     literal = f"x'{other}'" if stand.gateway.store.engine == "sqlite" else f"'\\x{other}'"
     change(stand, f"UPDATE archive_part SET data = {literal}")  # noqa: S608 - our own bytes
     stand.clock.advance(timedelta(milliseconds=LEFT_OVER_MS))
-    worker = stand.gateway.inbound("inbound.again", stand.gateway.profiles[PROFILE], None)
+    worker = stand.gateway.inbound("inbound.again", stand.gateway.profiles[PROFILE])
     worker.finish_left_over()
     worker.close()
     assert stand.open() == {"document_failed": 1}

@@ -84,7 +84,7 @@ def courier(stand: Stand, wire: Wire, **channel: object) -> Courier:
     """Return a courier over this wire, in the place of the relay; ``channel`` replaces settings of the channel."""
     profile = wired(stand, **channel)
     desk = stand.gateway.desk("relay.wire")
-    inbound = stand.gateway.inbound("relay.wire.in", profile, None, "wire")
+    inbound = stand.gateway.inbound("relay.wire.in", profile, "wire")
     made = Courier(desk, profile, wire, inbound)
     close(stand, "relay")
     stand.workers["relay"] = made
@@ -95,7 +95,7 @@ def collector(stand: Stand, wire: Wire, **channel: object) -> Collector:
     """Return a collector over this wire, in the place of the inbound worker."""
     profile = wired(stand, **channel)
     desk = stand.gateway.desk("inbound.wire")
-    made = Collector(desk, profile, wire, stand.gateway.inbound("inbound.wire.in", profile, None, "wire"))
+    made = Collector(desk, profile, wire, stand.gateway.inbound("inbound.wire.in", profile, "wire"))
     close(stand, "inbound")
     stand.workers["inbound"] = made
     return made

@@ -48,8 +48,8 @@ BATCH_LINES = 10_000
 """Lines of one payroll batch in the benchmark; a larger N is more batches."""
 QUEUE_ORDERS_MAX = 20_000
 """Orders that may wait in the queue: the sender holds back, so that the broker's memory is not what is measured."""
-BANK_WAITS_S = 0.01
-"""Pause of the simulated bank when there is nothing to answer."""
+BANK_WAITS_S = 0.03
+"""Pause of the simulated bank when there is nothing to answer; embedded, each look stops the gateway for a moment."""
 World = Callable[[], AbstractContextManager[None]]
 """Gives the simulated world its turn; see ``Embedded``."""
 PAGE_ENTRIES = 2_000

@@ -31,7 +31,7 @@ from simulators.names import BIC_DIRECTORY, PEOPLE, PHNOM_PENH, PROVINCES
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-    from schemas.model.status import RecallRequest
+    from schemas.model.status import RecallAnswer, RecallRequest
     from security.keys import SigningKey
     from security.trust import TrustStore
     from simulators.bank_message import Message
@@ -218,6 +218,11 @@ class CentralBank:
     def announce(self, code: str, description: str, *parameters: str) -> list[bytes]:
         """Return the announcement of an event (admi.004), such as a cut-off of a currency, if the bank makes any."""
         return [self._letters.event(code, description, parameters)] if self._behaviour.announces else []
+
+    @property
+    def told(self) -> Sequence[RecallAnswer]:
+        """What the customer has answered to recalls, each as often as it came."""
+        return self._desk.told
 
     def ask_back(self, request: RecallRequest) -> list[bytes]:
         """Return a recall of a transfer that the customer got."""

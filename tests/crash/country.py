@@ -30,8 +30,12 @@ from gateway.app import ROLES, Gateway
 from gateway.bus.base import BANK_EXCHANGE, DEAD_QUEUE, ORDERS_QUEUE, Outgoing, bank_queues
 from gateway.clock import SystemClock
 from gateway.crash import CRASH_AT, CRASH_MARK
+from gateway.operations import answering
+from gateway.operations.operator import Operator
+from gateway.operations.plans import Rules
 from gateway.store import ledger, trail
 from schemas.errors import BusUnavailable, GatewayError
+from schemas.model.status import RecallRequest
 from simulators.bank_service import BankService
 from simulators.behaviour import Behaviour
 from simulators.central_bank import CentralBank
@@ -246,6 +250,26 @@ poll_s = 0.1
         """Send a payroll in chunks and some single orders, a few of them bad."""
         self.send(self.government.payroll(lines, bad=bad, chunk=chunk))
         self.send(self.government.singles(self.government.suppliers(singles, bad=bad)))
+
+    def recalls(self, case_id: str) -> None:
+        """Let the bank ask for a transfer back that nobody here knows of."""
+        request = RecallRequest(
+            "ASKED-1", case_id, "DUPL", "sent twice", "THEIRS-1", "pacs.008.001.08", uetr=str(uuid.uuid4())
+        )
+        self.service.say(self.bank.ask_back(request))
+
+    def recall_states(self) -> list[str]:
+        """Return where the bank's recalls stand."""
+        with self.gateway.store.transaction() as db:
+            return [row[0] for row in db.connection.execute("SELECT state FROM recall_request ORDER BY id").fetchall()]
+
+    def refuses(self, case_id: str) -> None:
+        """Let two people refuse it."""
+        gateway, rules = self.gateway, Rules.of(self.stage.settings, self.gateway)
+        maker, checker = (Operator(gateway.store, SystemClock(), name) for name in ("sophea", "dara"))
+        answer = answering.refusing(maker.user, "CUST", "the payee keeps it")
+        made = answering.propose(maker, gateway.profiles, case_id, answer, rules)
+        answering.confirm(checker, gateway.profiles, str(made.request), made.sha256, rules)
 
     def run(self, until: Callable[[], bool], what: str) -> None:
         """Let the bank work until something holds.

@@ -25,6 +25,8 @@ BY_FILES = {
     "inbound.let_go",
 }
 """Points that only a bank off the bus has."""
+RECALLED = {"dispatch.answered", "dispatch.recalls_closed"}
+"""Points that only a recall of the bank has."""
 SILENT: dict[str, Any] = {"behaviour": Behaviour(silent=1.0, rejections={"AC04": 0.1}), "in_doubt_after_s": 1}
 """A bank that says nothing until it is asked again: what it takes to have a message chased."""
 SETTINGS: dict[str, dict[str, Any]] = {CHASED: SILENT, "dispatch.asked": SILENT | {"inquires": True}}
@@ -46,7 +48,7 @@ def test_a_point_that_cannot_be_read_from_the_source_is_an_error() -> None:
 
 @pytest.mark.slow
 @pytest.mark.servers
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", [point for point in POINTS if point not in RECALLED])
 def test_a_kill_loses_nothing_and_pays_nothing_twice(point: str, found: Callable[..., Country], tmp_path: Path) -> None:
     """Orders of a batch in chunks and single ones go through a whole day, with one worker killed and started again."""
     country = found(**SETTINGS.get(point, {"by_files": point in BY_FILES}))
@@ -85,4 +87,25 @@ def test_a_kill_while_a_statement_is_booked(point: str, found: Callable[..., Cou
     assert mark.exists()
     country.run(country.books_agree, "the statements are booked")
     country.stop()
+    assert list(country.problems()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.servers
+@pytest.mark.parametrize("point", sorted(RECALLED))
+def test_a_kill_while_a_recall_is_answered(point: str, found: Callable[..., Country], tmp_path: Path) -> None:
+    """The bank gets the answer of two people once, and its recall is closed, wherever the answering worker dies."""
+    country, mark = found(), tmp_path / "fired"
+    for role in ("inbound", "relay"):
+        country.start(role)
+    country.recalls("CASE-1")
+    country.run(lambda: country.recall_states() == ["OPEN"], "the recall has come")
+    country.refuses("CASE-1")
+    victim = country.start("dispatch", crash_at=f"{point}:1", mark=mark)
+    country.run(lambda: country.restarted(victim), f"the process is killed at {point}")
+    assert mark.exists()
+    country.run(lambda: country.recall_states() == ["CLOSED"], "the recall is closed")
+    country.close_day()
+    country.stop()
+    assert [(answer.case_id, answer.status) for answer in country.bank.told] == [("CASE-1", "RJCR")]
     assert list(country.problems()) == []

@@ -10,6 +10,7 @@ The second process may die at any moment: it keeps nothing, so what it had in ha
 from __future__ import annotations
 
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -33,6 +34,9 @@ START_AGAIN_S = 5.0
 """Pause before a second process that died is replaced: one that dies at once shall not take all of the time."""
 END_WITHIN_S = 5.0
 """A second process that takes longer to end than its piece of work can take is stuck."""
+STUCK_S = 60.0
+"""A second process that has something to do and does not answer for so long is stuck, and killed: no piece takes as
+long, nor does the rest of a message that has begun, either way."""
 LEFT_OVER_THERE = 2
 """Pieces that the second process always keeps: the one it works on, and the one it goes on with."""
 MODULE = "gateway.hand"
@@ -194,6 +198,7 @@ class SecondProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._link: Connection | None = None
         self._not_before_s = 0.0
+        self._heard_s = 0.0
         self.waited_s = 0.0
 
     @property
@@ -207,6 +212,8 @@ class SecondProcess:
             return
         self._not_before_s = time.monotonic() + START_AGAIN_S
         mine, other = socket.socketpair()
+        for direction in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            mine.setsockopt(socket.SOL_SOCKET, direction, struct.pack("ll", int(STUCK_S), int(STUCK_S % 1 * 1_000_000)))
         with other:
             command = [sys.executable, "-m", MODULE, str(other.fileno())]
             self._process = subprocess.Popen(command, pass_fds=[other.fileno()], stdin=subprocess.DEVNULL)  # noqa: S603 - our own module
@@ -216,6 +223,8 @@ class SecondProcess:
     def submit(self, work: Callable[..., T], *arguments: Any, turn: Turn = Turn.ORDERS) -> Job[T]:
         """Send a piece; where the other process is gone, it is done here when its result is asked for."""
         self.start()
+        if not self._open:
+            self._heard_s = time.monotonic()
         self._number += 1
         job = _SentJob(self, _OwnJob(self._kit, work, arguments), turn)
         self._open[self._number] = job
@@ -281,11 +290,13 @@ class SecondProcess:
             return False
         try:
             if not self._link.poll(wait_s):
+                self._lose_if_stuck()
                 return False
             answer: Answer = self._link.recv()
         except (OSError, EOFError):
             self._lose()
             return False
+        self._heard_s = time.monotonic()
         job = self._open.pop(answer.number, None)
         if job is not None:
             job.answer, job.lost = answer, answer.failed
@@ -301,6 +312,12 @@ class SecondProcess:
             self._lose()
             return False
         return True
+
+    def _lose_if_stuck(self) -> None:
+        """Kill a process that has had something to do for too long without an answer."""
+        if self._open and self._process is not None and time.monotonic() - self._heard_s > STUCK_S:
+            self._process.kill()
+            self._lose()
 
     def _lose(self) -> None:
         """Give up a process that is gone; everything that it had in hand is done here."""

@@ -36,6 +36,8 @@ from schemas.orders import Order, order_json, order_of_json, to_payment
 STATES = (State.REJECTED, State.RETURNED)
 _OWN = frozenset({"order_id", "maker", "uetr"})
 """What a re-issue gives itself."""
+_FIXED = frozenset({"kind", "original"})
+"""What makes an order a return, which the gateway alone orders, out of money that came in."""
 REASON_CHARACTERS_MAX = 400
 
 
@@ -129,6 +131,8 @@ def _set(stored: dict[str, Any], path: str, value: str) -> None:
     names = path.split(".")
     if names[0] in _OWN:
         raise OperationRefused(f"{path}: a re-issue has its own; leave it out")
+    if names[0] in _FIXED:
+        raise OperationRefused(f"{path}: a re-issue is no return of what came in; leave it out")
     at: Any = stored
     for name in names[:-1]:
         if not isinstance(at, dict):

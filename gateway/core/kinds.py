@@ -158,7 +158,8 @@ _OF_STATEMENTS = (
          ("statement_id", "payments", "first_payment", "oldest_day", "why"), OF_FACTS, 24, 4),
     Kind("statement_differs", "The bank issued a page or a statement again with other content.",
          ("statement_id", "closing_before", "closing", "entries_kept", "entries_withdrawn", "entries_new",
-          "payments_without_entry", "page", "entries", "net_minor", "document", "why"), OF_FACTS, 8, 8),
+          "payments_without_entry", "returns_that_left", "returns_withdrawn",
+          "page", "entries", "net_minor", "document", "why"), OF_FACTS, 8, 8),
 )  # fmt: skip
 
 _OF_ENTRIES = (

@@ -8,16 +8,19 @@ and an exception name both versions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from adapters.profile import Profile
 from gateway.core.ledger import Transfer, cash
-from gateway.flow import receipts, reconcile
+from gateway.core.lifecycle import Event, Move, State, advance
+from gateway.flow import outcomes, receipts, reconcile
 from gateway.flow.reconcile import Whole
-from gateway.store import findings, ledger
+from gateway.store import findings, ledger, payments
 from gateway.store.findings import Finding
+from gateway.store.payments import PaymentMove
 from gateway.store.session import Session
+from gateway.store.times import from_ms
 from gateway.store.trail import Trail, append
 from schemas.model.identifiers import mask_account
 from schemas.model.money import Money
@@ -27,6 +30,17 @@ DAY_AND_SEQUENCE = len("2026-11-30|0000000000|")
 """What of a place in the chain says which statement it is; the rest says when it was made."""
 WITHDRAWN_AT_ONCE = 500
 """Entries that are taken back in one go."""
+_HERE = frozenset({State.HELD, State.READY})
+"""States of a return that can still be kept from leaving."""
+
+
+@dataclass(slots=True)
+class _Withdrawn:
+    """What was taken back: the payment of each entry, or None; and what became of the returns of such entries."""
+
+    payments: list[int | None] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
 
 
 def forget(db: Session, number: int) -> None:
@@ -90,17 +104,21 @@ def _take_place(db: Session, profile: Profile, old: int, new: Whole, trail: Trai
 
 
 def _tell(
-    db: Session, profile: Profile, old: Sequence[Any], new: Whole, kept: int, withdrawn: Sequence[int | None],
-    trail: Trail,
+    db: Session, profile: Profile, old: Sequence[Any], new: Whole, kept: int, withdrawn: _Withdrawn, trail: Trail,
 ) -> None:  # fmt: skip
     """Tell a person, and the trail, which version took the place of which, and what that changed."""
     was, now = Money(old[9], new.currency), Money(new.closing or 0, new.currency)
     evidence = {
         "statement_id": new.statement_id, "superseded": old[0], "by": new.number, "closing_before": was.text(),
-        "closing": now.text(), "entries_kept": kept, "entries_withdrawn": len(withdrawn),
-        "entries_new": new.entries - kept, "payments_without_entry": [p for p in withdrawn if p][:PAYMENTS_SHOWN],
+        "closing": now.text(), "entries_kept": kept, "entries_withdrawn": len(withdrawn.payments),
+        "entries_new": new.entries - kept,
+        "payments_without_entry": [p for p in withdrawn.payments if p][:PAYMENTS_SHOWN],
         "why": "the bank issued this statement again with other content; what only the first said was reversed",
     }  # fmt: skip
+    if withdrawn.left:
+        evidence["returns_that_left"] = withdrawn.left[:PAYMENTS_SHOWN]
+    if withdrawn.stopped:
+        evidence["returns_withdrawn"] = withdrawn.stopped[:PAYMENTS_SHOWN]
     found = Finding(
         "statement_differs", str(new.number), profile.name, new.account, new.currency,
         now.amount_minor - was.amount_minor or None, new.number, evidence,
@@ -108,7 +126,8 @@ def _tell(
     findings.open_all(db, [found], trail.at_ms)
     facts = {
         "superseded": old[0], "statement": new.number, "statement_id": new.statement_id,
-        "account": mask_account(new.account), "kept": kept, "withdrawn": len(withdrawn),
+        "account": mask_account(new.account), "kept": kept, "withdrawn": len(withdrawn.payments),
+        "returns_withdrawn": withdrawn.stopped or None, "returns_that_left": withdrawn.left or None,
     }  # fmt: skip
     append(db, trail, "statement.supersede", facts)
 
@@ -116,21 +135,27 @@ def _tell(
 # ------------------------------------------------------------------------------------------------------ withdrawing
 
 
-def _withdraw_all(db: Session, profile: Profile, old: int, trail: Trail) -> list[int | None]:
-    """Take back what only the earlier version said; return the payment of each entry, or None."""
-    found: list[int | None] = []
+def _withdraw_all(db: Session, profile: Profile, old: int, trail: Trail) -> _Withdrawn:
+    """Take back what only the earlier version said."""
+    found = _Withdrawn()
     while rows := db.all("entries_left", old=old, count=WITHDRAWN_AT_ONCE):
-        _withdraw(db, profile, rows, trail)
-        found += [row[5] for row in rows]
+        _withdraw(db, profile, rows, found, trail)
+        found.payments += [row[5] for row in rows]
     return found
 
 
-def _withdraw(db: Session, profile: Profile, rows: Sequence[Sequence[Any]], trail: Trail) -> None:
+def _withdraw(
+    db: Session, profile: Profile, rows: Sequence[Sequence[Any]], found: _Withdrawn, trail: Trail
+) -> None:  # fmt: skip
     """Reverse what entries posted, and let what they explained wait for another explanation."""
     numbers = [(row[0],) for row in rows]
     gone = {row[0] for row in rows}
     db.pick(numbers)
-    posted = db.all("postings_of_picked") + db.all("resolutions_of_picked")
+    standing = _stop_returns(db, found, trail)
+    db.pick(numbers)
+    # What a return has taken along is not there to be put back: its resolution stands as long as the return does.
+    resolved = [row for row in db.all("resolutions_of_picked") if row[0] not in standing]
+    posted = db.all("postings_of_picked") + resolved
     siblings = [row for row in db.all("siblings_of_picked") if row[0] not in gone]
     others = [row for row in db.all("counterparts_of_picked") if row[0] not in gone]
     findings_of = db.all("entry_findings")
@@ -148,6 +173,37 @@ def _withdraw(db: Session, profile: Profile, rows: Sequence[Sequence[Any]], trai
     for kind, identity in findings_of:
         by = "the bank issued the statement again without this entry"
         findings.close(db, kind, identity, "reconcile", by, trail.at_ms)
+
+
+def _stop_returns(db: Session, found: _Withdrawn, trail: Trail) -> set[int]:
+    """Keep from leaving what was to give the picked entries back; return the exceptions of returns that have left.
+
+    What is withdrawn posts back what its resolution had posted (gateway/store/returns.py), as it does for a person.
+    """
+    given = {payment: (entry, exception) for payment, entry, exception in db.all("given_back_of_picked")}
+    if not given:
+        return set()
+    moves: list[PaymentMove] = []
+    standing: set[int] = set()
+    for one in payments.lock(db, given):
+        entry, exception = given[one.id]
+        said = f"payment {one.id} ({one.order_id}) of entry {entry}"
+        step = advance(one.state, Event.WITHDRAW)
+        if one.state in _HERE and isinstance(step, Move):
+            info = f"the bank took entry {entry} back"
+            moves.append(PaymentMove(one, Event.WITHDRAW, step.to, step.postings, None, info))
+            found.stopped.append(f"{said}: withdrawn before it left")
+        else:
+            amount = Money(one.amount_minor, one.currency)
+            standing.add(exception)
+            found.left.append(f"{said}, {amount}: {one.state}; its money is not with us any more")
+    payments.move(db, moves, trail, "the bank took back what was to be given back")
+    for move in moves:
+        db.run("forget_ready", profile=move.payment.profile, payment=move.payment.id)
+        by = "the payment was withdrawn"
+        findings.close(db, "cannot_compose", str(move.payment.id), "reconcile", by, trail.at_ms)
+    outcomes.send(db, [outcomes.moved(move) for move in moves], from_ms(trail.at_ms))
+    return standing
 
 
 def _undo(rows: Sequence[Sequence[Any]]) -> Iterable[Transfer]:

@@ -105,6 +105,11 @@ def confirm(operator: Operator, number: int, digest: str, rules: Rules) -> Resol
     """
 
     def work(db: Session, trail: Trail) -> Resolution:
+        seen = current(db, number)
+        if seen is not None and seen.order.give_back is not None:
+            # A return needs the account as well (gateway/operations/returns.py): first, as whoever books a statement
+            # takes it, so that the two never wait for each other.
+            db.one("lock_account_of_exception", id=number)
         proposal = _decided_over(db, trail, number, Deed.CONFIRM)
         told = digest.strip().lower()
         if len(told) != HASH_CHARACTERS or not hmac.compare_digest(told.encode(), proposal.sha256.encode()):

@@ -174,7 +174,7 @@ def exception_of(db: Session, entry: int) -> int:
 
 
 def require_none(db: Session, entry: int) -> None:
-    """Refuse an entry that a return gives back already.
+    """Refuse an entry that a return gives back already, or of which it gives back another row of the same credit.
 
     Raises:
         OperationRefused: which payment does it, and where that stands.
@@ -182,6 +182,12 @@ def require_none(db: Session, entry: int) -> None:
     row = db.one("given_back_of_entry", entry=entry)
     if row is not None:
         raise OperationRefused(f"entry {entry} is given back already: payment {row[0]} ({row[3]}) is {row[1]}")
+    same = db.one("given_back_of_same_fact", entry=entry)
+    if same is not None:
+        raise OperationRefused(
+            f"entry {entry} is given back already, as entry {same[2]}, which tells of the same credit: payment "
+            f"{same[0]} ({same[3]}) is {same[1]}"
+        )
 
 
 def ordered(
@@ -337,7 +343,14 @@ def order_return(db: Session, made: Ordered, house: House, trail: Trail) -> int:
         made: the return.
         house: what it is made by.
         trail: the place of the person who confirms it.
+
+    Raises:
+        OperationRefused: another return gives the same credit back.
     """
+    # Two entries may tell of one credit, and no key of the database knows that they do. Whoever holds the account sees
+    # what the one before has ordered, and no statement takes the entry back meanwhile.
+    db.one("lock_account", number=made.order.debtor_account.number, currency=made.order.currency)
+    require_none(db, made.entry)
     number, uetr = db.take_number("payment"), house.new_uetr()
     payment, relationship = _payment(made, house, number, uetr)
     rules = SourceRules(OWN_SOURCE, frozenset({payment.debtor_account.number}))

@@ -33,14 +33,19 @@ def end(db: Session, payments: Iterable[int], trail: Trail) -> None:
     for payment, entry, exception, kind, minor, currency in db.all("given_back_picked"):
         back = list(_undone(db, exception))
         ledger.post(db, back, trail.at_ms)
-        db.run("suspend_once_more", id=entry)
+        suspended = db.run("suspend_once_more", id=entry)
         db.run("end_given_back", payment=payment, now_ms=trail.at_ms)
         link = append(db, trail, "return.end", {
             "payment": payment, "exception": exception, "entry": entry,
             "posted": [f"{t.cause} leg {t.leg}" for t in back],
         })  # fmt: skip
         said = f"payment {payment} gives nothing back: the money is in suspense again"
+        if not suspended:  # the bank has taken the entry back meanwhile: there is nothing left to decide
+            said = f"payment {payment} gives nothing back, nor is there anything to: the bank took entry {entry} back"
         findings.note(db, exception, trail, Deed.RECUR, said, link=link)
+        if not suspended:
+            _ask_again(db, payment, trail, link)
+            continue
         db.run("take_up_again", id=exception, due_ms=due_ms(kind, trail.at_ms, minor, currency))
         _ask_again(db, payment, trail, link)
 

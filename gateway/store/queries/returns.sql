@@ -30,6 +30,35 @@ SELECT given_back.payment, payment.state, given_back.exception, payment.order_id
 FROM given_back JOIN payment ON payment.id = given_back.payment
 WHERE given_back.entry = :entry AND given_back.ended_ms IS NULL;
 
+-- name: given_back_of_same_fact
+-- The return, under way or done, of another entry that tells of the same credit as this one: a statement issued again
+-- shows it under another number. The same UETR; or EndToEndId and amount, where one of them has no UETR; or the bank's
+-- own reference and amount. What stands for no reference names nothing.
+SELECT given_back.payment, payment.state, given_back.entry, payment.order_id
+FROM entry AS this
+JOIN entry AS other ON other.account = this.account AND other.currency = this.currency AND other.id <> this.id
+JOIN given_back ON given_back.entry = other.id AND given_back.ended_ms IS NULL
+JOIN payment ON payment.id = given_back.payment
+WHERE this.id = :entry AND (
+    other.uetr = this.uetr
+    OR (other.amount_minor = this.amount_minor AND (
+        (other.servicer_reference = this.servicer_reference
+         AND this.servicer_reference NOT IN ('', 'NOTPROVIDED', 'NONREF', 'NOREF'))
+        OR ((other.uetr IS NULL OR this.uetr IS NULL) AND other.end_to_end_id = this.end_to_end_id
+            AND this.end_to_end_id NOT IN ('', 'NOTPROVIDED', 'NONREF', 'NOREF')))))
+ORDER BY given_back.payment LIMIT 1;
+
+-- name: given_back_of_picked
+-- The returns, under way or done, of the picked entries, and the exceptions that ordered them.
+SELECT given_back.payment, given_back.entry, given_back.exception
+FROM pick JOIN given_back ON given_back.entry = pick.id AND given_back.ended_ms IS NULL ORDER BY given_back.payment;
+
+-- name: lock_account_of_exception
+-- Take the account's chain of statements for ourselves that an exception is about.
+SELECT profile FROM account
+WHERE number = (SELECT account FROM exception WHERE exception.id = :id)
+  AND currency = (SELECT currency FROM exception WHERE exception.id = :id) /*lock*/;
+
 -- name: count_given_back
 -- How many returns an exception has ordered, whatever became of them; each has an order id of its own.
 SELECT COUNT(*) FROM given_back WHERE exception = :exception;

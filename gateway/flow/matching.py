@@ -80,6 +80,8 @@ class Matching:
         self._finder = Finder(db, profile.name, self._rules)
         self._waiting: dict[int, int] = {}
         """Entries that have been in suspense, with the leg under which they would leave it."""
+        self._next: dict[tuple[int, str], int] = {}
+        """The next leg of a cause that has explained such an entry before, as a bill from which it was taken."""
 
     def run(self, batch: int) -> None:
         """Explain every entry that is not explained yet."""
@@ -113,6 +115,7 @@ class Matching:
         self._waiting = {row[0]: 0 for row in rows}
         for entry, leg, *_ in db.all("postings_of_entries", cause="suspend"):
             self._waiting[entry] = max(self._waiting[entry], leg + 1)
+        self._next = {(entry, cause): leg + 1 for entry, cause, leg in db.all("explained_before")}
         given, posted = read(rows), _Posted()
         pool = self._finder.pool(given)
         self._ask_naming(list(given.entries), given, pool, posted)
@@ -122,7 +125,7 @@ class Matching:
             for kind, identity in db.all("entry_findings"):
                 findings.close(db, kind, identity, "reconcile", by, self._trail.at_ms)
             self._write(posted)
-        self._waiting = {}
+        self._waiting, self._next = {}, {}
 
     def _ask_naming(self, left: list[EntryFacts], given: Slice, pool: Pool, posted: _Posted) -> list[EntryFacts]:
         """Ask the matchers that go by what an entry says of itself; return the entries that none of them knows."""
@@ -224,7 +227,8 @@ class Matching:
                 cause, against = "receipt", f"receipts:{said.against}"
             else:
                 cause, against = "charge", f"{said.against}:{entry.account}"
-            made.append(cash(cause, entry.id, 0, entry.account, against, said.charge_minor, entry.currency))
+            leg = self._next.get((entry.id, cause), 0)
+            made.append(cash(cause, entry.id, leg, entry.account, against, said.charge_minor, entry.currency))
         return made
 
     def _book(self, entry: EntryFacts, payment: int, said: Explanation, pool: Pool, posted: _Posted) -> None:

@@ -102,6 +102,12 @@ SELECT transfer.subject, transfer.leg, transfer.debit, transfer.credit, transfer
 FROM pick JOIN transfer ON transfer.subject = pick.id AND transfer.cause = :cause
 ORDER BY transfer.subject, transfer.leg;
 
+-- name: explained_before
+-- The last leg of each cause but suspense that the ledger has posted for the picked entries.
+SELECT transfer.subject, transfer.cause, MAX(transfer.leg)
+FROM pick JOIN transfer ON transfer.subject = pick.id AND transfer.cause IN ('receipt', 'charge', 'sweep')
+GROUP BY transfer.subject, transfer.cause;
+
 -- name: settling_entries
 -- The entries that settle the picked payments.
 SELECT entry.id FROM pick JOIN entry ON entry.payment = pick.id AND entry.matched = 'settle';

@@ -89,6 +89,25 @@ def funding(payment: int, source: str, account: str, amount_minor: int, currency
     return Transfer("reissue", payment, 0, f"returned:{account}", f"payable:{source}", amount_minor, currency)
 
 
+def returned_again(payment: int, account: str, amount_minor: int, given_minor: int, currency: str) -> list[Transfer]:
+    """Return what takes money that came back of a return of ours to where the return had taken it from.
+
+    Args:
+        payment: the return's number.
+        account: our account that it went from.
+        amount_minor: what came back.
+        given_minor: what had been given back; what the banks kept of it is a charge of ours.
+        currency: of both.
+    """
+    against = f"payable:{OWN_SOURCE}"
+    came = min(amount_minor, given_minor)
+    sides = ((f"returned:{account}", came), (f"charges:{account}", given_minor - came))
+    return [
+        Transfer("returned_again", payment, leg, debit, against, minor, currency)
+        for leg, (debit, minor) in enumerate(sides) if minor
+    ]  # fmt: skip
+
+
 def cash(cause: str, subject: int, leg: int, account: str, against: str, signed_minor: int, currency: str) -> Transfer:
     """Return the transfer that moves the cash account by a signed amount against another account.
 

@@ -2,7 +2,8 @@
 
 A return is a payment of the gateway's own. When it is withdrawn or declined here, misses its cut-off, or is refused by
 the bank, the money is still ours: what its exception had posted is posted back in the same transaction, and the
-exception is open again.
+exception is open again. So it is where the return had settled and came back: then the money goes from where what came
+back is held (``returned``) to where the return was paid from (``payable:gateway``) first.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from typing import Any
 
 from gateway.core.casework import Deed
 from gateway.core.kinds import due_ms
-from gateway.core.ledger import Transfer
+from gateway.core.ledger import Transfer, returned_again
 from gateway.core.lifecycle import State
 from gateway.store import findings, ledger
 from gateway.store.session import Session
 from gateway.store.trail import Trail, append
 
-ENDS = frozenset({State.REFUSED, State.REJECTED, State.CANCELLED})
-"""States in which a return has given nothing back, and never will."""
+ENDS = frozenset({State.REFUSED, State.REJECTED, State.CANCELLED, State.RETURNED})
+"""States in which a return has given nothing back, and never will; RETURNED: the money was gone, and is here again."""
 
 
 def add(db: Session, payment: int, exception: int, entry: int, amount_minor: int, at_ms: int) -> None:
@@ -31,7 +32,7 @@ def end(db: Session, payments: Iterable[int], trail: Trail) -> None:
     """Put back into suspense what these payments were to give back, and open their exceptions again."""
     db.pick((number,) for number in sorted(set(payments)))
     for payment, entry, exception, kind, minor, currency in db.all("given_back_picked"):
-        back = list(_undone(db, exception))
+        back = [*_came_back(db, payment), *_undone(db, exception)]
         ledger.post(db, back, trail.at_ms)
         suspended = db.run("suspend_once_more", id=entry)
         db.run("end_given_back", payment=payment, now_ms=trail.at_ms)
@@ -48,6 +49,12 @@ def end(db: Session, payments: Iterable[int], trail: Trail) -> None:
             continue
         db.run("take_up_again", id=exception, due_ms=due_ms(kind, trail.at_ms, minor, currency))
         _ask_again(db, payment, trail, link)
+
+
+def _came_back(db: Session, payment: int) -> list[Transfer]:
+    """Return what makes of money that came back of a return what it was before the return was composed."""
+    row = db.one("return_that_came_back", payment=payment)
+    return [] if row is None else returned_again(payment, *row)
 
 
 def _ask_again(db: Session, payment: int, trail: Trail, link: int) -> None:

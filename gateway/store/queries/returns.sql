@@ -74,6 +74,12 @@ SELECT given_back.payment, given_back.entry, exception.id, exception.kind, excep
 FROM pick JOIN given_back ON given_back.payment = pick.id JOIN exception ON exception.id = given_back.exception
 WHERE given_back.ended_ms IS NULL ORDER BY exception.id;
 
+-- name: return_that_came_back
+-- What the ledger has posted as come back of a return: from which account it went, how much, what it was, and currency.
+SELECT payment.debtor_account, transfer.amount_minor, payment.amount_minor, payment.currency
+FROM payment JOIN transfer ON transfer.subject = payment.id AND transfer.cause = 'give_back' AND transfer.leg = 0
+WHERE payment.id = :payment;
+
 -- name: end_given_back!
 -- A return is over, and gave nothing back.
 UPDATE given_back SET ended_ms = :now_ms WHERE payment = :payment AND ended_ms IS NULL;

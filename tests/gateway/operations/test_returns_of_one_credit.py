@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from gateway.operations import proposals, reissue
+from gateway.operations import proposals, receipts, reissue
 from gateway.operations.operator import Operator
 from gateway.operations.resolutions import Resolution
+from gateway.store import receipts as bills
 from schemas.errors import OperationRefused
+from schemas.receipts import Announced, read_receipt
 from tests.gateway.flow.stand import RIEL, Stand, booked, order
 from tests.gateway.operations.desk import OPENING, numbers, person, state
-from tests.gateway.operations.test_returns import CAME_IN, agreed, given, proposed, received, rules
+from tests.gateway.operations.test_returns import CAME_IN, REFERENCE, agreed, billed, given, proposed, received, rules
 from tests.gateway.operations.test_two_people import at_once, unchanged
 
 
@@ -143,3 +145,62 @@ def test_no_re_issue_is_made_a_return(light: Stand, path: str) -> None:
         light, lambda: reissue.reissue(worker, gateway.policy, gateway.new_uetr, str(paid.id), {path: "return"}, "x")
     )
     assert "no return" in said
+
+
+@pytest.mark.parametrize("kept_minor", [0, 200])
+def test_what_comes_back_after_it_was_given_back_is_in_suspense_again(stand: Stand, kept_minor: int) -> None:
+    """Nothing stays where nobody can move it; the entry goes back anew, and that one may be refused as well."""
+    entry, number, _ = given(stand)
+    stand.run("dispatch", "relay")
+    [back] = stand.payments()
+    out = booked(-50_000, reference="NB-OUT", code="PMNT/ICDT/RRTN", instruction_id=back.instruction_id)
+    stand.take(stand.bank.statement([out], OPENING + 50_000, statement_id="NEXT"))
+    assert stand.payments()[0].state == "SETTLED"
+    came = booked(
+        50_000 - kept_minor, reference="NB-BACK", code="PMNT/ICDT/RRTN", instruction_id=back.instruction_id,
+        charges_minor=kept_minor,
+    )  # fmt: skip
+    stand.take(stand.bank.statement([came], OPENING, statement_id="AFTER"))
+    assert (stand.payments()[0].state, state(stand, number)) == ("RETURNED", "reopened")
+    kept = {f"charges:{RIEL}": kept_minor} if kept_minor else {}
+    assert (
+        stand.balances()
+        == {
+            f"bank:{RIEL}": OPENING + 50_000 - kept_minor,
+            f"opening:{RIEL}": -OPENING,
+            f"suspense:{RIEL}": -50_000,
+        }
+        | kept
+    )
+    assert stand.faults() == []
+    agreed(stand, proposed(stand, entry, account="500000011"))
+    stand.run("dispatch", "relay")
+    stand.take(stand.bank.status("RJCT", stand.payments()[1:], "AC04"))
+    assert stand.states() == {f"RETURN-{number}-1": "RETURNED", f"RETURN-{number}-2": "REJECTED"}
+    assert stand.balances()[f"suspense:{RIEL}"] == -50_000
+    assert "payable:gateway" not in stand.balances()
+    assert f"returned:{RIEL}" not in stand.balances()
+    assert stand.faults() == []
+
+
+def test_what_was_taken_from_one_bill_pays_another(stand: Stand) -> None:
+    """The ledger has both, and the taking back between them; and what paid the second is taken from that as well."""
+    entry = billed(stand)
+    receipts.unmatch(person(stand), entry, "the other bill of this payer")
+    said = read_receipt({
+        "bill_id": "B-2", "account": RIEL, "currency": "KHR", "amount": "500", "due_date": "2026-12-15",
+        "reference": REFERENCE, "payer_name": "Sok Dara",
+    })  # fmt: skip
+    assert isinstance(said, Announced)
+    with stand.gateway.store.transaction() as db:
+        bills.add(db, "fmis", [said], 0)
+    stand.take(stand.bank.statement([booked(1_000, reference="NB2")], OPENING + 50_000, statement_id="NEXT"))
+    assert stand.sql("SELECT bill_id, state FROM expected_receipt ORDER BY bill_id") == [
+        ("B-1", "OPEN"),
+        ("B-2", "PAID"),
+    ]
+    assert stand.balances()["receipts:fmis"] == -50_000
+    assert stand.faults() == []
+    receipts.unmatch(person(stand), entry, "that one neither")
+    assert "receipts:fmis" not in stand.balances()
+    assert stand.faults() == []

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from gateway.operations import proposals, receipts, reissue
+from gateway.operations import cancellation, proposals, receipts, reissue
 from gateway.operations.operator import Operator
 from gateway.operations.resolutions import Resolution
 from gateway.store import receipts as bills
-from schemas.errors import OperationRefused
+from schemas.errors import GatewayError, OperationRefused
 from schemas.receipts import Announced, read_receipt
 from tests.gateway.flow.stand import RIEL, Stand, booked, order
 from tests.gateway.operations.desk import OPENING, numbers, person, state
@@ -203,4 +203,18 @@ def test_what_was_taken_from_one_bill_pays_another(stand: Stand) -> None:
     assert stand.faults() == []
     receipts.unmatch(person(stand), entry, "that one neither")
     assert "receipts:fmis" not in stand.balances()
+    assert stand.faults() == []
+
+
+def test_what_was_given_back_stays_written_down(stand: Stand) -> None:
+    """Only the end of a return is added, and once; the database itself refuses anything else."""
+    _, _, payment = given(stand)
+    changes = ("DELETE FROM given_back", "UPDATE given_back SET amount_minor = 1, ended_ms = 1",
+               "UPDATE given_back SET ended_ms = NULL", "UPDATE given_back SET entry = 99")  # fmt: skip
+    for change in changes:
+        with pytest.raises(GatewayError, match="append-only: given_back"), stand.gateway.store.transaction() as db:
+            db.connection.execute(change)
+    cancellation.cancel(person(stand, "olga"), stand.gateway.profiles, str(payment), "CUST")
+    with pytest.raises(GatewayError, match="append-only: given_back"), stand.gateway.store.transaction() as db:
+        db.connection.execute("UPDATE given_back SET ended_ms = 1")
     assert stand.faults() == []

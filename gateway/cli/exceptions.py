@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ from gateway.core.kinds import Age
 from gateway.operations import caseload
 from gateway.operations.caseload import NOBODY, UNRESOLVED, ExceptionLine, ExceptionPage, Search, masked
 from gateway.operations.plans import Rules
-from gateway.operations.proposals import Proposal
+from gateway.operations.proposals import Proposal, shown
 from schemas.errors import OperationRefused
 
 exceptions = typer.Typer(no_args_is_help=True, help="Look at what does not fit, and resolve it.")
@@ -84,7 +85,7 @@ def show_exception(context: typer.Context, number: Number, as_json: Json = False
     with shell.database() as db:
         page = caseload.page(db, number, shell.clock.now(), Rules.of(shell.settings))
     if as_json:
-        shell.screen.json(page)
+        shell.screen.json(replace(page, proposal=page.proposal and shown(page.proposal)))
         return
     _show(shell.screen, page)
 

@@ -139,6 +139,6 @@ def _show(shell: Shell, made: Decided, *, as_json: bool) -> None:
         shell.screen.say(f"recall {made.request}: {made.text} is proposed; another person:")
         shell.screen.say(f"gateway recalls confirm {made.request} --sha256 {made.sha256}")
     elif made.payment is not None:
-        shell.screen.say(f"recall {made.request}: payment {made.payment} gives it back")
+        shell.screen.say(f"recall {made.request}: {made.text}; payment {made.payment} does it")
     else:
         shell.screen.say(f"recall {made.request}: {made.text}; the answer leaves next")

@@ -12,7 +12,7 @@ from gateway.cli.resolutions import posted
 from gateway.cli.screen import Screen, plain
 from gateway.cli.shell import FOUND, Count, Json, User, shell_of
 from gateway.core.matchers.receipts import BillState
-from gateway.operations import giving_back, receipts
+from gateway.operations import giving_back, proposals, receipts
 from gateway.operations.plans import Rules
 from gateway.operations.receipts import BillPage, Imported
 from gateway.operations.returns import GiveBack
@@ -169,7 +169,7 @@ def return_receipt(
         )
         made = giving_back.propose(operator, entry, give, amount, rest, Rules.of(shell.settings, gateway))
     if as_json:
-        shell.screen.json(made)
+        shell.screen.json(proposals.shown(made))
         return
     shell.screen.say(f"proposed for entry {entry}, exception {made.exception}: {made.text}")
     posted(shell.screen, made.posts, "It would post")

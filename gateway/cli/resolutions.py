@@ -146,7 +146,7 @@ def propose(
     with shell.gateway() as gateway:
         made = proposals.propose(shell.operator(gateway, by), number, order, Rules.of(shell.settings, gateway))
     if as_json:
-        shell.screen.json(made)
+        shell.screen.json(proposals.shown(made))
         return
     shell.screen.say(f"proposed for exception {number}: {made.text}")
     posted(shell.screen, made.posts, "It would post")

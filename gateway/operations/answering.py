@@ -147,14 +147,14 @@ def propose(operator: Operator, profiles: Mapping[str, Profile], key: str, answe
         made = _completed(db, row, answer)
         _require_answerable(profiles, row, made)
         planned = _plan(db, made, rules)
-        body = _bound(row, made, planned)
+        body, text = _bound(row, made, planned), _text(made, planned)
         db.run("propose_recall_answer", request=row[0], maker=trail.actor, body=body, now_ms=trail.at_ms)
         digest = sha256(body.encode()).hexdigest()
         operator.record(db, trail, "recall.propose", {
             "request": row[0], "case_id": row[5], "choice": made.choice.value, "reason": made.reason,
             "entry": made.entry, "sha256": digest,
         })  # fmt: skip
-        return _decided(row, made, digest, done=False)
+        return Decided(row[0], row[5], made.choice, made.maker, text, done=False, sha256=digest)
 
     return operator.act(work)
 
@@ -238,6 +238,7 @@ def _bound(row: Row, answer: Answer, planned: Plan | None) -> str:
     return compact({
         "request": [row[0], row[2], row[3], row[5]],
         "answer": asdict(answer),
+        "text": _text(answer, planned),
         "plan": None if planned is None else planned.bound(),
     })  # fmt: skip
 
@@ -274,15 +275,16 @@ def confirm(operator: Operator, profiles: Mapping[str, Profile], key: str, diges
             )
         payment = None
         if planned is not None:
-            text = f"{planned.text()} (recall {row[5] or row[0]}, proposed by {answer.maker})"
+            words = f"{planned.text()} (recall {row[5] or row[0]}, proposed by {answer.maker})"
             facts: dict[str, Any] = {"maker": answer.maker, "sha256": expected, "recall": row[0]}
-            [payment] = carry_out(operator, db, trail, planned, Deed.RESOLVE, text, facts, rules).returns
+            [payment] = carry_out(operator, db, trail, planned, Deed.RESOLVE, words, facts, rules).returns
         _decide(db, row, answer, payment, trail)
         operator.record(db, trail, "recall.confirm", {
             "request": row[0], "case_id": row[5], "choice": answer.choice.value, "reason": answer.reason,
             "maker": answer.maker, "payment": payment, "sha256": expected,
         })  # fmt: skip
-        return replace(_decided(row, answer, expected, done=True), payment=payment)
+        text = _text(answer, planned)
+        return Decided(row[0], row[5], answer.choice, answer.maker, text, done=True, sha256=expected, payment=payment)
 
     return operator.act(work)
 
@@ -335,15 +337,21 @@ def _proposed(db: Session, row: Row) -> tuple[Answer, Decided] | None:
     found = db.one("find_recall_proposal", request=row[0])
     if found is None:
         return None
-    stored = json.loads(found[1])["answer"]
+    body = json.loads(found[1])
+    stored = body["answer"]
     give = GiveBack(**stored["give"]) if stored["give"] else None
     answer = Answer(
         Choice(stored["choice"]), stored["maker"], stored["reason"], stored["info"], stored["entry"], give
     )  # fmt: skip
-    return answer, _decided(row, answer, sha256(found[1].encode()).hexdigest(), done=False)
+    digest = sha256(found[1].encode()).hexdigest()
+    # What was proposed before there was a text in it cannot be confirmed any more, and shows what there is.
+    text = body.get("text") or _text(answer, None)
+    return answer, Decided(row[0], row[5], answer.choice, answer.maker, text, done=False, sha256=digest)
 
 
-def _decided(row: Row, answer: Answer, digest: str, *, done: bool) -> Decided:
-    what = f"give entry {answer.entry} back" if answer.give is not None else f"refuse ({answer.reason})"
-    text = what + (f": {answer.info}" if answer.info else "")
-    return Decided(row[0], row[5], answer.choice, answer.maker, text, done, digest)
+def _text(answer: Answer, planned: Plan | None) -> str:
+    """Return an answer in words: of a consent, how much goes to whom."""
+    what = f"refuse ({answer.reason})" if answer.give is None else f"give entry {answer.entry} back"
+    if planned is not None:
+        what += f", {'; '.join(one.text() for one in planned.effects.returns)}"
+    return what + (f": {answer.info}" if answer.info else "")

@@ -127,6 +127,8 @@ class Plan:
         if len(self.cases) > 1:
             more += f" with exception{'s' if len(self.cases) > 2 else ''} "  # noqa: PLR2004 - one other
             more += ", ".join(str(found.id) for found in self.cases[1:])
+        if self.effects.returns:  # who confirms has to see to whom the money goes
+            more += f" ({'; '.join(one.text() for one in self.effects.returns)})"
         return f"{self.order.way}{more}: {self.order.reason}"
 
     def bound(self) -> str:

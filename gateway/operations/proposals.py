@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -22,6 +22,7 @@ from gateway.store.session import Session
 from gateway.store.times import from_ms
 from gateway.store.trail import Trail
 from schemas.errors import Conflict, OperationRefused
+from schemas.model.identifiers import mask_account
 from schemas.model.money import Money
 from security.roles import is_independent
 
@@ -60,6 +61,15 @@ def current(db: Session, number: int) -> Proposal | None:
               for cause, _, debit, credit, minor, currency in stored["posts"]),
         tuple(payment[0] for payment in stored["payments"]),
     )  # fmt: skip
+
+
+def shown(proposal: Proposal) -> Proposal:
+    """Return a proposal as it is printed: without the whole account number of a payee."""
+    give = proposal.order.give_back
+    if give is None or not give.account:
+        return proposal
+    masked = replace(give, account=mask_account(give.account))
+    return replace(proposal, order=replace(proposal.order, give_back=masked))
 
 
 def propose(operator: Operator, number: int, order: Order, rules: Rules) -> Proposal:

@@ -40,7 +40,7 @@ from gateway.store.trail import Trail
 from schemas.codes import RETURN_REASONS
 from schemas.errors import OperationRefused
 from schemas.model import lengths
-from schemas.model.identifiers import IDENTIFIER_LENGTH_MAX, bic8, instruction_id, is_bic, is_uetr
+from schemas.model.identifiers import IDENTIFIER_LENGTH_MAX, bic8, instruction_id, is_bic, is_uetr, mask_account
 from schemas.model.money import Money
 from schemas.model.payment import Original, Payment
 from schemas.orders import (
@@ -125,17 +125,29 @@ class House:
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """A return that would be ordered: over which relationship, of which entry, and by which exception."""
+    """A return that would be ordered: over which relationship, of which entry, and by which exception.
+
+    Attributes:
+        remark: in what its payee is not the payer of the statement, or is the maker's word alone; empty: in nothing.
+    """
 
     profile: str
     exception: int
     entry: int
     order: ReturnOrder
+    remark: str = ""
 
     @property
     def amount(self) -> Money:
         """What is given back."""
         return Money.parse(self.order.amount, self.order.currency)
+
+    def text(self) -> str:
+        """Return how much goes to whom, as a second person has to see it: the account is masked."""
+        order = self.order
+        to = f"{order.creditor.name}, account {mask_account(order.creditor_account.number or '')}"
+        remark = f" ({self.remark})" if self.remark else ""
+        return f"{self.amount} to {to}, bank {order.creditor_agent.bic}{remark}"
 
     def bound(self) -> list[Any]:
         """Return all that a second person agrees to: everything but the day, which is that of the confirmation."""
@@ -228,7 +240,7 @@ def ordered(
     except ValidationError as error:
         place = ".".join(str(step) for step in error.errors()[0]["loc"])
         raise OperationRefused(f"entry {entry.id} cannot be given back as it is: {place} is no such thing") from None
-    made = Ordered(profile.name, found.id, entry.id, order)
+    made = Ordered(profile.name, found.id, entry.id, order, _remark(profile, row, give))
     _require_rules(made, house)
     return made
 
@@ -283,6 +295,23 @@ def _order(
         kind="return",
         original=_kept(original),
     )
+
+
+def _remark(profile: Profile, row: Any, give: GiveBack) -> str:
+    """Return where the maker has named somebody else than the statement, or what the statement does not name."""
+    bank = profile.bank_bic if profile.pain is None else None  # the rail's own: it came in from there
+    said = [
+        ("name", give.name, row[8]),
+        ("account", give.account, row[9]),
+        ("bank", give.bank and bic8(give.bank), bank and bic8(bank)),
+    ]
+    told = [(what, ours, theirs) for what, ours, theirs in said if ours]
+    other = any(theirs and ours != theirs for _, ours, theirs in told)
+    alone = [what for what, _, theirs in told if not theirs]
+    remarks = ["not the payer that the statement names"] if other else []
+    if alone:
+        remarks.append(f"the statement names no {' and no '.join(alone)}: the maker does")
+    return "; ".join(remarks)
 
 
 def _kept(original: Original) -> OrderOriginal:

@@ -196,6 +196,22 @@ def test_a_consent_that_became_a_refusal_is_told(stand: Stand) -> None:
 # ------------------------------------------------------------------------------------------------------ two people
 
 
+def test_who_confirms_sees_to_whom_the_money_goes(light: Stand) -> None:
+    """As the proposal was made, and only that can be confirmed."""
+    received(light)
+    asked(light)
+    assert "to Chan Sophal, account *****0009, bank " in propose(light, answering.accepting("sophea")).text
+    made = propose(light, answering.accepting("sophea", account="999999999", name="Sophea Cousin"))
+    with light.gateway.store.transaction() as db:
+        page = answering.page(db, CASE)
+    assert page.proposal is not None
+    assert page.proposal.text == made.text
+    assert "KHR 500.00 to Sophea Cousin, account *****9999" in made.text
+    assert "not the payer that the statement names" in made.text
+    assert "999999999" not in str(page)
+    assert confirm(light, made).text == made.text
+
+
 def test_the_maker_confirms_nothing(stand: Stand) -> None:
     """Nor anybody what is not the proposal that was seen."""
     received(stand)

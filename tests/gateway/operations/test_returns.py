@@ -114,6 +114,28 @@ def test_the_same_person_does_not_confirm(light: Stand) -> None:
     assert "receipts return" in unchanged(light, lambda: resolve(light, number, Way.GIVE_BACK, rules=rules(light)))
 
 
+def test_who_confirms_sees_to_whom_the_money_goes(light: Stand) -> None:
+    """Amount, payee, masked account and bank; and that it is somebody else than the statement names."""
+    entry, _ = received(light)
+    payer = proposed(light, entry)
+    assert "KHR 500.00 to Chan Sophal, account *****0009, bank " in payer.text
+    assert "not the payer" not in payer.text
+    other = proposed(light, entry, account="999999999", name="Sophea Cousin", bank="ABAAKHPP")
+    assert "Sophea Cousin, account *****9999, bank ABAAKHPP (not the payer that the statement names)" in other.text
+    assert "999999999" not in str(proposals.shown(other))
+    part = proposed(light, entry, "450.00", account="999999999")
+    assert "KHR 450.00 to Chan Sophal, account *****9999" in part.text
+    assert "not the payer that the statement names" in part.text
+    assert "*****9999" in agreed(light, part).resolution
+
+
+def test_a_payee_that_the_statement_does_not_name_is_the_makers_word(light: Stand) -> None:
+    """Whoever confirms has to find out elsewhere whose account it is."""
+    entry, _ = received(light, counterparty_account=None)
+    made = proposed(light, entry, account="999999999")
+    assert "(the statement names no account: the maker does)" in made.text
+
+
 def test_it_is_given_back_once(stand: Stand) -> None:
     """Neither proposed again, nor confirmed again, nor resolved otherwise, nor taken up again."""
     entry, number, payment = given(stand)

@@ -71,7 +71,7 @@ class PgpKeys:
         Raises:
             DocumentRefused: FF01.
             SignatureRefused: DS0A, DS0B.
-            OSError: this machine has no room for it.
+            OSError: this machine has no room for it, or no process; the file is not to blame.
         """
         for decryptor in self._decryptors:
             asked: list[str] = []
@@ -82,8 +82,9 @@ class PgpKeys:
                 asked.extend(ids)
                 return self._bank
 
+            bounded = _Bounded(target, bytes_max)  # it fails where this machine is short of something, and not the file
             try:
-                with _Bounded(target, bytes_max) as bounded:
+                with bounded:
                     found = pysequoia.decrypt_file(source, bounded.path, decryptor=decryptor, store=store)
             except _FAULTS as error:
                 target.unlink(missing_ok=True)
@@ -152,6 +153,7 @@ class _Bounded:
                 )
         except OSError:
             os.close(self._writing)
+            target.unlink(missing_ok=True)
             raise
         finally:
             os.close(reading)

@@ -68,6 +68,8 @@ class Answering:
         said = db.one("recall_verdict", id=number)
         assert row is not None
         assert said is not None
+        if row[15] not in {"REFUSED", "ACCEPTED"}:  # its return was refused meanwhile: people decide anew
+            return
         asked, verdict = request_of(row), Verdict(*said)
         own, now = db.take_number("message"), self._desk.now().astimezone(self._profile.zone)
         task = Task(message_id(self._profile.own_bic, now.date(), own), now, now.date())

@@ -30,7 +30,7 @@ from gateway.store.session import Row, Session, compact
 from gateway.store.trail import Trail
 from schemas.codes import RECALL_REFUSALS
 from schemas.errors import Conflict, OperationRefused
-from schemas.model.identifiers import IDENTIFIER_LENGTH_MAX
+from schemas.model.identifiers import IDENTIFIER_LENGTH_MAX, NOT_PROVIDED
 from schemas.model.money import Money
 from schemas.model.status import RecallRequest
 from security.roles import is_independent
@@ -178,7 +178,7 @@ def _completed(db: Session, row: Row, answer: Answer) -> Answer:
         return answer
     asked = request_of(row)
     entry = answer.entry if answer.entry is not None else _only(row, came_in(db, row))
-    _require_as_asked(db, asked, entry)
+    _require_as_asked(db, row[1], asked, entry)
     named = asked.original_message_name is not None and _MESSAGE_NAME.fullmatch(asked.original_message_name)
     is_named = bool(named) and asked.original_message_id and len(asked.original_message_id) <= IDENTIFIER_LENGTH_MAX
     give = replace(
@@ -205,8 +205,12 @@ def _only(row: Row, found: list[CameIn]) -> int:
     return sure[0].entry
 
 
-def _require_as_asked(db: Session, asked: RecallRequest, entry: int) -> None:
-    """Refuse an entry of another currency, or of less than is asked for: it is another transfer."""
+def _require_as_asked(db: Session, profile: str, asked: RecallRequest, entry: int) -> None:
+    """Refuse an entry that is another transfer than the one that is asked for.
+
+    It came in over another relationship, is not of the same amount and currency, or has another UETR; where one side
+    has no UETR, it has another EndToEndId or InstrId.
+    """
     row = db.one("entry_to_give_back", id=entry) if 0 < entry <= lookup.NUMBER_MAX else None
     if row is None:
         raise OperationRefused(f"no statement has an entry {entry}")
@@ -215,6 +219,16 @@ def _require_as_asked(db: Session, asked: RecallRequest, entry: int) -> None:
         raise OperationRefused(
             f"entry {entry} is {came_in}, and the bank asks for {asked.amount}: ask it which is meant"
         )
+    if row[1] != profile:
+        raise OperationRefused(f"entry {entry} came in over {row[1]}, not {profile}: it is another transfer")
+    names = [("UETR", row[6] and row[6].lower(), asked.uetr and asked.uetr.lower())]
+    if not all(names[0]):
+        names = [("EndToEndId", row[5], asked.end_to_end_id), ("InstrId", row[7], asked.instruction_id)]
+    for what, ours, theirs in names:
+        if ours and theirs and ours != theirs and NOT_PROVIDED not in (ours, theirs):
+            raise OperationRefused(
+                f"entry {entry} has the {what} {ours}, and the bank asks for {theirs}: it is another transfer"
+            )
 
 
 def _require_answerable(profiles: Mapping[str, Profile], row: Row, answer: Answer) -> None:

@@ -65,18 +65,22 @@ def line(row: Row) -> RequestLine:
 def find(db: Session, key: str) -> int:
     """Return the number of the one that a person means: by that number, or by the bank's own case.
 
+    ``#5`` is the number 5 alone, for a bank whose cases are numbers as well.
+
     Raises:
         OperationRefused: there is none, or several.
     """
-    number = int(key) if key.isascii() and key.isdigit() and len(key) < 19 else -1  # noqa: PLR2004 - a BIGINT's digits
-    found = [row[0] for row in db.all("find_recall_requests", number=number, case_id=key)]
+    digits, case_id = key.removeprefix("#"), None if key.startswith("#") else key
+    number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else -1  # noqa: PLR2004 - a BIGINT's digits
+    found = [int(row[0]) for row in db.all("find_recall_requests", number=number, case_id=case_id)]
     if not found:
         raise OperationRefused(
             f"no bank has asked for {key[:40]!r}; gateway recalls list --of-banks shows what they have"
         )
-    if len(found) > 1 and number not in found:
-        raise OperationRefused(f"{key[:40]!r} may be {', '.join(map(str, found))}; say the number")
-    return number if number in found else int(found[0])
+    if len(found) > 1:
+        numbers = ", ".join(f"#{one}" for one in found)
+        raise OperationRefused(f"{key[:40]!r} may be the recalls {numbers}; say which, with the sign: '#{found[0]}'")
+    return found[0]
 
 
 def came_in(db: Session, row: Row) -> list[CameIn]:

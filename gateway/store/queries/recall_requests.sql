@@ -78,22 +78,33 @@ ORDER BY request.id LIMIT :count;
 SELECT verdict, verdict_reason, verdict_info FROM recall_request WHERE id = :id;
 
 -- name: recall_answer_written!
--- A message answers it, and says this.
-UPDATE recall_request SET message = :message, answered = :answered WHERE id = :id AND message IS NULL;
+-- A message answers it, and says this; what is open again meanwhile is not answered.
+UPDATE recall_request SET message = :message, answered = :answered
+WHERE id = :id AND message IS NULL AND state IN ('REFUSED', 'ACCEPTED');
 
 -- name: recall_not_answered!
 -- No valid answer can be written: a refusal has to be decided anew; a consent is the return alone.
 UPDATE recall_request SET message = 0, state = CASE WHEN state = 'REFUSED' THEN 'OPEN' ELSE state END
 WHERE id = :id AND message IS NULL;
 
+-- name: recall_answer_refused!
+-- The bank's side did not take the message that answers: a refusal has to be decided anew, a consent is the return
+-- alone. Nothing counts as answered, so that the next answer is written.
+UPDATE recall_request SET message = 0, answered = NULL, state = CASE WHEN state = 'REFUSED' THEN 'OPEN' ELSE state END
+WHERE message = :message AND state <> 'CLOSED';
+
+-- name: recall_requests_answered_by
+-- Whose answer a message is.
+SELECT id, document, path, case_id, state FROM recall_request WHERE message = :message AND state <> 'CLOSED' ORDER BY id;
+
 -- name: recall_requests_done
 -- What banks have asked back and has its end: the answer has left and nobody refused it, and where money goes back, so
--- has the return.
+-- has the return; that is the whole answer where no message can be written of it (message 0), or is wanted.
 SELECT request.id, request.document, request.path, request.state, request.verdict_reason, request.payment
 FROM recall_request AS request LEFT JOIN message ON message.id = request.message
 LEFT JOIN payment ON payment.id = request.payment
 WHERE request.profile = :profile AND request.state IN ('REFUSED', 'ACCEPTED')
-  AND (message.sent_ms IS NOT NULL OR (request.state = 'ACCEPTED' AND :confirms = 0))
+  AND (message.sent_ms IS NOT NULL OR (request.state = 'ACCEPTED' AND (:confirms = 0 OR request.message = 0)))
   AND (request.state = 'REFUSED' OR payment.state IN ('SENT', 'ACCEPTED', 'SETTLED', 'RETURNED'))
   AND NOT EXISTS (SELECT 1 FROM exception WHERE exception.kind = 'handover_refused'
                   AND exception.identity = CAST(request.message AS TEXT) AND exception.state <> 'resolved')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -287,6 +288,22 @@ def test_what_is_too_large_once_it_is_decrypted_is_refused(bank: Bank, size: int
         assert arrival.fault.code == "FF01"
         assert f"more than the {BYTES_MAX} bytes" in str(arrival.fault)
         assert arrival.source.read() == (bank.root / "in" / "S.xml.pgp").read_bytes()
+
+
+def test_a_machine_that_is_short_of_processes_refuses_no_file(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is not to blame: it stays where it is, and is taken later."""
+    bank.leave("S.xml.pgp", sealed(b"<Document/>"))
+
+    def none_left(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "no process left")
+
+    transport = bank.transport("encrypted")
+    with monkeypatch.context() as patch:
+        patch.setattr("subprocess.Popen", none_left)
+        with pytest.raises(ChannelUnavailable, match="no process left"):
+            transport.receive(10)
+    [arrival] = bank.received(transport)
+    assert (arrival.fault, arrival.source.read()) == (None, b"<Document/>")
 
 
 def test_a_signature_belongs_to_the_file_of_exactly_its_name(bank: Bank) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from adapters.profile import Profile
+from adapters.rails import Composed
 from gateway.flow.asking import Asking
 from gateway.operations import answering, receipts
 from gateway.operations.answering import Answer, Decided
 from gateway.operations.operator import Operator
 from gateway.operations.resolutions import Way
-from schemas.errors import ChannelUnavailable, HandoverUnknown, OperationRefused
+from schemas.errors import ChannelUnavailable, DocumentRefused, HandoverUnknown, OperationRefused
 from schemas.iso20022 import camt029, camt056, pacs004
 from schemas.model.money import Money
 from schemas.model.status import RecallRequest
@@ -26,6 +27,7 @@ from tests.gateway.operations.test_returns import CAME_IN, UETR, billed, receive
 from tests.gateway.operations.test_two_people import at_once, unchanged
 
 CASE = "ABA-CASE-1"
+OTHER_UETR = "22222222-2222-4222-8222-222222222222"
 
 
 def asked(stand: Stand, **changes: Any) -> None:
@@ -117,7 +119,7 @@ def test_a_recall_is_refused_by_a_signed_answer(stand: Stand) -> None:
 
 def test_something_unknown_is_refused(stand: Stand) -> None:
     """Nothing came in of it: there is nothing to give back, and the bank hears so."""
-    asked(stand, uetr="22222222-2222-4222-8222-222222222222", end_to_end_id=None)
+    asked(stand, uetr=OTHER_UETR, end_to_end_id=None)
     assert "no statement shows" in unchanged(stand, lambda: propose(stand, answering.accepting("sophea")))
     confirm(stand, propose(stand, answering.refusing("sophea", "NOOR")))
     work(stand)
@@ -281,6 +283,47 @@ def test_money_of_another_amount_is_another_transfer(light: Stand, changes: dict
     assert said in unchanged(light, lambda: propose(light, answering.accepting("sophea")))
 
 
+@pytest.mark.parametrize(
+    ("came", "changes", "said"),
+    [
+        ({}, {"uetr": OTHER_UETR}, "has the UETR"),
+        ({"uetr": None}, {"end_to_end_id": "THEIR-2"}, "has the EndToEndId THEIR-1"),
+    ],
+)
+def test_an_entry_that_is_named_otherwise_is_another_transfer(
+    light: Stand, came: dict[str, Any], changes: dict[str, Any], said: str
+) -> None:
+    """Of the same amount, and given by its number; the same holds where only one side knows a UETR."""
+    entry, _ = received(light, **came)
+    asked(light, **changes)
+    assert said in unchanged(light, lambda: propose(light, answering.accepting("sophea", entry=entry)))
+
+
+def test_an_entry_of_another_instruction_is_another_transfer(light: Stand) -> None:
+    """Where the statement has kept the InstrId, and no UETR tells them apart."""
+    entry, _ = received(light, uetr=None)
+    light.sql("UPDATE entry SET instruction = 'ABA-I-1' RETURNING id")
+    asked(light, instruction_id="ABA-I-2")
+    consent = answering.accepting("sophea", entry=entry)
+    assert "has the InstrId ABA-I-1" in unchanged(light, lambda: propose(light, consent))
+
+
+def test_an_entry_of_another_bank_is_another_transfer(light: Stand) -> None:
+    """What came in over one relationship is not given back because the bank of another asks."""
+    entry, _ = received(light)
+    asked(light)
+    light.sql("UPDATE statement SET profile = 'another-bank' RETURNING id")
+    assert "another-bank" in unchanged(light, lambda: propose(light, answering.accepting("sophea", entry=entry)))
+
+
+def test_what_only_one_side_names_does_not_differ(light: Stand) -> None:
+    """A statement without references, and a recall with them: a person has said which entry it is."""
+    entry, _ = received(light, uetr=None, end_to_end_id="NOTPROVIDED", instruction_id=None)
+    asked(light, instruction_id="ABA-I-1")
+    confirm(light, propose(light, answering.accepting("sophea", entry=entry)))
+    assert len(light.payments()) == 1
+
+
 def test_of_several_entries_a_person_says_which(light: Stand) -> None:
     """Two transfers under one EndToEndId, and a recall without a UETR."""
     entries = [booked(50_000, reference=f"NB{n}", **{**CAME_IN, "uetr": None}) for n in (1, 2)]
@@ -310,7 +353,59 @@ def test_a_reason_that_refuses_nothing_is_refused() -> None:
         answering.refusing("sophea", "DUPL")
 
 
+def test_a_number_that_is_the_case_of_another_names_neither(light: Stand) -> None:
+    """Money must not go back because two things have one name."""
+    asked(light, case_id="ABA-CASE-1")
+    asked(light, case_id="1")
+    refusal = answering.refusing("sophea", "NOOR")
+    assert "may be the recalls #1, #2" in unchanged(light, lambda: propose(light, refusal, "1"))
+    assert propose(light, refusal, "#1").case_id == "ABA-CASE-1"
+    assert propose(light, refusal, "#2").case_id == "1"
+    assert propose(light, refusal, "2").case_id == "1"
+
+
 # ------------------------------------------------------------------------------------------------------- what breaks
+
+
+@pytest.mark.parametrize("consent", [False, True])
+def test_an_answer_that_cannot_be_written_leaves_nothing_hanging(stand: Stand, *, consent: bool) -> None:
+    """The return of a consent says it all, and its case closes; a refusal is open again, and says why."""
+    received(stand)
+    asked(stand)
+    (accept if consent else refuse)(stand)
+
+    def none(*_: object) -> Composed:
+        raise DocumentRefused("no valid answer", code="FF01", path="x")
+
+    worker = asking(stand)
+    worker._answers._answer = none
+    for _ in range(4):
+        stand.clock.advance(timedelta(seconds=2))
+        stand.run("dispatch", "relay")
+        worker.step(0)
+    worker._desk.store.close()
+    assert (answers(stand), stand.faults()) == ([], [])
+    assert request_states(stand) == ["CLOSED" if consent else "OPEN"]
+    if consent:
+        assert stand.open() == {}
+        return
+    assert "no valid answer can be written" in str(stand.sql("SELECT text FROM exception_note"))
+    refuse(stand)
+    work(stand)
+    assert (len(answers(stand)), request_states(stand)) == (1, ["CLOSED"])
+
+
+def test_what_is_open_again_meanwhile_is_not_answered(stand: Stand) -> None:
+    """A worker that has found it to be answered finds it open once it holds it."""
+    received(stand)
+    asked(stand)
+    refuse(stand)
+    stand.sql("UPDATE recall_request SET state = 'OPEN' RETURNING id")
+    worker = asking(stand)
+    with stand.gateway.store.transaction() as db:
+        worker._answers._write_one(db, 1, stand.gateway.desk("asking.test").trail())
+    worker._desk.store.close()
+    assert (answers(stand), request_states(stand)) == ([], ["OPEN"])
 
 
 @pytest.mark.parametrize("point", ["dispatch.answered", "dispatch.recalls_closed"])

@@ -30,3 +30,15 @@ TransportSettings = Annotated[
     BusSettings | FolderSettings | SftpSettings | HttpsSettings | SoapSettings, Field(discriminator="kind")
 ]
 """One of the kinds."""
+
+
+def missing(transport: TransportSettings, operation: str) -> str | None:
+    """Return the key of a profile that is missing for handing something over for this; None: nothing is.
+
+    On the bus and in folders every document goes the one way.
+    """
+    if isinstance(transport, HttpsSettings) and all(one != operation for one in transport.paths):
+        return f"transport.paths.{operation}"
+    if isinstance(transport, SoapSettings) and all(one != operation for one in transport.operations):
+        return f"transport.operations.{operation}"
+    return None

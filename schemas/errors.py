@@ -67,6 +67,10 @@ class ConfigurationError(GatewayError):
     """The configuration is wrong."""
 
 
+class OperationMissing(ConfigurationError):
+    """The profile has no way to hand a document over for what it is: nothing was, and the others have theirs."""
+
+
 class Unavailable(GatewayError):
     """A server that the gateway needs is away."""
 

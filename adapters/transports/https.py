@@ -22,7 +22,7 @@ from urllib.parse import quote
 from adapters.transports import Arrival, Handover, Outbound
 from adapters.transports.https_link import Answer, Link, Request, TooLong, harmless, refusal
 from adapters.web_settings import HttpsSettings, InboxSettings
-from schemas.errors import ChannelUnavailable, ConfigurationError, GatewayError, HandoverUnknown
+from schemas.errors import ChannelUnavailable, GatewayError, HandoverUnknown, OperationMissing
 
 if TYPE_CHECKING:
     from adapters.profile import Profile
@@ -68,13 +68,13 @@ class Https:
 
         Raises:
             ChannelUnavailable, HandoverRefused, HandoverUnknown: as the module says.
-            ConfigurationError: the profile has no path for this operation.
+            OperationMissing: the profile has no path for this operation.
         """
         settings = self._settings
         wanted = settings.operation_for(outbound.definition, outbound.operation)
         route = next((path for operation, path in settings.paths.items() if operation == wanted), None)
         if route is None:
-            raise ConfigurationError(f"transport.paths.{wanted}: missing, and the bank is to be asked that")
+            raise OperationMissing(f"transport.paths.{wanted}: missing, and the bank is to be asked that")
         headers = {"Content-Type": settings.content_type, "Accept": "*/*"}
         if settings.name_header is not None:
             headers[settings.name_header] = outbound.name

@@ -30,11 +30,11 @@ from adapters.transports.soap_envelope import Fault
 from adapters.web_settings import SoapOperation, SoapSettings
 from schemas.errors import (
     ChannelUnavailable,
-    ConfigurationError,
     DocumentRefused,
     GatewayError,
     HandoverRefused,
     HandoverUnknown,
+    OperationMissing,
 )
 from schemas.iso20022.parser import parse
 from schemas.iso20022.record import local_name
@@ -80,12 +80,12 @@ class Soap:
 
         Raises:
             ChannelUnavailable, HandoverRefused, HandoverUnknown: as the module says.
-            ConfigurationError: the profile has no such operation.
+            OperationMissing: the profile has no such operation.
         """
         wanted = self._settings.operation_for(outbound.definition, outbound.operation)
         operation = self._operations.get(wanted)
         if operation is None:
-            raise ConfigurationError(f"transport.operations.{wanted}: missing, and the bank is to be asked that")
+            raise OperationMissing(f"transport.operations.{wanted}: missing, and the bank is to be asked that")
         try:
             answer = self._call(operation, document=outbound.content, name=outbound.name)
         except TooLong as error:

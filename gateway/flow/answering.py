@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from adapters.profile import Profile
 from adapters.rails import Task, Verdict, rail, recall_answer_of
+from adapters.transport_settings import missing
 from adapters.transports import ANSWER
 from gateway.flow import outgoing
 from gateway.flow.desk import Desk
@@ -41,7 +42,8 @@ class Answering:
         self._profile = profile
         self._signer = signer
         self._answer = recall_answer_of(rail(profile.rail))
-        self._confirms = int(self._answer is not None and profile.channel.confirms_recalls)
+        can = self._answer is not None and missing(profile.transport, ANSWER) is None
+        self._confirms = int(can and profile.channel.confirms_recalls)
 
     def step(self) -> int:
         """Write the answers that are due, and close what has its end; return how many were written."""
@@ -93,10 +95,7 @@ class Answering:
         """Let a person know, on the exception of the recall, that no valid answer can be written of it."""
         db.run("recall_not_answered", id=number)
         append(db, trail, "recall.cannot_answer", {"request": number, "reason": str(refused)[:500]})
-        kind, identity = "recall_unknown", f"{row[2]}:{row[3]}"
-        said = f"no valid answer can be written: {refused}"[:500]
-        db.run("note_what_happened", kind=kind, identity=identity, author="gateway", action="comment", text=said,
-               now_ms=trail.at_ms, resolved=0)  # fmt: skip
+        _note(db, f"{row[2]}:{row[3]}", f"no valid answer can be written: {refused}", trail)
         self._desk.log.error("recall cannot be answered", request=number, reason=str(refused))
 
     def _close(self) -> int:
@@ -115,6 +114,25 @@ class Answering:
         if done:
             self._desk.reach("dispatch.recalls_closed")
         return len(done)
+
+
+def refused(db: Session, message: int, reason: str, trail: Trail) -> None:
+    """Take that the bank's side did not take an answer: who was refused has to be answered anew.
+
+    A consent has its return, which says the same: it closes with that.
+    """
+    for number, document, path, case_id, state in db.all("recall_requests_answered_by", message=message):
+        _note(db, f"{document}:{path}", f"the bank's side did not take the answer: {reason}", trail)
+        append(db, trail, "recall.answer_refused", {
+            "request": number, "case_id": case_id, "state": state, "reason": reason[:500],
+        })  # fmt: skip
+    db.run("recall_answer_refused", message=message)
+
+
+def _note(db: Session, identity: str, said: str, trail: Trail) -> None:
+    """Write onto the exception of a recall what happened to its answer."""
+    db.run("note_what_happened", kind="recall_unknown", identity=identity, author="gateway", action="comment",
+           text=said[:500], now_ms=trail.at_ms, resolved=0)  # fmt: skip
 
 
 def request_of(row: Row) -> RecallRequest:

@@ -12,6 +12,7 @@ from typing import Any
 
 from adapters.profile import Profile
 from adapters.rails import Plea, Sent, Task, inquiry_of, rail, recall_of
+from adapters.transport_settings import missing
 from adapters.transports import INQUIRE, RECALL
 from gateway.core.lifecycle import OUT
 from gateway.flow import outgoing
@@ -162,9 +163,15 @@ class Asking:
             raise Conflict("another worker has written the recall")
 
 
+def asks(profile: Profile) -> bool:
+    """Tell whether the bank is asked about what is in doubt: its rail, its channel and its profile have a way."""
+    can = inquiry_of(rail(profile.rail)) is not None and missing(profile.transport, INQUIRE) is None
+    return can and profile.channel.inquire_after_s is not None
+
+
 def due_at(now: datetime, profile: Profile) -> int | None:
     """Return when the bank is to be asked about a message that is in doubt from now on (ms); None: never."""
     after_s = profile.channel.inquire_after_s
-    if after_s is None or inquiry_of(rail(profile.rail)) is None:
+    if after_s is None or not asks(profile):
         return None
     return int(now.timestamp() * 1_000) + after_s * 1_000

@@ -16,10 +16,10 @@ take a payment out of doubt.
 from __future__ import annotations
 
 from adapters.profile import Profile
-from adapters.rails import inquiry_of, rail
-from adapters.transports import INQUIRE, SUBMIT, Handover, Outbound, Transport
+from adapters.transports import ANSWER, INQUIRE, SUBMIT, Handover, Outbound, Transport
 from gateway.core.lifecycle import OUT, State
-from gateway.flow import again
+from gateway.flow import again, answering
+from gateway.flow.asking import asks
 from gateway.flow.desk import Desk
 from gateway.flow.inbound import Inbound
 from gateway.flow.sending import doubt, mark_sent
@@ -29,7 +29,7 @@ from gateway.store.findings import Finding
 from gateway.store.outbox import Leased
 from gateway.store.session import Session
 from gateway.store.trail import append
-from schemas.errors import ArchiveDamaged, ChannelUnavailable, HandoverRefused, HandoverUnknown
+from schemas.errors import ArchiveDamaged, ChannelUnavailable, HandoverRefused, HandoverUnknown, OperationMissing
 
 LEASES = 5
 """A handover takes longer than a publication: its lease is so many times as long."""
@@ -74,7 +74,7 @@ class Courier:
         self._profile = profile
         self._transport = transport
         self._inbound = inbound
-        self._can_ask = inquiry_of(rail(profile.rail)) is not None and profile.channel.inquire_after_s is not None
+        self._can_ask = asks(profile)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -98,6 +98,9 @@ class Courier:
             except ChannelUnavailable as away:
                 self._postpone(sheet, str(away))
                 return 0
+            except OperationMissing as wrong:  # of this message alone: a person mends the profile, the others leave
+                self._doubt(sheet, "handover_refused", str(wrong))
+                return 1
             except HandoverUnknown as unknown:
                 self._doubt(sheet, "handover_unknown", str(unknown))
                 return 1
@@ -252,5 +255,7 @@ class Courier:
             evidence = {"message_id": sheet.message_id, "payments": touched, "reason": reason[:500]}
             found = Finding(kind, str(sheet.number), self._profile.name, subject=sheet.number, evidence=evidence)
             findings.open_again(db, found, trail.at_ms)
+            if sheet.operation == ANSWER:
+                answering.refused(db, sheet.number, reason, trail)
             append(db, trail, "message.doubt", {"message_id": sheet.message_id, "kind": kind, "reason": reason[:500]})
         desk.log.warning("handover in doubt", message_id=sheet.message_id, kind=kind, reason=reason)

@@ -18,6 +18,8 @@ from typing import Any
 
 from adapters.profile import Profile
 from adapters.rails import rail, recall_answer_of
+from adapters.transport_settings import missing
+from adapters.transports import ANSWER
 from gateway.core.casework import Deed
 from gateway.flow.answering import request_of
 from gateway.operations import giving_back, lookup
@@ -237,6 +239,9 @@ def _require_answerable(profiles: Mapping[str, Profile], row: Row, answer: Answe
         raise OperationRefused(f"the relationship {row[1]} is not in use")
     if answer.choice is Choice.REFUSE and recall_answer_of(rail(profile.rail)) is None:
         raise OperationRefused(f"{profile.name} takes no answer to a recall over its channel; call the bank")
+    key = missing(profile.transport, ANSWER)
+    if answer.choice is Choice.REFUSE and key is not None:
+        raise OperationRefused(f"{profile.name} has no way to answer a recall: {key} is missing in its profile")
 
 
 def _plan(db: Session, answer: Answer, rules: Rules) -> Plan | None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from adapters.profile import Profile
 from adapters.rails import rail, recall_of
+from adapters.transport_settings import missing
+from adapters.transports import RECALL
 from gateway.core.lifecycle import Event, Move, State, advance
 from gateway.flow import outcomes
 from gateway.operations import lookup
@@ -117,6 +119,9 @@ def _recall(
     profile = profiles.get(standing.profile)
     if profile is None or recall_of(rail(profile.rail)) is None:
         raise OperationRefused(f"{standing.profile} cannot be asked for a payment over its channel; call the bank")
+    key = missing(profile.transport, RECALL)
+    if key is not None:
+        raise OperationRefused(f"{profile.name} has no way to be asked for a payment: {key} is missing in its profile")
     move = advance(standing.state, Event.REQUEST_CANCEL)
     if not isinstance(move, Move) and standing.state is not State.SETTLED:
         raise OperationRefused(f"payment {standing.id} is {standing.state}; there is nothing to ask back")

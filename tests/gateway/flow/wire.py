@@ -16,7 +16,14 @@ from adapters.transports import Arrival, Handover, Outbound
 from gateway.flow.collector import Collector
 from gateway.flow.courier import Courier
 from gateway.flow.inbound import Inbound
-from schemas.errors import ChannelUnavailable, DocumentRefused, GatewayError, HandoverRefused, HandoverUnknown
+from schemas.errors import (
+    ChannelUnavailable,
+    DocumentRefused,
+    GatewayError,
+    HandoverRefused,
+    HandoverUnknown,
+    OperationMissing,
+)
 from simulators.stage import PROFILE
 from tests.gateway.flow.stand import Stand
 
@@ -50,7 +57,7 @@ class Wire:
         trouble = self.breaks.popleft() if self.breaks else None
         if self.away or isinstance(trouble, ChannelUnavailable):
             raise trouble or ChannelUnavailable
-        if isinstance(trouble, HandoverRefused):
+        if isinstance(trouble, HandoverRefused | OperationMissing):
             raise trouble
         if not (self.idempotent and any(one.name == outbound.name for one in self.taken)):
             self.taken.append(outbound)

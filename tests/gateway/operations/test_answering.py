@@ -10,19 +10,29 @@ import pytest
 
 from adapters.profile import Profile
 from adapters.rails import Composed
+from adapters.transport_settings import missing
+from adapters.web_settings import HttpsSettings
 from gateway.flow.asking import Asking
 from gateway.operations import answering, receipts
-from gateway.operations.answering import Answer, Decided
+from gateway.operations.answering import Answer, Choice, Decided
 from gateway.operations.operator import Operator
 from gateway.operations.resolutions import Way
-from schemas.errors import ChannelUnavailable, DocumentRefused, HandoverUnknown, OperationRefused
+from schemas.errors import (
+    ChannelUnavailable,
+    DocumentRefused,
+    GatewayError,
+    HandoverRefused,
+    HandoverUnknown,
+    OperationMissing,
+    OperationRefused,
+)
 from schemas.iso20022 import camt029, camt056, pacs004
 from schemas.model.money import Money
 from schemas.model.status import RecallRequest
 from simulators.stage import PROFILE
 from tests.gateway.flow.stand import BANK_BIC, OWN_BIC, RIEL, Killed, Stand, booked
 from tests.gateway.flow.wire import Wire, courier, wired
-from tests.gateway.operations.desk import OPENING, person, resolve
+from tests.gateway.operations.desk import OPENING, numbers, person, resolve
 from tests.gateway.operations.test_returns import CAME_IN, UETR, billed, received, rules
 from tests.gateway.operations.test_two_people import at_once, unchanged
 
@@ -449,3 +459,73 @@ def test_an_answer_over_a_broken_line_leaves_later(stand: Stand, trouble: Except
     assert len({one.content for one in wire.taken}) == 1
     assert "recall_unknown" not in stand.open()
     worker._desk.store.close()
+
+
+REFUSALS = [HandoverRefused("HTTP 422: no such case"), OperationMissing("transport.paths.answer: missing")]
+
+
+@pytest.mark.parametrize("trouble", REFUSALS)
+def test_an_answer_that_the_banks_side_refused_has_to_be_given_anew(stand: Stand, trouble: GatewayError) -> None:
+    """The bank never got it: the recall is open, whatever becomes of the exception, and the next answer leaves."""
+    received(stand)
+    asked(stand)
+    refuse(stand)
+    profile = wired(stand)
+    worker = asking(stand, profile)
+    worker.step(0)
+    wire = Wire(breaks=deque([trouble]))
+    messenger = courier(stand, wire)
+    messenger.step(0)
+    assert (request_states(stand), wire.taken) == (["OPEN"], [])
+    assert stand.open() == {"unmatched_credit": 1, "recall_unknown": 1, "handover_refused": 1}
+    assert "did not take the answer" in str(stand.sql("SELECT text FROM exception_note"))
+    [number] = numbers(stand, "handover_refused")
+    resolve(stand, number, Way.CLOSE)
+    stand.clock.advance(timedelta(seconds=2))
+    worker.step(0)
+    assert request_states(stand) == ["OPEN"]
+    refuse(stand)
+    stand.clock.advance(timedelta(seconds=2))
+    worker.step(0)
+    messenger.step(0)
+    stand.clock.advance(timedelta(seconds=2))
+    worker.step(0)
+    worker._desk.store.close()
+    assert (len(wire.taken), request_states(stand)) == (1, ["CLOSED"])
+    assert stand.open() == {"unmatched_credit": 1}
+
+
+def test_a_consent_whose_answer_the_banks_side_refused_closes_with_its_return(light: Stand) -> None:
+    """The money is back, and says so itself; the refusal stays for a person."""
+    received(light)
+    asked(light)
+    accept(light)
+    wire, profile = Wire(), wired(light)
+    messenger, worker = courier(light, wire), asking(light, profile)
+    for trouble in (None, HandoverRefused("HTTP 422: no such case"), None):
+        wire.breaks.append(trouble)
+        light.run("dispatch")
+        messenger.step(0)
+        light.clock.advance(timedelta(seconds=2))
+        worker.step(0)
+    worker._desk.store.close()
+    assert ([one.operation for one in wire.taken], request_states(light)) == (["submit"], ["CLOSED"])
+    assert light.open() == {"handover_refused": 1}
+
+
+def test_a_profile_without_a_way_to_answer_is_told_beforehand(light: Stand) -> None:
+    """Before a message is signed that could not leave; what is given back needs no answer."""
+    received(light)
+    asked(light)
+    https: dict[str, Any] = {"kind": "https", "base_url": "https://bank.example", "server_ca": "ca.pem"}
+    transport = HttpsSettings(**https, paths={"submit": "POST /payments"})
+    profile = light.gateway.profiles[PROFILE].model_copy(update={"transport": transport})
+    profiles = {PROFILE: profile}
+
+    def said(answer: Answer) -> Decided:
+        return answering.propose(person(light, "sophea"), profiles, CASE, answer, rules(light))
+
+    assert "transport.paths.answer is missing" in unchanged(light, lambda: said(answering.refusing("sophea", "CUST")))
+    assert said(answering.accepting("sophea")).choice is Choice.ACCEPT
+    assert missing(transport, "submit") is None
+    assert missing(light.gateway.profiles[PROFILE].transport, "answer") is None

@@ -27,6 +27,8 @@ from schemas.model.status import RecallAnswer, RecallRequest
 ACCEPTED = frozenset({"CNCL", "ACCR"})
 REFUSED = frozenset({"RJCR"})
 PENDING = frozenset({"PDCR", "PECR", "CWFW", "INFO", "IPAY", "IPYI"})
+ASKED_BACK = "the bank asks for it back"
+"""The status in the evidence of what a bank asks for; of an answer, it is the bank's own code."""
 _STATES: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(ACCEPTED, "ACCEPTED") | dict.fromkeys(REFUSED, "REFUSED") | dict.fromkeys(PENDING, "PENDING")
 )
@@ -110,7 +112,7 @@ def _answer(
 def _asked_of_us(db: Session, profile: Profile, sha256: str, plea: RecallRequest, trail: Trail) -> None:
     """Tell a person that the bank asks for a transfer that came in: whether it is given back, two people decide."""
     evidence = {
-        "document": sha256, "case_id": plea.case_id, "status": "the bank asks for it back", "reason": plea.reason,
+        "document": sha256, "case_id": plea.case_id, "status": ASKED_BACK, "reason": plea.reason,
         "reference": plea.uetr or plea.end_to_end_id or plea.original_message_id, "info": plea.info,
     }  # fmt: skip
     kept = {k: v for k, v in evidence.items() if v is not None}

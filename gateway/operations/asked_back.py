@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.flow.recalls import ASKED_BACK
 from gateway.store.session import Row, Session
 from gateway.store.times import from_ms
 from schemas.errors import OperationRefused
 from schemas.model.money import Money
+
+OLDER_MAX = 10_000
+"""Exceptions that are looked through for a recall that came before recalls were kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,7 @@ def find(db: Session, key: str) -> int:
     number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else -1  # noqa: PLR2004 - a BIGINT's digits
     found = [int(row[0]) for row in db.all("find_recall_requests", number=number, case_id=case_id)]
     if not found:
+        _require_not_older(db, key)
         raise OperationRefused(
             f"no bank has asked for {key[:40]!r}; gateway recalls list --of-banks shows what they have"
         )
@@ -81,6 +87,22 @@ def find(db: Session, key: str) -> int:
         numbers = ", ".join(f"#{one}" for one in found)
         raise OperationRefused(f"{key[:40]!r} may be the recalls {numbers}; say which, with the sign: '#{found[0]}'")
     return found[0]
+
+
+def _require_not_older(db: Session, key: str) -> None:
+    """Say what is to be done with a recall that came before recalls were kept: only its exception is there.
+
+    Raises:
+        OperationRefused: it is one.
+    """
+    for number, evidence in db.all("recalls_kept_as_exceptions", count=OLDER_MAX):
+        said = json.loads(evidence)
+        if said.get("case_id") == key and said.get("status") == ASKED_BACK:
+            raise OperationRefused(
+                f"{key[:40]!r} came before the gateway could answer recalls, and only exception {number} is there: "
+                f"answer the bank by other means (its portal, a call), and then: gateway exceptions resolve {number} "
+                "--as close --reason TEXT"
+            )
 
 
 def came_in(db: Session, row: Row) -> list[CameIn]:

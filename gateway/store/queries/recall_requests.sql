@@ -22,6 +22,14 @@ ORDER BY request.id DESC LIMIT :count;
 -- What a person means: a number, or the bank's own case.
 SELECT id FROM recall_request WHERE id = :number OR case_id = :case_id ORDER BY id LIMIT 20;
 
+-- name: recalls_kept_as_exceptions
+-- Open exceptions of what banks have asked back before it was kept as a request of its own: number, evidence.
+SELECT exception.id, exception.evidence FROM exception
+WHERE exception.kind = 'recall_unknown' AND exception.state <> 'resolved'
+  AND NOT EXISTS (SELECT 1 FROM recall_request
+                  WHERE recall_request.document || ':' || recall_request.path = exception.identity)
+ORDER BY exception.id LIMIT :count;
+
 -- name: lock_recall_request
 -- What a bank has asked back, taken for ourselves.
 SELECT id, profile, document, path, message_id, case_id, reason, info, original_message_id, original_message_name,

@@ -363,6 +363,20 @@ def test_a_reason_that_refuses_nothing_is_refused() -> None:
         answering.refusing("sophea", "DUPL")
 
 
+def test_a_recall_from_before_recalls_were_kept_is_answered_by_other_means(light: Stand) -> None:
+    """Only its exception is there, and whoever asks for the case is told what to do with it."""
+    asked(light)
+    light.sql("DELETE FROM recall_request RETURNING id")
+    [number] = numbers(light, "recall_unknown")
+    refusal = answering.refusing("sophea", "NOOR")
+    said = unchanged(light, lambda: propose(light, refusal))
+    assert "by other means" in said
+    assert f"gateway exceptions resolve {number} --as close" in said
+    assert "no bank has asked" in unchanged(light, lambda: propose(light, refusal, "ABA-CASE-2"))
+    resolve(light, number, Way.CLOSE)
+    assert "no bank has asked" in unchanged(light, lambda: propose(light, refusal))
+
+
 def test_a_number_that_is_the_case_of_another_names_neither(light: Stand) -> None:
     """Money must not go back because two things have one name."""
     asked(light, case_id="ABA-CASE-1")

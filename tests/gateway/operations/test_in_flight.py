@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.flow.asking import Asking
+from adapters.web_settings import HttpsSettings
+from gateway.flow.asking import Asking, due_at
 from gateway.operations import approvals, cancellation, channels, doubts, reissue
 from gateway.operations.cancellation import Cancellation
 from gateway.operations.doubts import Choice
@@ -171,6 +172,21 @@ def test_a_cancellation_has_a_reason_that_banks_know(stand: Stand, reason: str) 
     stand.sent(order())
     with pytest.raises(OperationRefused, match="no cancellation reason"):
         cancel(stand, reason)
+
+
+def test_a_profile_without_a_way_to_ask_is_not_asked_over(stand: Stand) -> None:
+    """The key that is missing is named, the payment stays where it is, and no question is planned."""
+    stand.sent(order())
+    transport = HttpsSettings(
+        kind="https", base_url="https://bank.example", server_ca="ca.pem", paths={"submit": "POST /payments"}
+    )
+    profile = wired(stand, inquire_after_s=60)
+    mute = profile.model_copy(update={"transport": transport})
+    with pytest.raises(OperationRefused, match=r"transport\.paths\.recall is missing"):
+        cancellation.cancel(person(stand, "olga"), {PROFILE: mute}, "PO-1", "DUPL")
+    assert stand.payment().state == "SENT"
+    assert due_at(stand.clock.now(), profile) is not None
+    assert due_at(stand.clock.now(), mute) is None
 
 
 def test_what_is_over_is_not_cancelled(stand: Stand) -> None:

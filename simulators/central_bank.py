@@ -31,7 +31,7 @@ from simulators.names import BIC_DIRECTORY, PEOPLE, PHNOM_PENH, PROVINCES
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-    from schemas.model.status import RecallAnswer, RecallRequest
+    from schemas.model.status import RecallRequest
     from security.keys import SigningKey
     from security.trust import TrustStore
     from simulators.bank_message import Message
@@ -64,6 +64,7 @@ class CentralBank:
     Attributes:
         counts: what happened, by kind: messages, repeats, unverified (of these: unreadable, unanswered), refused,
             settled, rejected, returned.
+        desk: inquiries, recalls and requests, and what the customer has answered to them.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class CentralBank:
         self._letters = Letters(bic, customer_bic, key, envelope, self._now)
         self._late: list[tuple[datetime, int, list[bytes]]] = []
         self._returning: list[tuple[datetime, int, str]] = []
-        self._desk = Desk(
+        self.desk = Desk(
             self._books, self._letters, self._moods, self._now, lambda closed: self._statements(closed, duplicate=True)
         )
 
@@ -134,7 +135,7 @@ class CentralBank:
 
     def expects(self) -> int:
         """Return how many late answers and returned payments have not gone out yet."""
-        return len(self._late) + len(self._returning) + self._desk.expects()
+        return len(self._late) + len(self._returning) + self.desk.expects()
 
     # -- what the bank does
 
@@ -167,7 +168,7 @@ class CentralBank:
         documents: list[bytes] = []
         while self._late and self._late[0][0] <= now:
             documents += heapq.heappop(self._late)[2]
-        for reply in self._desk.due(now):
+        for reply in self.desk.due(now):
             documents += reply.documents
             self._follow(reply)
         back: dict[str, list[Movement]] = {}
@@ -218,11 +219,6 @@ class CentralBank:
     def announce(self, code: str, description: str, *parameters: str) -> list[bytes]:
         """Return the announcement of an event (admi.004), such as a cut-off of a currency, if the bank makes any."""
         return [self._letters.event(code, description, parameters)] if self._behaviour.announces else []
-
-    @property
-    def told(self) -> Sequence[RecallAnswer]:
-        """What the customer has answered to recalls, each as often as it came."""
-        return self._desk.told
 
     def ask_back(self, request: RecallRequest) -> list[bytes]:
         """Return a recall of a transfer that the customer got."""
@@ -289,7 +285,7 @@ class CentralBank:
             return self._repeat(header.message_id, *earlier, digest)
         self.counts["asked"] += 1
         try:
-            reply = self._desk.answer(header.definition, document)
+            reply = self.desk.answer(header.definition, document)
         except DocumentRefused as refusal:
             return self._refuse(header, digest, refusal)
         self._books.keep_answer(header.message_id, digest, reply.documents)

@@ -107,5 +107,5 @@ def test_a_kill_while_a_recall_is_answered(point: str, found: Callable[..., Coun
     country.run(lambda: country.recall_states() == ["CLOSED"], "the recall is closed")
     country.close_day()
     country.stop()
-    assert [(answer.case_id, answer.status) for answer in country.bank.told] == [("CASE-1", "RJCR")]
+    assert [(answer.case_id, answer.status) for answer in country.bank.desk.told] == [("CASE-1", "RJCR")]
     assert list(country.problems()) == []

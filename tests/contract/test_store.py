@@ -604,7 +604,7 @@ def test_nothing_else_in_the_schema_only_grows(store: Store) -> None:
             rows = db.connection.execute(
                 "SELECT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
             ).fetchall()
-    assert {row[0] for row in rows} == {*APPEND_ONLY, "payment", "expected_receipt"}
+    assert {row[0] for row in rows} == {*APPEND_ONLY, "payment", "expected_receipt", "given_back"}
 
 
 def test_of_a_payment_only_its_standing_changes(store: Store) -> None:

@@ -7,7 +7,7 @@ and an exception name both versions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -166,7 +166,7 @@ def _withdraw(
     if siblings:
         db.pick((row[0],) for row in siblings)
         db.run("forget_shares")
-    transfers = [*_undo(posted), *(_again(db, row) for row in siblings)]
+    transfers = [*ledger.undo(posted), *(_again(db, row) for row in siblings)]
     ledger.post(db, transfers, trail.at_ms)
     receipts.unbook(db, sorted(gone), trail)
     _let_wait(db, profile, siblings, others, trail)
@@ -204,24 +204,6 @@ def _stop_returns(db: Session, found: _Withdrawn, trail: Trail) -> set[int]:
         findings.close(db, "cannot_compose", str(move.payment.id), "reconcile", by, trail.at_ms)
     outcomes.send(db, [outcomes.moved(move) for move in moves], from_ms(trail.at_ms))
     return standing
-
-
-def _undo(rows: Sequence[Sequence[Any]]) -> Iterable[Transfer]:
-    """Yield what brings each subject's postings under a cause back to nothing, under the next legs."""
-    groups: dict[tuple[int, str], list[Sequence[Any]]] = {}
-    for row in rows:
-        groups.setdefault((row[0], row[1]), []).append(row)
-    for (subject, cause), legs in groups.items():
-        net: dict[tuple[str, str, str], int] = {}
-        for _, _, _, debit, credit, minor, currency in legs:
-            way = (debit, credit, currency) if debit < credit else (credit, debit, currency)
-            net[way] = net.get(way, 0) + (minor if debit < credit else -minor)
-        leg = int(legs[-1][2])
-        for (one, other, currency), minor in net.items():
-            if minor:
-                leg += 1
-                debit, credit = (other, one) if minor > 0 else (one, other)
-                yield Transfer(cause, subject, leg, debit, credit, abs(minor), currency)
 
 
 def _again(db: Session, row: Sequence[Any]) -> Transfer:

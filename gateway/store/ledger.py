@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.core.ledger import Transfer
 from gateway.store.session import Session
@@ -170,3 +171,25 @@ INVARIANTS: tuple[tuple[str, Callable[[Session, Sums], Iterator[Violation]]], ..
     ("what corrections have taken out of suspense belongs to resolved exceptions", _resolutions),
 )
 """What must always hold, in words, and the proof of it."""
+
+
+def undo(rows: Iterable[Sequence[Any]]) -> Iterator[Transfer]:
+    """Yield what brings each subject's postings under a cause back to nothing, under the next legs.
+
+    Args:
+        rows: subject, cause, leg, debit, credit, minor units and currency of each posting; the legs in their order.
+    """
+    groups: dict[tuple[int, str], list[Sequence[Any]]] = {}
+    for row in rows:
+        groups.setdefault((row[0], row[1]), []).append(row)
+    for (subject, cause), legs in groups.items():
+        net: dict[tuple[str, str, str], int] = {}
+        for _, _, _, debit, credit, minor, currency in legs:
+            way = (debit, credit, currency) if debit < credit else (credit, debit, currency)
+            net[way] = net.get(way, 0) + (minor if debit < credit else -minor)
+        leg = int(legs[-1][2])
+        for (one, other, currency), minor in net.items():
+            if minor:
+                leg += 1
+                debit, credit = (other, one) if minor > 0 else (one, other)
+                yield Transfer(cause, subject, leg, debit, credit, abs(minor), currency)

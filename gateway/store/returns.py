@@ -9,7 +9,6 @@ back is held (``returned``) to where the return was paid from (``payable:gateway
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from gateway.core.casework import Deed
 from gateway.core.kinds import due_ms
@@ -68,14 +67,5 @@ def _ask_again(db: Session, payment: int, trail: Trail, link: int) -> None:
 
 def _undone(db: Session, exception: int) -> Iterator[Transfer]:
     """Yield what brings the postings of an exception's resolution back to nothing, under its next legs."""
-    rows: list[Any] = db.all("postings_of", subject=exception, cause="resolve")
-    net: dict[tuple[str, str, str], int] = {}
-    for _, debit, credit, minor, currency, _ in rows:
-        way = (debit, credit, currency) if debit < credit else (credit, debit, currency)
-        net[way] = net.get(way, 0) + (minor if debit < credit else -minor)
-    leg = int(rows[-1][0]) if rows else -1
-    for (one, other, currency), minor in net.items():
-        if minor:
-            leg += 1
-            debit, credit = (other, one) if minor > 0 else (one, other)
-            yield Transfer("resolve", exception, leg, debit, credit, abs(minor), currency)
+    rows = db.all("postings_of", subject=exception, cause="resolve")
+    return ledger.undo([(exception, "resolve", *row[:5]) for row in rows])

@@ -63,11 +63,6 @@ WHERE number = (SELECT account FROM exception WHERE exception.id = :id)
 -- How many returns an exception has ordered, whatever became of them; each has an order id of its own.
 SELECT COUNT(*) FROM given_back WHERE exception = :exception;
 
--- name: given_back_of_exception
--- The return by which an exception was resolved, under way or done.
-SELECT given_back.payment, payment.state FROM given_back JOIN payment ON payment.id = given_back.payment
-WHERE given_back.exception = :exception AND given_back.ended_ms IS NULL;
-
 -- name: given_back_picked
 -- The returns among the picked payments that are not ended, with what their exceptions say.
 SELECT given_back.payment, given_back.entry, exception.id, exception.kind, exception.amount_minor, exception.currency

@@ -29,16 +29,14 @@ stays what the bank says.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gateway.core.lifecycle import Posting
+from schemas.model.value import Value
 
 OWN_SOURCE = "gateway"
 """Who orders what is given back: the gateway itself, for two people. No source system may have this name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(Value, frozen=True):
     """One movement between two accounts.
 
     Attributes:

@@ -21,6 +21,7 @@ from gateway.core.calendar import BusinessCalendar
 from schemas.model.identifiers import bic8
 from schemas.model.money import Money
 from schemas.model.payment import Payment
+from schemas.model.value import Value
 
 
 class Asked(NamedTuple):
@@ -160,8 +161,7 @@ class Looked:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Value, frozen=True):
     """Over which rails a payment may leave, and why.
 
     Attributes:

@@ -32,10 +32,11 @@ from gateway.flow.limits import Limits
 from gateway.flow.missed import MissedCutOffs
 from gateway.flow.policy import Policy
 from gateway.flow.rerouting import Rerouting
-from gateway.store import archive, channels, findings, outbox, payments
+from gateway.store import archive, channels, findings, outbox, payments, ready
 from gateway.store.findings import Finding
 from gateway.store.outbox import Letter
-from gateway.store.payments import PaymentMove, Place, Standing
+from gateway.store.payments import PaymentMove, Standing
+from gateway.store.ready import Place
 from gateway.store.session import Session
 from gateway.store.trail import Trail, append
 from schemas.errors import DocumentRefused
@@ -125,7 +126,7 @@ class Dispatch:
         today = now.astimezone(self._relationship.zone).date()
         ahead = {order.payment for early in self._early for order in early.orders}
         with self._desk.store.transaction() as db:
-            found = payments.look_ready(db, name, today.isoformat(), size * CLAIMS_AHEAD)
+            found = ready.look(db, name, today.isoformat(), size * CLAIMS_AHEAD)
             found = [row for row in found if row[0] not in ahead]
             for start in range(0, min(len(found), size * (CLAIMS_AHEAD - len(self._early))), size):
                 claim = sorted(found[start : start + size])
@@ -142,7 +143,7 @@ class Dispatch:
         desk = self._desk
         with desk.metrics.stage("dispatch", desk.clock) as stage, desk.store.transaction() as db:
             may = channels.takes_more(db, self._profile.name, self._profile.channel.outstanding_max, trail.at_ms)
-            claimed = payments.claim_ready(db, self._profile.name, today.isoformat(), count) if may else []
+            claimed = ready.claim(db, self._profile.name, today.isoformat(), count) if may else []
             if claimed:
                 self._compose(db, claimed, now, trail, early)
             else:
@@ -214,7 +215,7 @@ class Dispatch:
 
     def _wait(self, db: Session, later: Sequence[tuple[int, date]]) -> None:
         """Put payments back until the day they can settle."""
-        payments.put_back(db, [(payment, day.isoformat()) for payment, day in later])
+        ready.put_back(db, [(payment, day.isoformat()) for payment, day in later])
 
     def _send(self, db: Session, parcel: Parcel, standings: Mapping[int, Standing], trail: Trail) -> None:
         """Write one message, and move its payments, in the caller's transaction."""

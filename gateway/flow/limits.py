@@ -15,9 +15,9 @@ from adapters.profile import Profile
 from gateway.core.liquidity import ALL_BANKS, URGENT, Room, Waiting, Why, Wish, admit, sums
 from gateway.flow.desk import Desk
 from gateway.flow.policy import Relationship
-from gateway.store import findings, payments
+from gateway.store import findings, ready
 from gateway.store.findings import Finding
-from gateway.store.payments import Place
+from gateway.store.ready import Place
 from gateway.store.session import Session
 from gateway.store.times import to_ms
 from gateway.store.trail import Trail
@@ -33,7 +33,7 @@ LATE_DAYS = 7
 SLICE = 2_000
 """Waiting payments that one look goes through."""
 _KINDS = {Why.LIMIT: "limit_reached", Why.FUNDS: "insufficient_funds"}
-_LANES = {Why.LIMIT: payments.LIMITED, Why.FUNDS: payments.UNFUNDED}
+_LANES = {Why.LIMIT: ready.LIMITED, Why.FUNDS: ready.UNFUNDED}
 
 
 _BEGINNING = Place(-1, "", 0, 0)
@@ -158,9 +158,9 @@ class Limits:
             mine = [w.wish.payment for w in waiting if w.why is why]
             if why is Why.LIMIT and postponed:
                 day = self._relationship.calendar.next_business_day(today).isoformat()
-                payments.put_back(db, [(number, day) for number in mine])
+                ready.put_back(db, [(number, day) for number in mine])
             else:
-                payments.put_back(db, [(number, today.isoformat()) for number in mine], lanes)
+                ready.put_back(db, [(number, today.isoformat()) for number in mine], lanes)
 
     def _findings(self, waiting: Sequence[Waiting], today: date) -> list[Finding]:
         """Return what a person is told of those that wait: one finding for each limit, and for each account."""
@@ -195,15 +195,15 @@ class Limits:
         leave, _ = admit(wishes, room)
         going = {wish.payment for wish in leave}
         if going:
-            payments.leave_queue(db, self._profile.name, [place for place in places if place.payment in going])
-            payments.put_back(db, [(place.payment, place.day) for place in places if place.payment in going])
+            ready.leave(db, self._profile.name, [place for place in places if place.payment in going])
+            ready.put_back(db, [(place.payment, place.day) for place in places if place.payment in going])
         return len(going)
 
     def _close(self, db: Session, trail: Trail) -> None:
         """Close what was told of limits and accounts for which nothing waits any more."""
         waits: set[tuple[str, str, str]] = set()
         for lane, currency, account in db.all("parked_groups", profile=self._profile.name):
-            funds = lane >= payments.UNFUNDED
+            funds = lane >= ready.UNFUNDED
             waits.add((_KINDS[Why.FUNDS if funds else Why.LIMIT], currency, account if funds else ""))
         for kind, identity, currency in db.all("told_of_liquidity", profile=self._profile.name):
             place = identity.rpartition(":")[2] if kind == _KINDS[Why.FUNDS] else ""

@@ -18,8 +18,9 @@ from gateway.flow import outcomes
 from gateway.flow.desk import Desk
 from gateway.flow.policy import Policy
 from gateway.flow.rerouting import Rerouting
-from gateway.store import channels, payments
-from gateway.store.payments import PaymentMove, Place, Standing
+from gateway.store import channels, payments, ready
+from gateway.store.payments import PaymentMove, Standing
+from gateway.store.ready import Place
 from gateway.store.session import Session
 from gateway.store.trail import Trail, append
 
@@ -70,7 +71,7 @@ class MissedCutOffs:
         ended, after = 0, dict[int, Place]()
         while True:
             with self._desk.store.transaction() as db:
-                places = payments.look_at_missed(db, self._profile, currency, day, SLICE, after)
+                places = ready.missed(db, self._profile, currency, day, SLICE, after)
                 ended += self.end(db, places, trail)
             if len(places) < SLICE:
                 return ended
@@ -95,7 +96,7 @@ class MissedCutOffs:
         left = {place.payment: place for place in places if place.payment not in moved}
         orders = payments.lock_orders(db, left)
         leave = [left[standing.id] for standing, _, intact in orders if intact or standing.state is not State.READY]
-        payments.leave_queue(db, self._profile, leave)
+        ready.leave(db, self._profile, leave)
         late = [standing for standing, _, intact in orders if intact and standing.state is State.READY]
         self._refuse(db, late, left, trail)
         return len(moved) + len(late)

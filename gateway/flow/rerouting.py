@@ -17,8 +17,9 @@ from gateway.core.liquidity import rank
 from gateway.core.routing import Asked, Now
 from gateway.flow.desk import Desk
 from gateway.flow.policy import Policy
-from gateway.store import channels, payments
-from gateway.store.payments import Place, Standing
+from gateway.store import channels, payments, ready
+from gateway.store.payments import Standing
+from gateway.store.ready import Place
 from gateway.store.session import Session
 from gateway.store.trail import Trail, append
 from schemas.errors import Conflict
@@ -118,11 +119,11 @@ class Rerouting:
         if not found:
             return frozenset()
         turning = frozenset(turn.payment for turn in found)
-        payments.leave_queue(db, self._profile, [place for place in places if place.payment in turning])
+        ready.leave(db, self._profile, [place for place in places if place.payment in turning])
         db.pick((turn.payment, turn.profile, str(turn.rank)) for turn in found)
         if db.run("change_rail", profile=self._profile, now_ms=trail.at_ms) != len(found):
             raise Conflict("a payment that was to change its rail moved meanwhile")
-        payments.put_back(db, [(turn.payment, turn.day) for turn in found])
+        ready.put_back(db, [(turn.payment, turn.day) for turn in found])
         self._tell(db, found, away, trail)
         return turning
 

@@ -15,11 +15,11 @@ from gateway.core.ledger import posting
 from gateway.core.lifecycle import Event, Posting, State
 from gateway.flow import outcomes
 from gateway.flow.outcomes import Outcome
-from gateway.store import outbox
+from gateway.store import ledger, outbox
 from gateway.store.outbox import Letter
 from gateway.store.session import Session
 from gateway.store.times import from_ms
-from gateway.store.trail import Trail, append, digest_of_moves
+from gateway.store.trail import Trail, digest_of_moves, vouch
 from schemas.errors import Conflict
 from schemas.model.money import Money
 
@@ -52,9 +52,9 @@ def _settle_picked(db: Session, account: str, currency: str, cause: str, trail: 
     if len(rows) != len(before):
         raise Conflict("a payment moved while its statement was booked")
     number = db.take_number("trail")
-    db.run("record_picked", cause=cause, now_ms=trail.at_ms, trail=number)
-    sample = posting(Posting.SETTLE, 1, "", account, 1, currency)
-    db.run("post_picked", debit=sample.debit, credit=sample.credit, currency=currency, now_ms=trail.at_ms)
+    moved = {"event": Event.SETTLE.value, "before": None, "after": None, "reason": None}  # pick says it of each
+    db.run("record_picked", cause=cause, now_ms=trail.at_ms, trail=number, **moved)
+    ledger.post_picked(db, posting(Posting.SETTLE, 0, "", account, 1, currency), trail.at_ms)
     settle, settled = Event.SETTLE.value, State.SETTLED.value
     moves = [(r[0], r[1], before[r[0]], settle, settled, None, cause) for r in rows]
     told = (Outcome(r[2], r[3], State.SETTLED, r[4], r[5], r[6], Money(r[7], r[8])) for r in rows)
@@ -87,8 +87,7 @@ class _Scribe:
     def _keep(self) -> None:
         if self._under_way is not None:
             number, count, digest, letters = self._under_way.result()
-            body = {"cause": self._cause, "moves": count, "moves_sha256": digest}
-            append(self._db, self._trail, "payments.move", body, number)
+            vouch(self._db, self._trail, number, count, digest, self._cause)
             outbox.add(self._db, letters, self._trail.at_ms)
             self._under_way = None
 

@@ -10,7 +10,6 @@ an exception.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from adapters.profile import Profile
 from adapters.rails import Received
@@ -26,13 +25,13 @@ from gateway.store.session import Session
 from gateway.store.trail import Trail, append
 from schemas.model.identifiers import payment_number
 from schemas.model.status import Return, StatusReport, TransactionStatus
+from schemas.model.value import Value
 
 SUPERSEDED_MAX = 1_000
 """Payments that one line of the audit trail names of a report that came too late."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(Value, frozen=True):
     """One thing a document says of one payment.
 
     Attributes:

@@ -21,6 +21,14 @@ def post(db: Session, transfers: Iterable[Transfer], at_ms: int) -> None:
         db.bulk("transfer", _COLUMNS, rows)
 
 
+def post_picked(db: Session, like: Transfer, at_ms: int) -> None:
+    """Add, for each picked payment, a transfer like this one, of the payment's number and amount."""
+    db.run(
+        "post_picked", cause=like.cause, leg=like.leg, debit=like.debit, credit=like.credit, currency=like.currency,
+        now_ms=at_ms,
+    )  # fmt: skip
+
+
 def balances(db: Session) -> dict[tuple[str, str], int]:
     """Return debits less credits by (account, currency), minor units."""
     return {(account, currency): int(minor) for account, currency, minor in db.all("balances")}

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from gateway.core.ledger import OWN_SOURCE, Transfer, funding, posting, reverse
 from gateway.core.lifecycle import Event, Posting, State
-from gateway.core.liquidity import NORMAL, URGENT
+from gateway.core.liquidity import NORMAL
 from gateway.store import findings, ledger, returns
-from gateway.store.session import Row, Session
-from gateway.store.trail import Trail, append, digest_of_moves
+from gateway.store.session import Session
+from gateway.store.trail import Trail, digest_of_moves, vouch
 from schemas.errors import Conflict
 
 _PAYMENT = (
@@ -25,10 +25,6 @@ _PAYMENT = (
 )  # fmt: skip
 _READY = ("payment", "profile", "lane", "day", "rank", "currency")
 _HELD = ("payment", "profile", "currency", "day")
-LIMITED, UNFUNDED = 10, 20
-"""Added to the lane of a payment that waits for room under a limit, or for funds; dispatch does not claim it then."""
-LANES = tuple(lane + waits for waits in (0, LIMITED, UNFUNDED) for lane in (URGENT, NORMAL))
-"""Every lane of a queue."""
 _STATES = {state.value: state for state in State}
 _MOVE = ("payment", "version", "from_state", "event", "to_state", "reason", "cause", "at_ms", "trail")
 
@@ -47,21 +43,6 @@ class Standing(NamedTuple):
     uetr: str
     end_to_end_id: str
     profile: str
-
-
-class Place(NamedTuple):
-    """A ready payment's place in the queue of its rail.
-
-    Attributes:
-        lane: ``URGENT`` or ``NORMAL``, plus ``LIMITED`` or ``UNFUNDED`` for one that waits for something else.
-        day: on which it is to leave (ISO date).
-        rank: its place among those of its day, the least first.
-    """
-
-    lane: int
-    day: str
-    rank: int
-    payment: int
 
 
 class NewPayment(NamedTuple):
@@ -94,6 +75,17 @@ class NewPayment(NamedTuple):
     lane: int = NORMAL
     rank: int = 0
     creditor_bank: str | None = None
+
+
+class Change(NamedTuple):
+    """What a move changes of a payment, besides its version."""
+
+    before: str
+    event: str
+    after: str
+    reason: str | None = None
+    info: str | None = None
+    message: int | None = None
 
 
 class PaymentMove(NamedTuple):
@@ -143,20 +135,6 @@ def add(db: Session, new: Sequence[NewPayment], trail: Trail, cause: str) -> Non
     _record(db, moves, trail, cause)
 
 
-def put_back(db: Session, rows: Iterable[tuple[int, str]], lanes: int = 0) -> None:
-    """Put claimed payments back into dispatch's sight.
-
-    Args:
-        db: the transaction that claimed them.
-        rows: (payment, the day it waits for as an ISO date).
-        lanes: ``LIMITED`` or ``UNFUNDED`` for those that wait for something else than a day.
-    """
-    picked = list(rows)
-    if picked:
-        db.pick(picked)
-        db.run("put_back_ready", lanes=lanes)
-
-
 def move(db: Session, moves: Sequence[PaymentMove], trail: Trail, cause: str) -> None:
     """Move payments on, post what the moves post, and record it all.
 
@@ -165,21 +143,8 @@ def move(db: Session, moves: Sequence[PaymentMove], trail: Trail, cause: str) ->
     """
     if not moves:
         return
-    by_id = {m.payment.id: m for m in moves}
-    if len(by_id) != len(moves):
-        raise ValueError("a payment moves once a call")
-    db.pick(
-        (m.payment.id, m.payment.state.value, m.to.value, m.reason, m.info, m.message and str(m.message)) for m in moves
-    )
-    versions = sorted(db.all("apply_moves", now_ms=trail.at_ms))
-    if len(versions) != len(moves):
-        raise Conflict(f"{len(moves) - len(versions)} of {len(moves)} payments moved meanwhile")
-    rows: list[tuple[Any, ...]] = []
-    for payment, version in versions:
-        m = by_id[payment]
-        rows.append((payment, version, m.payment.state.value, m.event.value, m.to.value, m.reason, cause))
-    _record(db, rows, trail, cause)
-    ledger.post(db, (t for m in moves for t in _transfers(m)), trail.at_ms)
+    _apply(db, [(m.payment.id, _change(m)) for m in moves], trail, cause)
+    _post(db, moves, trail.at_ms)
     _fund(db, moves, trail)
     ended = [m.payment.id for m in moves if m.payment.source == OWN_SOURCE and m.to in returns.ENDS]
     if ended:
@@ -234,13 +199,52 @@ def release(db: Session, numbers: Sequence[int], trail: Trail, cause: str) -> No
     """
     if not numbers:
         return
-    before, after, event = State.RECEIVED.value, State.READY.value, Event.PASS.value
-    db.pick((n, before, after) for n in numbers)
-    versions = sorted(db.all("apply_moves", now_ms=trail.at_ms))
-    if len(versions) != len(numbers):
-        raise Conflict(f"{len(numbers) - len(versions)} of {len(numbers)} payments moved meanwhile")
+    change = Change(State.RECEIVED.value, Event.PASS.value, State.READY.value)
+    _apply(db, [(number, change) for number in numbers], trail, cause)
     db.run("make_picked_ready")
-    _record(db, [(n, version, before, event, after, None, cause) for n, version in versions], trail, cause)
+
+
+def _change(made: PaymentMove) -> Change:
+    return Change(made.payment.state.value, made.event.value, made.to.value, made.reason, made.info, made.message)
+
+
+def _apply(db: Session, changes: Sequence[tuple[int, Change]], trail: Trail, cause: str) -> None:
+    """Move payments on, each only if it still stands where it stood, and record it; ``pick`` holds them afterwards.
+
+    What is the same of all of them is said once: to say it of each takes as long as to move them.
+    """
+    change_of = dict(changes)
+    if len(change_of) != len(changes):
+        raise ValueError("a payment moves once a call")
+    kinds = set(change_of.values())
+    if len(kinds) == 1:
+        common = kinds.pop()
+        db.pick((payment,) for payment, _ in changes)
+    else:
+        common = Change("", "", "")
+        db.pick(
+            (payment, c.before, c.after, None, None, c.reason, c.info, c.message and str(c.message), c.event)
+            for payment, c in changes
+        )
+    said = {"before": common.before, "after": common.after, "reason": common.reason, "now_ms": trail.at_ms}
+    versions = sorted(db.all("apply_moves", info=common.info, message=common.message, **said))
+    if len(versions) != len(changes):
+        raise Conflict(f"{len(changes) - len(versions)} of {len(changes)} payments moved meanwhile")
+    number = db.take_number("trail")
+    db.run("record_picked", event=common.event, cause=cause, trail=number, **said)
+    rows = [(n, version, *change_of[n][:4], cause) for n, version in versions]  # as ``digest_of_moves`` wants them
+    vouch(db, trail, number, len(rows), digest_of_moves(rows), cause)
+
+
+def _post(db: Session, moves: Sequence[PaymentMove], at_ms: int) -> None:
+    """Post what the moves post, of the payments that ``pick`` holds; between the same two accounts, all at once."""
+    alike = {(m.postings, m.payment.source, m.payment.debtor_account, m.payment.currency) for m in moves}
+    if len(alike) > 1 or any(m.returned_minor is not None for m in moves):
+        ledger.post(db, (t for m in moves for t in _transfers(m)), at_ms)
+        return
+    recipes, source, account, currency = alike.pop()
+    for recipe in recipes:
+        ledger.post_picked(db, posting(recipe, 0, source, account, 1, currency), at_ms)
 
 
 def _transfers(made: PaymentMove) -> Iterable[Transfer]:
@@ -254,14 +258,13 @@ def _transfers(made: PaymentMove) -> Iterable[Transfer]:
 
 
 def _record(db: Session, rows: list[tuple[Any, ...]], trail: Trail, cause: str) -> None:
-    """Write the history of moves, and one audit link that vouches for the list."""
+    """Write the first moves of new payments, and the audit link that vouches for them."""
     if not rows:
         return
     number = db.take_number("trail")
-    rows = sorted(rows, key=lambda row: (row[0], row[1]))
+    rows = sorted(rows)
     db.bulk("move", _MOVE, [(*row, trail.at_ms, number) for row in rows])
-    body = {"cause": cause, "moves": len(rows), "moves_sha256": digest_of_moves(rows)}
-    append(db, trail, "payments.move", body, number)
+    vouch(db, trail, number, len(rows), digest_of_moves(rows), cause)
 
 
 def lock(db: Session, numbers: Iterable[int]) -> list[Standing]:
@@ -294,62 +297,6 @@ def lock_of_blocks(db: Session, profile: str, blocks: Collection[str]) -> dict[s
 
 def _standings(db: Session, name: str) -> list[Standing]:
     return [Standing(row[0], _STATES[row[1]], *row[2:]) for row in db.all(name)]
-
-
-def claim_ready(db: Session, profile: str, day: str, count: int) -> list[Place]:
-    """Take up to ``count`` payments that may be composed on this day out of the queue; nobody else gets them.
-
-    Returns:
-        The places that they had, in the order of the payments' numbers.
-    """
-    found: list[Place] = []
-    for lane in (URGENT, NORMAL):
-        if len(found) < count:
-            rows = db.all("claim_ready", profile=profile, lane=lane, day=day, count=count - len(found))
-            found += [Place(*row) for row in rows]
-    return sorted(found, key=lambda place: place.payment)
-
-
-def look_at_missed(
-    db: Session, profile: str, currency: str, day: str, count: int, after: Mapping[int, Place]
-) -> list[Place]:
-    """Return up to ``count`` payments in a currency that were to leave on a day or earlier, in any lane of the queue.
-
-    They are locked until the commit, and others pass over them.
-
-    Args:
-        db: the transaction.
-        profile: whose queue.
-        currency: of the payments.
-        day: the last of the days (ISO date).
-        count: the most to return.
-        after: lane -> the place after which to go on in it.
-    """
-    found: list[Place] = []
-    for lane in LANES:
-        place = after.get(lane, Place(lane, "", 0, 0))
-        found += [Place(*row) for row in db.all(
-            "look_at_missed", profile=profile, currency=currency, until=day, lane=lane, day=place.day, rank=place.rank,
-            payment=place.payment, count=count - len(found),
-        )]  # fmt: skip
-        if len(found) == count:
-            break
-    return found
-
-
-def leave_queue(db: Session, profile: str, places: Iterable[Place]) -> None:
-    """Take payments out of the queue of their rail."""
-    db.pick((place.payment, str(place.lane), place.day, str(place.rank)) for place in places)
-    db.run("leave_queue", profile=profile)
-
-
-def look_ready(db: Session, profile: str, day: str, count: int) -> list[tuple[int, str, str, str, bytes]]:
-    """Return what would be claimed: (payment, source, UETR, currency, order as JSON); it stays for anybody to claim."""
-    rows: list[Row] = []
-    for lane in (URGENT, NORMAL):
-        if len(rows) < count:
-            rows += db.all("look_ready", profile=profile, lane=lane, day=day, count=count - len(rows))
-    return [(number, source, uetr, currency, bytes(body)) for number, source, uetr, currency, body in rows]
 
 
 def lock_orders(db: Session, numbers: Collection[int]) -> list[tuple[Standing, bytes, bool]]:

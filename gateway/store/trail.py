@@ -56,6 +56,11 @@ def append(db: Session, trail: Trail, action: str, body: dict[str, Any], number:
     return number
 
 
+def vouch(db: Session, trail: Trail, number: int, moves: int, digest: str, cause: str) -> None:
+    """Write the link that vouches for moves which name it by this number, by their ``digest_of_moves``."""
+    append(db, trail, "payments.move", {"cause": cause, "moves": moves, "moves_sha256": digest}, number)
+
+
 def digest_of_moves(rows: Iterable[Sequence[Any]]) -> str:
     """Return the SHA-256 of a list of moves (payment, version, from, event, to, reason, cause)."""
     return sha256(to_json([tuple(row) for row in rows])).hexdigest()

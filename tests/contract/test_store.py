@@ -15,7 +15,7 @@ from gateway.core.casework import CaseState, Deed, after
 from gateway.core.ledger import Transfer
 from gateway.core.lifecycle import Event, Posting, State
 from gateway.core.liquidity import URGENT
-from gateway.store import findings, ledger, outbox, payments
+from gateway.store import findings, ledger, outbox, payments, ready
 from gateway.store.findings import Finding
 from gateway.store.outbox import Letter
 from gateway.store.payments import NewPayment, PaymentMove
@@ -103,7 +103,7 @@ def compose(db: Session, *numbers: int) -> None:
 
 def claimed(db: Session, profile: str, day: str, most: int) -> list[int]:
     """Claim payments that may be composed on a day; return their numbers."""
-    return [place.payment for place in payments.claim_ready(db, profile, day, most)]
+    return [place.payment for place in ready.claim(db, profile, day, most)]
 
 
 def count(store: Store, table: str) -> int:
@@ -390,9 +390,9 @@ def test_what_is_put_back_is_claimed_on_its_day_and_not_while_it_waits_for_somet
     with store.transaction() as db:
         payments.add(db, [new(n, lane=n % 2) for n in range(1, 5)], TRAIL, "test")
         assert claimed(db, "bank", "2026-11-30", 9) == [1, 2, 3, 4]
-        payments.put_back(db, [(1, "2026-12-01"), (2, "2026-11-30")])
-        payments.put_back(db, [(3, "2026-11-30")], payments.LIMITED)
-        payments.put_back(db, [(4, "2026-11-30")], payments.UNFUNDED)
+        ready.put_back(db, [(1, "2026-12-01"), (2, "2026-11-30")])
+        ready.put_back(db, [(3, "2026-11-30")], ready.LIMITED)
+        ready.put_back(db, [(4, "2026-11-30")], ready.UNFUNDED)
         assert claimed(db, "bank", "2026-11-30", 9) == [2]
         assert claimed(db, "bank", "2026-12-01", 9) == [1]
         assert [tuple(row) for row in db.connection.execute("SELECT payment, lane FROM ready ORDER BY 1")] == [

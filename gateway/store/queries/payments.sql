@@ -25,13 +25,31 @@ FROM payment JOIN payment_order ON payment_order.id = payment.id
 WHERE payment.id IN (SELECT id FROM pick) ORDER BY payment.id /*lock payment*/;
 
 -- name: apply_moves
--- Move the picked payments (one: from, two: to, three: reason, four: info, five: message that carries it from now on),
--- each only if it still stands in "from".
-UPDATE payment SET state = pick.two, version = version + 1, changed_ms = :now_ms,
-                   reason = COALESCE(pick.three, reason), info = COALESCE(pick.four, info),
-                   message = COALESCE(CAST(pick.five AS BIGINT), message)
-FROM pick WHERE payment.id = pick.id AND payment.state = pick.one
+-- Move the picked payments (one: from, two: to, five: reason, six: info, seven: message that carries it from now on; or
+-- the same of all of them), each only if it still stands in "from".
+UPDATE payment SET state = COALESCE(pick.two, CAST(:after AS TEXT)), version = version + 1, changed_ms = :now_ms,
+                   reason = COALESCE(pick.five, CAST(:reason AS TEXT), reason),
+                   info = COALESCE(pick.six, CAST(:info AS TEXT), info),
+                   message = COALESCE(CAST(pick.seven AS BIGINT), CAST(:message AS BIGINT), message)
+FROM pick WHERE payment.id = pick.id AND payment.state = COALESCE(pick.one, CAST(:before AS TEXT))
 RETURNING payment.id, payment.version;
+
+-- name: record_picked!
+-- Write the history of the picked moves (eight: event).
+INSERT INTO move (payment, version, from_state, event, to_state, reason, cause, at_ms, trail)
+SELECT pick.id, (SELECT payment.version FROM payment WHERE payment.id = pick.id),
+       COALESCE(pick.one, CAST(:before AS TEXT)), COALESCE(pick.eight, CAST(:event AS TEXT)),
+       COALESCE(pick.two, CAST(:after AS TEXT)), COALESCE(pick.five, CAST(:reason AS TEXT)),
+       CAST(:cause AS TEXT), CAST(:now_ms AS BIGINT), CAST(:trail AS BIGINT)
+FROM pick;
+
+-- name: post_picked!
+-- Post between two accounts the amounts of the picked payments.
+INSERT INTO transfer (subject, cause, leg, debit, credit, amount_minor, currency, at_ms)
+SELECT pick.id, CAST(:cause AS TEXT), CAST(:leg AS INTEGER), CAST(:debit AS TEXT), CAST(:credit AS TEXT),
+       (SELECT payment.amount_minor FROM payment WHERE payment.id = pick.id), CAST(:currency AS TEXT),
+       CAST(:now_ms AS BIGINT)
+FROM pick;
 
 -- name: lock_payments
 -- The picked payments, taken for ourselves in the order of their numbers.

@@ -1,12 +1,12 @@
 -- name: pick_named_by_uetr!
 -- Pick, among the next entries of one page, those that name by their UETR a payment of the same account, amount and
 -- currency that no entry shows yet, and that is at the bank or answered as settled (id: the payment, one: its state,
--- two: SETTLED, three: the entry, four: the amount), in the order of their numbers, in which everybody takes payments.
+-- two: SETTLED, three: the entry), in the order of their numbers, in which everybody takes payments.
 -- core.matching would say the same of each (a test proves it); a day has hundreds of
 -- thousands of them. Each lookup is a subquery with one value as its result, which is always answered by an index: a
 -- join is planned by statistics that know nothing of today. That value is the payment's number and its state in one, so
 -- that it is looked up once; what is at the bank no entry has settled.
-INSERT INTO pick (id, one, two, three, four)
+INSERT INTO pick (id, one, two, three)
 WITH next AS MATERIALIZED (
     SELECT id, uetr, account, currency, amount_minor,
            ROW_NUMBER() OVER (PARTITION BY uetr ORDER BY position) AS place
@@ -18,13 +18,12 @@ known AS MATERIALIZED (
                          WHEN 'CANCEL_REQUESTED' THEN 5 WHEN 'SETTLED' THEN 6 WHEN 'RETURNED' THEN 7 ELSE 0 END
                      FROM payment
                      WHERE payment.uetr = next.uetr AND payment.amount_minor = -next.amount_minor
-                       AND payment.currency = next.currency AND payment.debtor_account = next.account) AS found,
-           -next.amount_minor AS minor
+                       AND payment.currency = next.currency AND payment.debtor_account = next.account) AS found
     FROM next WHERE next.place = 1),
-told AS (SELECT id, found / 8 AS payment, found - (found / 8) * 8 AS state, minor FROM known)
+told AS (SELECT id, found / 8 AS payment, found - (found / 8) * 8 AS state FROM known)
 SELECT payment, CASE state WHEN 1 THEN 'COMPOSED' WHEN 2 THEN 'SENT' WHEN 3 THEN 'ACCEPTED' WHEN 4 THEN 'IN_DOUBT'
                     WHEN 5 THEN 'CANCEL_REQUESTED' WHEN 6 THEN 'SETTLED' ELSE 'RETURNED' END,
-       'SETTLED', CAST(id AS TEXT), CAST(minor AS TEXT)
+       'SETTLED', CAST(id AS TEXT)
 FROM told WHERE state > 0 AND (state < 6 OR (
     (SELECT COUNT(*) FROM entry AS other WHERE other.payment = told.payment AND other.matched = 'settle') = 0
     AND (SELECT COUNT(*) FROM allocation
@@ -54,17 +53,3 @@ SELECT id, one FROM pick;
 -- Write that the picked entries settle their payments.
 UPDATE entry SET matched = 'settle', payment = pick.id, rule = 'uetr' FROM pick
 WHERE entry.id = CAST(pick.three AS BIGINT);
-
--- name: record_picked!
--- Write the history of the picked moves.
-INSERT INTO move (payment, version, from_state, event, to_state, reason, cause, at_ms, trail)
-SELECT pick.id, (SELECT payment.version FROM payment WHERE payment.id = pick.id), pick.one, 'settle', pick.two,
-       CAST(NULL AS TEXT), CAST(:cause AS TEXT), CAST(:now_ms AS BIGINT), CAST(:trail AS BIGINT)
-FROM pick;
-
--- name: post_picked!
--- Post what settling moves: the picked payments' amounts between two accounts.
-INSERT INTO transfer (subject, cause, leg, debit, credit, amount_minor, currency, at_ms)
-SELECT pick.id, 'settle', 0, CAST(:debit AS TEXT), CAST(:credit AS TEXT),
-       CAST(pick.four AS BIGINT), CAST(:currency AS TEXT), CAST(:now_ms AS BIGINT)
-FROM pick;

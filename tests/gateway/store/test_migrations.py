@@ -8,9 +8,9 @@ import pytest
 from yoyo import get_backend, read_migrations
 
 from gateway.core.liquidity import NORMAL
-from gateway.store import findings, payments
-from gateway.store.payments import Place
+from gateway.store import findings, ready
 from gateway.store.postgres import PostgresStore
+from gateway.store.ready import Place
 from gateway.store.session import Store, rendered_migrations
 from gateway.store.sqlite import SqliteStore
 
@@ -41,8 +41,8 @@ def test_payments_that_wait_to_be_composed_outlive_the_change_of_their_tables_ke
         db.connection.execute(READY)
     store.migrate()
     with store.transaction() as db:
-        assert payments.claim_ready(db, "bank", "2026-12-01", 1) == [Place(NORMAL, "2026-11-30", 0, 7)]
-        assert payments.claim_ready(db, "bank", "2026-12-01", 9) == [Place(NORMAL, "2026-12-01", 0, 3)]
+        assert ready.claim(db, "bank", "2026-12-01", 1) == [Place(NORMAL, "2026-11-30", 0, 7)]
+        assert ready.claim(db, "bank", "2026-12-01", 9) == [Place(NORMAL, "2026-12-01", 0, 3)]
     store.close()
 
 

@@ -62,7 +62,7 @@ LOOKUPS: list[tuple[str, dict[str, Any]]] = [
     ("lock_payments", {}),
     ("lock_payments_by_uetr", {}),
     ("lock_payments_of_messages", {}),
-    ("apply_moves", {"now_ms": 2}),
+    ("apply_moves", {"before": "READY", "after": "COMPOSED", "reason": None, "info": None, "message": 1, "now_ms": 2}),
     ("make_picked_ready", {}),
     (
         "look_at_missed",
@@ -90,8 +90,22 @@ LOOKUPS: list[tuple[str, dict[str, Any]]] = [
     ("apply_matches", {}),
     ("settle_picked", {"now_ms": 2}),
     ("book_picked", {}),
-    ("record_picked", {"cause": "statement 1", "now_ms": 2, "trail": 1}),
-    ("post_picked", {"debit": "transit:1", "credit": "bank:1", "currency": "KHR", "now_ms": 2}),
+    (
+        "record_picked",
+        {
+            "before": "SENT",
+            "event": "settle",
+            "after": "SETTLED",
+            "reason": None,
+            "cause": "statement 1",
+            "now_ms": 2,
+            "trail": 1,
+        },
+    ),
+    (
+        "post_picked",
+        {"cause": "settle", "leg": 0, "debit": "transit:1", "credit": "bank:1", "currency": "KHR", "now_ms": 2},
+    ),
     ("named_payments", {}),
     ("alike_payments", {"count": 50}),
     ("legs", {"count": 20}),

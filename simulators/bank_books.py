@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -26,7 +27,8 @@ CREATE TABLE movement (
     party TEXT, party_account TEXT, text TEXT,
     charge_minor INTEGER NOT NULL,  -- taken from a return
     day TEXT,                    -- booking date: what is booked after a day was closed stands on the next statement
-    definition TEXT              -- of the message that it came in: pacs.008.001.08 ...
+    definition TEXT,             -- of the message that it came in: pacs.008.001.08 ...
+    original TEXT                -- UETR of the deposit that it gives back
 );
 CREATE INDEX movement_message ON movement (message_id);
 CREATE INDEX movement_uetr ON movement (uetr);
@@ -56,6 +58,7 @@ class Movement(NamedTuple):
     charge_minor: int = 0
     day: str | None = None
     definition: str | None = None
+    original: str | None = None
     number: int = 0
 
     @property
@@ -127,7 +130,7 @@ class Books:
         numbers = range(self._last + 1, self._last + 1 + len(movements))
         rows = ((number, *movement[:-1]) for number, movement in zip(numbers, movements, strict=True))
         self._database.execute("BEGIN")
-        self._database.executemany("INSERT INTO movement VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+        self._database.executemany("INSERT INTO movement VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
         self._database.execute("COMMIT")
         self._last += len(movements)
         return numbers
@@ -178,6 +181,13 @@ class Books:
     def deposits(self) -> Iterator[Movement]:
         """Return every credit that others paid in."""
         return self._movements("WHERE kind = 'deposit' ORDER BY id", ())
+
+    def given_back_minor(self) -> Counter[str]:
+        """Return what of each deposit, by its UETR, the customer has given back, less what of that came back again."""
+        found: Counter[str] = Counter()
+        for movement in self._movements("WHERE original IS NOT NULL AND kind IN ('payment', 'return')", ()):
+            found[movement.original or ""] -= movement.amount_minor + movement.charge_minor
+        return found
 
     def keep_answer(self, message_id: str, digest: bytes, documents: Sequence[bytes]) -> None:
         """Remember what was answered to a message, so that the same message gets the same answer."""

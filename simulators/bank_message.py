@@ -48,6 +48,7 @@ class Transaction(NamedTuple):
     creditor_bic: str | None
     charge_bearer: str | None = None
     next_bic: str | None = None
+    original: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,7 @@ def _returned(record: Record) -> Transaction:
         creditor_account=_account(record, "OrgnlTxRef/DbtrAcct", "AC03"),
         creditor_name=record.opt("RtrChain/Cdtr/Pty/Nm"),
         creditor_bic=record.opt("RtrChain/CdtrAgt/FinInstnId/BICFI"),
+        original=record.opt("OrgnlUETR"),
     )
 
 

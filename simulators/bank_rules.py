@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from schemas.model.status import TransactionStatus
 from simulators.bank_books import Books, Movement
@@ -78,7 +80,17 @@ def movement_of(message_id: str, definition: str, transaction: Transaction, reas
         party=transaction.creditor_name,
         party_account=transaction.creditor_account,
         definition=definition,
+        original=transaction.original,
     )
+
+
+def paid_in(number: int, account: str, amount_minor: int, party: str, text: str) -> Movement:
+    """Return what somebody pays into an account, under references that follow from its number."""
+    random = Random(f"deposit {number}")
+    return Movement(
+        account, amount_minor, "deposit", end_to_end_id=f"DEPOSIT-{number}", party=party, text=text,
+        uetr=str(UUID(int=random.getrandbits(128), version=4)), party_account=f"{random.randrange(10**9):09d}",
+    )  # fmt: skip
 
 
 def status_of(movement: Movement, today: date) -> TransactionStatus:

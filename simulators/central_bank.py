@@ -24,7 +24,7 @@ from simulators import bank_message
 from simulators.bank_books import Books, ClosedDay, Movement
 from simulators.bank_desk import ASKED, Desk, Reply
 from simulators.bank_letters import Envelope, Letters, Page
-from simulators.bank_rules import Judge, movement_of, status_of
+from simulators.bank_rules import Judge, movement_of, paid_in, status_of
 from simulators.behaviour import Behaviour, Fate, Manner, Moods
 from simulators.names import BIC_DIRECTORY, PEOPLE, PHNOM_PENH, PROVINCES
 
@@ -63,7 +63,8 @@ class CentralBank:
 
     Attributes:
         counts: what happened, by kind: messages, repeats, unverified (of these: unreadable, unanswered), refused,
-            settled, rejected, returned.
+            settled, rejected, returned, deposits.
+        books: accounts, and everything that it ever saw.
         desk: inquiries, recalls and requests, and what the customer has answered to them.
     """
 
@@ -90,48 +91,47 @@ class CentralBank:
         self._trust = trust
         self._clock, self._zone = now, zone
         self._random = random
-        self._behaviour = behaviour
-        self._moods = Moods(behaviour, random)
+        self._behaviour, self._moods = behaviour, Moods(behaviour, random)
         self._directory = None if directory is None else frozenset(directory)
         self._clearing_system = clearing_system
         self._page_size = page_size
-        self._books = Books(openings)
+        self.books = Books(openings)
         self._letters = Letters(bic, customer_bic, key, envelope, self._now)
         self._late: list[tuple[datetime, int, list[bytes]]] = []
         self._returning: list[tuple[datetime, int, str]] = []
         self.desk = Desk(
-            self._books, self._letters, self._moods, self._now, lambda closed: self._statements(closed, duplicate=True)
+            self.books, self._letters, self._moods, self._now, lambda closed: self._statements(closed, duplicate=True)
         )
 
     # -- what tests compare
 
     def balance(self, account: str) -> Money:
         """Return an account's balance now."""
-        return self._books.balance(account)
+        return self.books.balance(account)
 
     @property
     def settled(self) -> set[str]:
         """The UETRs of every settled payment."""
-        return {movement.uetr for movement in self._books.payments() if movement.uetr}
+        return {movement.uetr for movement in self.books.payments() if movement.uetr}
 
     @property
     def settlements(self) -> Counter[str]:
         """How often each UETR was settled; anything above 1 is a double payment."""
-        return Counter(movement.uetr for movement in self._books.payments() if movement.uetr)
+        return Counter(movement.uetr for movement in self.books.payments() if movement.uetr)
 
     @property
     def settled_references(self) -> Counter[str]:
         """How often each EndToEndId was settled: an order paid twice under two UETRs shows here."""
-        return Counter(movement.end_to_end_id for movement in self._books.payments() if movement.end_to_end_id)
+        return Counter(movement.end_to_end_id for movement in self.books.payments() if movement.end_to_end_id)
 
     @property
     def returned(self) -> set[str]:
         """The UETRs of the payments that were given back."""
-        return {movement.uetr for movement in self._books.returns() if movement.uetr}
+        return {movement.uetr for movement in self.books.returns() if movement.uetr}
 
     def seen(self, uetrs: Collection[str]) -> set[str]:
         """Return which of these UETRs ever reached the bank in a message that it took, settled or rejected."""
-        return self._books.seen_uetrs(uetrs)
+        return self.books.seen_uetrs(uetrs)
 
     def expects(self) -> int:
         """Return how many late answers and returned payments have not gone out yet."""
@@ -155,12 +155,12 @@ class CentralBank:
             message = bank_message.read(verified.app_header, verified.document, self.bic)
         except DocumentRefused as refusal:
             return self._refuse(header, digest, refusal)
-        earlier = self._books.answer(message.message_id)
+        earlier = self.books.answer(message.message_id)
         if earlier is not None:
             return self._repeat(message.message_id, *earlier, digest)
         manner = self._moods.manner()
         answers = self._answers(message, *self._settle(message), manner)
-        self._books.keep_answer(message.message_id, digest, answers)
+        self.books.keep_answer(message.message_id, digest, answers)
         return self._deliver(answers, manner)
 
     def due(self, now: datetime) -> list[bytes]:
@@ -174,7 +174,7 @@ class CentralBank:
         back: dict[str, list[Movement]] = {}
         while self._returning and self._returning[0][0] <= now:
             _, number, reason = heapq.heappop(self._returning)
-            movement = self._give_back(self._books.movement(number), reason)
+            movement = self._give_back(self.books.movement(number), reason)
             back.setdefault(movement.account, []).append(movement)
         for account, movements in sorted(back.items()):
             for start in range(0, len(movements), RETURNS_MAX):
@@ -183,7 +183,8 @@ class CentralBank:
 
     def deposit(self, account: str, amount_minor: int, party: str, text: str) -> list[bytes]:
         """Book an incoming credit that no payment of ours explains; return its notification, if the bank sends any."""
-        movement = Movement(account, amount_minor, "deposit", party=party, text=text)
+        self.counts["deposits"] += 1
+        movement = paid_in(self.counts["deposits"], account, amount_minor, party, text)
         return self._notify(account, self._book([movement]))
 
     def sweep(self, account: str, amount_minor: int, other: str) -> list[bytes]:
@@ -205,14 +206,14 @@ class CentralBank:
             ValueError: the day was closed before, or lies before the last closed day.
         """
         notifications: list[bytes] = []
-        for account in self._books.accounts:
+        for account in self.books.accounts:
             for _ in range(self._moods.deposits()):
                 payer, province = self._random.choice(PEOPLE), self._random.choice(PROVINCES)
                 text = f"Tax receipt {province.name}"
                 notifications += self.deposit(account, self._moods.deposit_minor(), payer, text)
             if self._behaviour.daily_fee_minor:
                 notifications += self.charge(account, self._behaviour.daily_fee_minor, "Account service fee")
-        closed = self._books.close_day(day)
+        closed = self.books.close_day(day)
         ended = self.announce("EODY", "end of the business day", day.isoformat())
         return chain(notifications, ended, self._statements(closed, duplicate=False))
 
@@ -230,16 +231,16 @@ class CentralBank:
         Raises:
             KeyError: the day was not closed.
         """
-        return self._statements(self._books.closed_day(day), duplicate=True)
+        return self._statements(self.books.closed_day(day), duplicate=True)
 
     def answer_again(self, message_id: str) -> list[bytes]:
         """Return the answers to a message once more, as a clerk does who is called; none when it never came."""
-        earlier = self._books.answer(message_id)
+        earlier = self.books.answer(message_id)
         return [] if earlier is None else earlier[1]
 
     def close(self) -> None:
         """Forget everything."""
-        self._books.close()
+        self.books.close()
 
     def _now(self) -> datetime:
         """Return the time, in the bank's own zone."""
@@ -257,7 +258,7 @@ class CentralBank:
         if message_id is None or not isinstance(refusal, SignatureRefused):
             self.counts["unreadable"] += 1
             return []
-        if not self._behaviour.answers_unverified or self._books.answer(message_id) is not None:
+        if not self._behaviour.answers_unverified or self.books.answer(message_id) is not None:
             self.counts["unanswered"] += 1  # a broken copy of what was answered says nothing about that one
             return []
         return [self._letters.report(message_id, group_status="RJCT", reason=refusal.code, info=str(refusal))]
@@ -265,7 +266,7 @@ class CentralBank:
     def _refuse(self, header: head001.Header, digest: bytes, refusal: DocumentRefused) -> list[bytes]:
         """Reject a message of its true sender as a whole, and never settle that MsgId afterwards."""
         message_id = header.message_id
-        earlier = self._books.answer(message_id)
+        earlier = self.books.answer(message_id)
         if earlier is not None:
             return self._repeat(message_id, *earlier, digest)
         self.counts["refused"] += 1
@@ -275,12 +276,12 @@ class CentralBank:
             )
         else:
             answer = self._letters.rejection(message_id, refusal.code, str(refusal))
-        self._books.keep_answer(message_id, digest, [answer])
+        self.books.keep_answer(message_id, digest, [answer])
         return [answer]
 
     def _ask(self, header: head001.Header, digest: bytes, document: _Element) -> list[bytes]:
         """Answer an inquiry, a recall or a request; a repeated one gets the same answer."""
-        earlier = self._books.answer(header.message_id)
+        earlier = self.books.answer(header.message_id)
         if earlier is not None:
             return self._repeat(header.message_id, *earlier, digest)
         self.counts["asked"] += 1
@@ -288,7 +289,7 @@ class CentralBank:
             reply = self.desk.answer(header.definition, document)
         except DocumentRefused as refusal:
             return self._refuse(header, digest, refusal)
-        self._books.keep_answer(header.message_id, digest, reply.documents)
+        self.books.keep_answer(header.message_id, digest, reply.documents)
         self._follow(reply)
         return reply.documents
 
@@ -309,18 +310,18 @@ class CentralBank:
 
     def _settle(self, message: Message) -> tuple[list[Movement], list[Fate]]:
         """Settle or reject each transaction in order against the balances; return what was recorded."""
-        judge = Judge(self._books, self._directory, message.transactions, duplicates=self._behaviour.checks_duplicates)
+        judge = Judge(self.books, self._directory, message.transactions, duplicates=self._behaviour.checks_duplicates)
         movements, fates = [], []
         for transaction in message.transactions:
             fate = self._moods.fate(transaction.end_to_end_id, transaction.creditor_account)
             reason = judge.reason(transaction) or fate.reject or judge.funds(transaction)
             if not reason:
-                self._books.move(transaction.debtor_account, -transaction.amount.amount_minor)
+                self.books.move(transaction.debtor_account, -transaction.amount.amount_minor)
             movements.append(movement_of(message.message_id, message.definition, transaction, reason))
             fates.append(fate)
         today = self._now().date().isoformat()
         movements = [movement._replace(day=today) for movement in movements]
-        numbers = self._books.record(movements)
+        numbers = self.books.record(movements)
         recorded = [movement._replace(number=number) for movement, number in zip(movements, numbers, strict=True)]
         for movement, fate in zip(recorded, fates, strict=True):
             if fate.give_back and movement.kind == "payment":
@@ -380,8 +381,8 @@ class CentralBank:
         today = self._now().date().isoformat()
         dated = [movement._replace(day=today) for movement in movements]
         for movement in dated:
-            self._books.move(movement.account, movement.amount_minor)
-        numbers = self._books.record(dated)
+            self.books.move(movement.account, movement.amount_minor)
+        numbers = self.books.record(dated)
         return [movement._replace(number=number) for movement, number in zip(dated, numbers, strict=True)]
 
     def _notify(self, account: str, movements: Sequence[Movement]) -> list[bytes]:
@@ -393,7 +394,7 @@ class CentralBank:
         for account in closed:
             opening = account.opening
             last = max(1, -(-account.count // self._page_size))
-            for number, movements in enumerate(self._books.pages(account, self._page_size), start=1):
+            for number, movements in enumerate(self.books.pages(account, self._page_size), start=1):
                 page = Page(number, number == last, opening, duplicate)
                 yield self._letters.statement(account, page, movements)
                 opening = page.closing(movements)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -27,6 +26,7 @@ from gateway.app import ROLES, Step
 from gateway.bus.base import Bus
 from gateway.bus.memory import MemoryBus
 from gateway.clock import ManualClock, SystemClock
+from gateway.operations.plans import Rules
 from gateway.store.session import Store
 from simulators.bank_letters import Letters
 from simulators.bank_service import BankService
@@ -34,6 +34,7 @@ from simulators.central_bank import CentralBank
 from simulators.faults import CrashPoints, FaultyBus
 from simulators.names import PHNOM_PENH
 from simulators.stage import OPENINGS, PROFILE, SOURCES
+from simulators.world_cashiers import Cashiers, cashier_troubles
 from simulators.world_checks import (
     Books,
     digest,
@@ -43,7 +44,7 @@ from simulators.world_checks import (
     taken_messages,
     troubles,
 )
-from simulators.world_chronicle import Chronicle
+from simulators.world_chronicle import Chronicle, Report
 from simulators.world_commerce import Commerce, Courier
 from simulators.world_commerce_checks import commercial_troubles
 from simulators.world_ground import START, Ground, SimulatedGateway, ground
@@ -59,6 +60,8 @@ CALM_ROUNDS = 6
 """Times that the calm world waits a while for what is still open, on one day."""
 CALM_STRIDE = timedelta(minutes=50)
 """Longer than any pause of those who send things again."""
+CASHIERS_CALM_DAYS = 3
+"""Calm days on which money is still given back: each day brings more of it, and the world must have an end."""
 CALM_DAYS_MAX = 12
 """Days after which a calm world that still has something to do runs in circles."""
 
@@ -70,28 +73,6 @@ class WorldBroken(AssertionError):
         lines = "\n".join(f"  - {line}" for line in wrong)
         super().__init__(f"world {seed} is broken; replay it: gateway world --seed {seed} --verbose\n{lines}")
         self.seed = seed
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a world came to.
-
-    Attributes:
-        digest: of its final payments, ledger and audit trail; the same whenever the seed is run again.
-        orders: different orders that were sent.
-        states: payments by their final state.
-        faults: what was broken on the bus, by kind.
-        crashes: how often a process died.
-        days: days that passed.
-    """
-
-    seed: int
-    digest: str
-    orders: int
-    states: dict[str, int]
-    faults: dict[str, int]
-    crashes: int
-    days: int
 
 
 class World:
@@ -121,7 +102,7 @@ class World:
         )  # fmt: skip
         self.published: set[bytes] = set()
         self.days: list[date] = []
-        self._stormy = True
+        self._stormy, self._cashiers_work = True, True
         self._ground: Ground = ground()
         self.broker = MemoryBus(self.clock, retry_limit=self.weather.limits.retries_max)
         self.broker.declare((PROFILE,))
@@ -192,18 +173,19 @@ class World:
 
     def _people(self) -> Iterator[Process]:
         """Yield the people; they do not die, but their sessions may break."""
-        random = Random(f"{self.seed} people")
+        random, clock = Random(f"{self.seed} people"), self.clock
+        rules = Rules.of(self.gateway.settings, self.gateway)
 
-        def approver(_: Bus, opened: list[Store]) -> Step:
-            self.gateway.opened = opened
-            return Approver(self.gateway.desk("approver").store, self.clock, random)
+        def person(name: str, of: Callable[[Store], Step]) -> Process:
+            def start(_: Bus, opened: list[Store]) -> Step:
+                self.gateway.opened = opened
+                return of(self.gateway.desk(name).store)
 
-        def officer(_: Bus, opened: list[Store]) -> Step:
-            self.gateway.opened = opened
-            return Officer(self.gateway.desk("officer").store, self.clock, random)
+            return Process(name, start, self.faulty, set())
 
-        yield Process("approver", approver, self.faulty, set())
-        yield Process("officer", officer, self.faulty, set())
+        yield person("approver", lambda store: Approver(store, clock, random))
+        yield person("cashiers", lambda store: Cashiers(store, clock, random, rules, lambda: self._cashiers_work))
+        yield person("officer", lambda store: Officer(store, clock, random))
         yield Process("courier", self._start_courier, self.faulty, set())
         yield Process("sources", lambda _bus, _opened: self.sources, self.faulty, set())
 
@@ -221,13 +203,15 @@ class World:
                     self._night()
                 self._stormy_day()
             self._go_calm()
-            for _ in range(CALM_DAYS_MAX):
+            for number in range(CALM_DAYS_MAX):
+                self._cashiers_work = number < CASHIERS_CALM_DAYS
                 self._night()
                 if self._calm_day():
                     break
             self._last_day()
             logged = [f"the gateway logged: {line}" for line in self.chronicle.errors]
-            wrong = [*troubles(books := self._books()), *commercial_troubles(books, self.commerce), *logged]
+            books = self._books()
+            wrong = [*troubles(books), *cashier_troubles(books), *commercial_troubles(books, self.commerce), *logged]
         except Exception as error:
             raise WorldBroken(self.seed, [f"{type(error).__name__}: {error}"]) from error
         if wrong:
@@ -311,10 +295,13 @@ class World:
         self.clock.advance_to(datetime.combine(self._today(), datetime.min.time(), PHNOM_PENH) + timedelta(hours=18))
         self._end_of_day()
         self.scheduler.drain()
+        with self.gateway.store.transaction() as db:
+            left = open_payments(db)
         return not left.keys() - {"IN_DOUBT"} and not self.bank.expects()
 
     def _last_day(self) -> None:
         """Let an operator call the bank about what is still open, and have the missing statements sent again."""
+        self._cashiers_work = False
         self._night()
         with self.gateway.store.transaction() as db:
             about = messages_on_the_way(db)

@@ -19,6 +19,7 @@ from typing import Any
 from adapters.profile import Profile
 from gateway.bus.base import DEAD_QUEUE, ORDERS_QUEUE, bank_queues
 from gateway.bus.memory import MemoryBus
+from gateway.core.ledger import OWN_SOURCE
 from gateway.core.lifecycle import OUT, State
 from gateway.store import ledger, trail
 from gateway.store.session import Row, Session, Store
@@ -74,6 +75,11 @@ class Books:
         """Every payment, by number."""
         columns = "id, state, source, order_id, content_sha256, uetr, debtor_account, amount_minor, message"
         return [Payment(*row) for row in self.rows(f"SELECT {columns} FROM payment ORDER BY id")]  # noqa: S608 - our own text
+
+    @property
+    def ordered(self) -> list[Payment]:
+        """The payments that sources have ordered; what is given back, the gateway orders itself."""
+        return [p for p in self.payments if p.source != OWN_SOURCE]
 
     @cached_property
     def refusals(self) -> dict[Content, list[tuple[frozenset[str], date]]]:
@@ -178,7 +184,7 @@ def every_order_has_one_fate(books: Books) -> Iterator[str]:
 
     An order that was refused and comes again is refused again, so that its source hears of it: that is one fate.
     """
-    taken = Counter((p.source, p.order_id, p.content) for p in books.payments)
+    taken = Counter((p.source, p.order_id, p.content) for p in books.ordered)
     for content in books.sources.intended:
         refusals = len(books.refusals.get(content, ()))
         if taken[content] + bool(refusals) != 1:
@@ -229,7 +235,7 @@ def _refused_late(order: Intended, books: Books) -> bool:
 def every_source_knows(books: Books) -> Iterator[str]:
     """The last event of every order has reached its source."""
     told = books.sources.told
-    for p in books.payments:
+    for p in books.ordered:
         if not _FINAL_EVENTS.get(p.state, {p.state}) & told.get((p.source, p.order_id), set()):
             yield f"{p}: its source was told {sorted(told.get((p.source, p.order_id), set()))}"
     for source, order_id, _ in books.refusals:
@@ -251,11 +257,11 @@ def nothing_is_paid_twice(books: Books) -> Iterator[str]:
 def both_know_the_same(books: Books) -> Iterator[str]:
     """What the bank settled is settled here, what it returned is returned, what it rejected is rejected."""
     here: dict[str, set[str]] = defaultdict(set)
-    for p in books.payments:
+    for p in books.ordered:
         here[p.state].add(p.uetr)
     yield from _compare("settled", here["SETTLED"] | here["RETURNED"], books.bank.settled)
     yield from _compare("returned", here["RETURNED"], books.bank.returned)
-    seen = books.bank.seen([p.uetr for p in books.payments])
+    seen = books.bank.seen([p.uetr for p in books.ordered])
     yield from _compare("rejected", here["REJECTED"], seen - books.bank.settled)
 
 

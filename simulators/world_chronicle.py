@@ -1,13 +1,36 @@
-"""What happened in a simulated world, line by line; the gateway's own log goes into it as well."""
+"""What happened in a simulated world, line by line and in the end; the gateway's own log goes into it as well."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
 from simulators.names import PHNOM_PENH
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a world came to.
+
+    Attributes:
+        digest: of its final payments, ledger and audit trail; the same whenever the seed is run again.
+        orders: different orders that were sent.
+        states: payments by their final state.
+        faults: what was broken on the bus, by kind.
+        crashes: how often a process died.
+        days: days that passed.
+    """
+
+    seed: int
+    digest: str
+    orders: int
+    states: dict[str, int]
+    faults: dict[str, int]
+    crashes: int
+    days: int
 
 
 class Chronicle:

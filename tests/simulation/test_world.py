@@ -7,12 +7,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
+from gateway.core import ledger as ledger_core
 from gateway.core import lifecycle
 from gateway.core.lifecycle import Event, Move, Posting, State
 from gateway.core.matchers import sweeps
@@ -21,9 +23,10 @@ from gateway.store import archive, ledger, outbox
 from schemas.iso20022.parser import parse
 from security import xmldsig
 from security.trust import TrustStore
-from simulators import bank_books, central_bank, commercial_bank, world, world_weather
+from simulators import bank_books, bank_rules, central_bank, commercial_bank, world, world_weather
 from simulators.behaviour import Behaviour
 from simulators.world import WorldBroken, run
+from simulators.world_cashiers import cashier_troubles
 from simulators.world_commerce_checks import commercial_troubles
 from simulators.world_ground import ground
 
@@ -87,6 +90,22 @@ def test_the_commercial_bank_writes_in_every_form(monkeypatch: pytest.MonkeyPatc
     assert set(kinds) == {"sweep", "charge", "interest", "bill", "credit", "debit", "reversal"}
 
 
+def test_money_for_nobody_goes_back_in_the_worlds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it or a part, and the bank settles some of it and rejects some."""
+    seen = Counter[str]()
+
+    def troubles(books: Any) -> list[str]:
+        seen.update(p.state for p in books.payments if p.source == ledger_core.OWN_SOURCE)
+        kept = "SELECT COUNT(*) FROM transfer WHERE cause = 'resolve' AND credit LIKE 'charges:%'"
+        seen["kept"] += books.rows(kept)[0][0]
+        return cashier_troubles(books)
+
+    monkeypatch.setattr(world, "cashier_troubles", troubles)
+    _run_all(range(1, 25))
+    assert seen.keys() >= {"SETTLED", "REJECTED", "kept"}
+    assert seen["SETTLED"] > seen["REJECTED"]
+
+
 def test_the_chronicle_tells_what_happened(capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever replays a seed reads it line by line."""
     world.command(seed=2, verbose=True)
@@ -118,16 +137,17 @@ def pays_for_acceptance(patch: pytest.MonkeyPatch) -> None:
 
 def posts_twice_the_amount(patch: pytest.MonkeyPatch) -> None:
     """Post a settlement with another amount than the payment's."""
-    real = ledger.post
+    real = ledger.post_picked
 
-    def post(db: Any, transfers: Any, at_ms: int) -> None:
-        made = list(transfers)
-        for one in made:
-            if one.cause == "settle" and one.subject % 7 == 0:
-                object.__setattr__(one, "amount_minor", one.amount_minor * 2)
-        real(db, made, at_ms)
+    def post_picked(db: Any, like: Any, at_ms: int) -> None:
+        if like.cause != "settle":
+            real(db, like, at_ms)
+            return
+        rows = db.connection.execute("SELECT pick.id, amount_minor FROM pick JOIN payment ON payment.id = pick.id")
+        made = [replace(like, subject=n, amount_minor=minor * (1 if n % 7 else 2)) for n, minor in rows.fetchall()]
+        ledger.post(db, made, at_ms)
 
-    patch.setattr(ledger, "post", post)
+    patch.setattr(ledger, "post_picked", post_picked)
 
 
 def forgets_what_it_leased(patch: pytest.MonkeyPatch) -> None:
@@ -229,10 +249,29 @@ def bank_pays_in_silence(patch: pytest.MonkeyPatch) -> None:
 
     def end_of_day(self: Any, day: Any) -> Any:
         documents = list(real(self, day))
-        self._books.move(self._books.accounts[0], -1)
+        self.books.move(self.books.accounts[0], -1)
         return documents
 
     patch.setattr(central_bank.CentralBank, "end_of_day", end_of_day)
+
+
+def bank_denies_what_was_given_back(patch: pytest.MonkeyPatch) -> None:
+    """A bank that takes what is given back, and says that it does not."""
+    real = bank_rules.status_of
+
+    def status_of(movement: Any, today: Any) -> Any:
+        said = real(movement, today)
+        return said if movement.original is None else replace(said, status="RJCT", reason="AC04", settlement_date=None)
+
+    patch.setattr("simulators.central_bank.status_of", status_of)
+
+
+def bank_gets_more_than_was_paid_in(patch: pytest.MonkeyPatch) -> None:
+    """Deposits of half of what is given back."""
+    real = bank_books.Books.deposits
+    patch.setattr(
+        bank_books.Books, "deposits", lambda self: (x._replace(amount_minor=x.amount_minor // 2) for x in real(self))
+    )
 
 
 def finds_no_other_leg(patch: pytest.MonkeyPatch) -> None:
@@ -276,6 +315,8 @@ def commercial_bank_pays_in_silence(patch: pytest.MonkeyPatch) -> None:
         (composes_anew, "nothing_is_paid_twice"),
         (bank_pays_what_comes_again, "nothing_is_paid_twice"),
         (bank_pays_in_silence, "the_cash_is_the_banks"),
+        (bank_denies_what_was_given_back, "both_know_the_returns"),
+        (bank_gets_more_than_was_paid_in, "no_credit_goes_back_twice"),
         (finds_no_other_leg, "own_transfers_hold_the_missing_legs"),
         (takes_every_version_for_a_later_one, "the_cash_is_the_commercial_banks|every_movement_is_one_entry"),
         (loses_notices, "notices_posted_nothing|notified_not_booked"),

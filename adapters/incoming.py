@@ -114,4 +114,5 @@ def _detail(group: pain001.Group, block: pain001.Block, payment: Payment) -> Det
         ultimate_debtor_name=payment.ultimate_debtor.name if payment.ultimate_debtor else None,
         ultimate_creditor_name=payment.ultimate_creditor.name if payment.ultimate_creditor else None,
         payment_information_id=block.block_id,
+        counterparty_bank=payment.debtor_agent.bic,
     )

@@ -9,9 +9,11 @@ from lxml import etree
 from schemas.errors import DocumentRefused
 from schemas.iso20022 import pain001, pain007, stream
 from schemas.iso20022.customer import Initiator
+from schemas.model.money import Money
 from schemas.model.payment import Payment
 from schemas.model.status import BlockStatus, Return, TransactionStatus
-from simulators.instant_bank import DEFINITION, InstantBank
+from simulators.bank_books import Movement
+from simulators.instant_bank import DEFINITION, InstantBank, Taken
 from simulators.soap_service import Dialect, Part, SoapFault, SoapService
 
 PATH = "/bakong/services"
@@ -39,29 +41,58 @@ class BakongBank(InstantBank):
             SoapFault: not a message that is taken.
         """
         try:
-            returns = pain007.read(stream.whole(document.encode()))
+            read = stream.whole(document.encode())
+            returns = pain007.read(read)
         except DocumentRefused as error:
             raise SoapFault("Client", f"iso_message: {error}") from error
-        statuses = tuple(self._reversed(item) for item in returns)
-        first = returns[0]
-        block = BlockStatus(first.original_message_id or "", None, transactions=statuses)
-        answer = self.report(first.message_id, pain007.DEFINITION, (block,))
-        return self.replied(first.end_to_end_id or "", answer)
+        if len(returns) != 1:
+            raise SoapFault("Client", "iso_message: one transfer a message")
+        item, block_id = returns[0], read.findtext(f".//{{{pain007.NAMESPACE}}}OrgnlPmtInfId", default="")
+        known = self.once(item.message_id, document, lambda digest: self._reversed(digest, item, block_id))
+        return self.replied(item.end_to_end_id or "", known.answer)
 
-    def _reversed(self, item: Return) -> TransactionStatus:
-        """Debit what is given back."""
-        found = [one for one in self.books.deposits() if one.message_id == item.original_message_id]
-        reason = "" if found else "NOOR"
-        if found and found[0].message_id in self._returned:
-            reason = "DUPL"
-        if not reason:
-            self._returned.add(found[0].message_id or "")
-            self.book_payment(
-                item.message_id, found[0].account, item.amount, reference=item.return_id, payee=found[0].party
-            )
-        return TransactionStatus(
-            "RJCT" if reason else "ACSC", item.end_to_end_id, item.return_id, reason=reason or None
+    def _reversed(self, digest: bytes, item: Return, block_id: str) -> Taken:
+        """Debit what is given back, or reject it, and write the answer: it repeats the original's EndToEndId."""
+        found, reason = self._original(item, block_id)
+        movement = Movement(
+            found.account if found else "", -item.amount.amount_minor, "rejected" if reason else "payment",
+            item.message_id, item.return_id, item.end_to_end_id, reason=reason or None,
+            party=found and found.party, party_account=found and found.party_account,
+            party_bank=found and found.party_bank,
+        )  # fmt: skip
+        number = self.book(movement)
+        if found is not None and not reason:
+            self._given_back.add(found.number)
+        status = TransactionStatus(
+            "RJCT" if reason else "ACSC", item.end_to_end_id, item.return_id, reason=reason or None,
+            servicer_reference=None if reason else movement._replace(number=number).servicer_reference,
+        )  # fmt: skip
+        answer = self.report(
+            item.message_id, pain007.DEFINITION, (BlockStatus(block_id, status.status, transactions=(status,)),)
         )
+        return Taken(digest, answer, item.message_id, block_id, None, not reason)
+
+    def _original(self, item: Return, block_id: str) -> tuple[Movement | None, str]:
+        """Return the credit that a reversal names, by message, block and references, and why it may not go back."""
+
+        def is_it(one: Movement) -> bool:
+            named = (one.message_id, self.block_of(one.party_bank or "", one.message_id or ""))
+            own = (one.end_to_end_id, one.instruction_id, Money(one.amount_minor, item.amount.currency))
+            said = (item.end_to_end_id, item.instruction_id, item.original_amount)
+            return named == (item.original_message_id, block_id) and all(
+                theirs in (None, ours) for theirs, ours in zip(said, own, strict=True)
+            )
+
+        found, reason = next(
+            (pair for account in self.books.accounts
+             if (pair := self.not_given_back(account, item.amount, None, is_it))[0] is not None),
+            (None, "NOOR"),
+        )  # fmt: skip
+        if found is None or reason:
+            return found, reason
+        if reason := self.refused_account(found.party_account or ""):
+            return found, reason
+        return found, "" if self.books.covers(found.account, item.amount.amount_minor) else "AM04"
 
     def name_of(self, group: pain001.Group, block: pain001.Block) -> str:
         """Return the MsgId."""

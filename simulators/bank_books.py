@@ -28,7 +28,8 @@ CREATE TABLE movement (
     charge_minor INTEGER NOT NULL,  -- taken from a return
     day TEXT,                    -- booking date: what is booked after a day was closed stands on the next statement
     definition TEXT,             -- of the message that it came in: pacs.008.001.08 ...
-    original TEXT                -- UETR of the deposit that it gives back
+    original TEXT,               -- UETR of the deposit that it gives back
+    party_bank TEXT              -- BIC of the other side's bank
 );
 CREATE INDEX movement_message ON movement (message_id);
 CREATE INDEX movement_uetr ON movement (uetr);
@@ -59,6 +60,7 @@ class Movement(NamedTuple):
     day: str | None = None
     definition: str | None = None
     original: str | None = None
+    party_bank: str | None = None
     number: int = 0
 
     @property
@@ -130,7 +132,7 @@ class Books:
         numbers = range(self._last + 1, self._last + 1 + len(movements))
         rows = ((number, *movement[:-1]) for number, movement in zip(numbers, movements, strict=True))
         self._database.execute("BEGIN")
-        self._database.executemany("INSERT INTO movement VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+        self._database.executemany("INSERT INTO movement VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
         self._database.execute("COMMIT")
         self._last += len(movements)
         return numbers

@@ -210,6 +210,7 @@ def entry(index: int, movement: Movement, currency: str, day: date) -> Entry:
         counterparty_name=movement.party,
         counterparty_account=movement.party_account,
         charges_minor=movement.charge_minor,
+        counterparty_bank=movement.party_bank,
     )
     return Entry(
         index=index,

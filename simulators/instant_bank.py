@@ -49,6 +49,7 @@ class Habits:
         rejections: end of the creditor's account number -> reason.
         reply: how messages are answered; ``replies``: by EndToEndId.
         refuses_repeats: the same message again is a fault instead of the same answer.
+        statements_name_banks: a statement's entry names the bank of the other side, and not its name and account alone.
         before_reply: called between the booking and the reply.
     """
 
@@ -56,19 +57,19 @@ class Habits:
     reply: Reply = Reply.AT_ONCE
     replies: dict[str, Reply] = field(default_factory=dict)
     refuses_repeats: bool = False
+    statements_name_banks: bool = False
     before_reply: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
-    """A message that came: what it was, what was answered, and what was booked."""
+class Taken:
+    """A message that came: what it was, what was answered, and what was booked; ``payment``: None of a reversal."""
 
     digest: bytes
     answer: str
     message_id: str
     block_id: str
-    payment: Payment
-    movement: int
+    payment: Payment | None
     settled: bool
 
 
@@ -85,9 +86,10 @@ class InstantBank:
         self.books = Books(openings)
         self.habits = Habits()
         self.bic, self.now = bic, now
-        self._taken: dict[str, _Taken] = {}
+        self._taken: dict[str, Taken] = {}
         self._inbox: dict[str, str] = {}
         self._returned: set[str] = set()
+        self._given_back: set[int] = set()
         self._letters = 0
 
     # ------------------------------------------------------------------------------------------- what a rail decides
@@ -99,6 +101,9 @@ class InstantBank:
     def fault_of(self, block: pain001.Block, payment: Payment) -> str:
         """Return why this rail does not take a transfer, or ""."""
         raise NotImplementedError
+
+    def settled(self, payment: Payment) -> None:
+        """See a transfer of the customer's that has been booked; a rail that has refunds remembers them."""
 
     def reversal(self, taken_as: str, message_id: str, block_id: str, payment: Payment, reason: str) -> bytes:
         """Return the document by which this rail gives a transfer back."""
@@ -112,17 +117,27 @@ class InstantBank:
         Raises:
             SoapFault: not a message that is taken, or another one has its name.
         """
-        digest = hashlib.sha256(document.encode()).digest()
         group, block, payment = self._opened(document)
-        name = self.name_of(group, block)
+        known = self.once(
+            self.name_of(group, block), document, lambda digest: self._decided(digest, group, block, payment)
+        )
+        return self.replied(payment.end_to_end_id, known.answer)
+
+    def once(self, name: str, document: str, decide: Callable[[bytes], Taken]) -> Taken:
+        """Return what became of a message: decided now, or known since it came first.
+
+        Raises:
+            SoapFault: another one has its name; or the bank refuses what it has had.
+        """
+        digest = hashlib.sha256(document.encode()).digest()
         known = self._taken.get(name)
         if known is None:
-            known = self._decided(name, digest, group, block, payment)
+            self._taken[name] = known = decide(digest)
         elif known.digest != digest:
             raise SoapFault("Client.Duplicate", f"{name} was used for another message")
         elif self.habits.refuses_repeats:
             raise SoapFault("Client.Duplicate", f"{name} was taken already")
-        return self.replied(payment.end_to_end_id, known.answer)
+        return known
 
     def status(self, name: str) -> Sequence[Part]:
         """Return what became of a transfer.
@@ -154,18 +169,33 @@ class InstantBank:
 
     # ------------------------------------------------------------------------------------------- what the world does
 
-    def credit(self, account: str, amount: Money, *, payer: str, reference: str, text: str = "") -> str:
-        """Credit an account of the customer with somebody's transfer and hand it out; return its number."""
+    def credit(
+        self, account: str, amount: Money, *, payer: str, reference: str, text: str = "",
+        payer_account: str = "009900000001", payer_bank: str = "ABAAKHPP", handed_out: bool = True,
+    ) -> str:  # fmt: skip
+        """Credit an account of the customer with somebody's transfer; return its number.
+
+        ``handed_out``: the transfer itself waits for the customer, and not the statement alone tells of it.
+        """
         number = self._next("IN")
         payment = Payment(
             payment_id=0, source="", order_id="", maker="", instruction_id=number, end_to_end_id=reference, uetr="",
             amount=amount, execution_date=self.now().date(), charge_bearer="CRED", debtor=Party(payer),
-            debtor_account=Account("009900000001"), debtor_agent=Agent("ABAAKHPP"), creditor=Party("Treasury"),
+            debtor_account=Account(payer_account), debtor_agent=Agent(payer_bank), creditor=Party("Treasury"),
             creditor_account=Account(account), creditor_agent=Agent(self.bic),
             remittance=Remittance((text,) if text else ()),
         )  # fmt: skip
-        self._book(Movement(account, amount.amount_minor, "deposit", number, number, reference, party=payer, text=text))
-        return self.hand_out(self.transfer(number, f"ABAAKHPP/{self.bic}/{number}", payment))
+        self.book(Movement(
+            account, amount.amount_minor, "deposit", number, number, reference, party=payer,
+            party_account=payer_account, text=text, party_bank=payer_bank,
+        ))  # fmt: skip
+        if handed_out:
+            self.hand_out(self.transfer(number, self.block_of(payer_bank, number), payment))
+        return number
+
+    def block_of(self, payer_bank: str, number: str) -> str:
+        """Return the PmtInfId under which somebody's transfer is handed out."""
+        return f"{payer_bank}/{self.bic}/{number}"
 
     def give_back(self, name: str, reason: str) -> str:
         """Return a settled transfer of the customer's; return the number under which that is handed out.
@@ -174,16 +204,16 @@ class InstantBank:
             ValueError: it was not settled, or was returned before.
         """
         taken = self._taken[name]
-        if not taken.settled or name in self._returned:
-            raise ValueError(f"{name} was not settled, or was returned before")
-        self._returned.add(name)
         payment = taken.payment
+        if payment is None or not taken.settled or name in self._returned:
+            raise ValueError(f"{name} is no transfer, was not settled, or was returned before")
+        self._returned.add(name)
         number = self._next("RT")
         movement = Movement(
             payment.debtor_account.number, payment.amount.amount_minor, "return", number, payment.instruction_id,
             payment.end_to_end_id, reason=reason, party=payment.creditor.name,
         )  # fmt: skip
-        self._book(movement)
+        self.book(movement)
         document = self.reversal(number, taken.message_id, taken.block_id, payment, reason)
         return self.hand_out(document.decode())
 
@@ -207,9 +237,12 @@ class InstantBank:
         block = pain001.Block(block_id, self.now().date(), (payment,), charge_bearer=payment.charge_bearer)
         return etree.tostring(pain001.build(group, [block], DEFINITION), encoding="unicode")
 
-    def book_payment(self, message_id: str, account: str, amount: Money, *, reference: str, payee: str | None) -> int:
-        """Debit an account and return the number of the booking."""
-        return self._book(Movement(account, -amount.amount_minor, "payment", message_id, None, reference, party=payee))
+    def book(self, movement: Movement) -> int:
+        """Book what happened on an account, or remember what was rejected; return its number."""
+        movement = movement._replace(day=self.now().date().isoformat())
+        if movement.kind != "rejected":
+            self.books.move(movement.account, movement.amount_minor)
+        return self.books.record([movement])[0]
 
     # --------------------------------------------------------------------------------------------------------- inside
 
@@ -224,38 +257,59 @@ class InstantBank:
             raise SoapFault("Client", "iso_message: one transfer a message")
         return group, blocks[0], blocks[0].payments[0]
 
-    def _decided(
-        self, name: str, digest: bytes, group: pain001.Group, block: pain001.Block, payment: Payment
-    ) -> _Taken:
-        """Settle or reject a transfer, and remember it with its answer."""
+    def _decided(self, digest: bytes, group: pain001.Group, block: pain001.Block, payment: Payment) -> Taken:
+        """Settle or reject a transfer, and write its answer."""
         reason = self.fault_of(block, payment) or self._reason(payment)
         movement = Movement(
             payment.debtor_account.number, -payment.amount.amount_minor, "rejected" if reason else "payment",
             group.message_id, payment.instruction_id, payment.end_to_end_id, reason=reason or None,
             party=payment.creditor.name, party_account=payment.creditor_account.number,
+            party_bank=payment.creditor_agent.bic,
         )  # fmt: skip
-        number = self._book(movement)
+        number = self.book(movement)
+        if not reason:
+            self.settled(payment)
         status = TransactionStatus(
             "RJCT" if reason else "ACSC", payment.end_to_end_id, payment.instruction_id, reason=reason or None,
             servicer_reference=None if reason else movement._replace(number=number).servicer_reference,
         )  # fmt: skip
         blocks = (BlockStatus(block.block_id, status.status, transactions=(status,)),)
         answer = self.report(group.message_id, DEFINITION, blocks)
-        self._taken[name] = _Taken(digest, answer, group.message_id, block.block_id, payment, number, not reason)
-        return self._taken[name]
+        return Taken(digest, answer, group.message_id, block.block_id, payment, not reason)
+
+    def not_given_back(
+        self, account: str, amount: Money, payer_account: str | None, is_it: Callable[[Movement], bool]
+    ) -> tuple[Movement | None, str]:
+        """Return the credit that a customer gives back, and why the bank does not let it, or "".
+
+        It came in on that account, it goes back to whoever paid it, once, and no more than came in.
+        """
+        found = next((one for one in self.books.deposits() if one.account == account and is_it(one)), None)
+        if found is None:
+            return None, "NOOR"
+        if found.number in self._given_back:
+            return found, "DUPL"
+        if payer_account not in (None, found.party_account):
+            return found, "AC01"
+        if amount.currency != self.books.currency(account) or amount.amount_minor > found.amount_minor:
+            return found, "AM09"
+        return found, ""
+
+    def refused_account(self, number: str) -> str:
+        """Return why nothing is credited to an account of another bank, or ""."""
+        return next((self.habits.rejections[end] for end in self.habits.rejections if number.endswith(end)), "")
 
     def _reason(self, payment: Payment) -> str:
         """Return why a transfer cannot settle on any rail, or ""."""
         account, amount = payment.debtor_account.number, payment.amount
-        end = next((one for one in self.habits.rejections if payment.creditor_account.number.endswith(one)), None)
         if self.books.currency(account) is None:
             return "AC02"
         if self.books.currency(account) != amount.currency:
             return "AC10"
         if amount.amount_minor <= 0:
             return "AM01"
-        if end is not None:
-            return self.habits.rejections[end]
+        if reason := self.refused_account(payment.creditor_account.number):
+            return reason
         return "" if self.books.covers(account, amount.amount_minor) else "AM04"
 
     def report(self, message_id: str, definition: str, blocks: tuple[BlockStatus, ...]) -> str:
@@ -271,14 +325,10 @@ class InstantBank:
             self.hand_out(answer)
         return None if how in {Reply.NEVER, Reply.LATER} else (Part("return", answer),)
 
-    def _book(self, movement: Movement) -> int:
-        movement = movement._replace(day=self.now().date().isoformat())
-        if movement.kind != "rejected":
-            self.books.move(movement.account, movement.amount_minor)
-        return self.books.record([movement])[0]
-
     def _statement(self, closed: ClosedDay) -> str:
         (movements,) = self.books.pages(closed, PAGE_ENTRIES)
+        if not self.habits.statements_name_banks:
+            movements = [one._replace(party_bank=None) for one in movements]
         currency, message_id = closed.closing.currency, self._next("SM")
         statement = Statement(
             "statement", message_id, f"{closed.day:%Y%m%d}-{closed.account}", closed.account, currency, closed.opening,

@@ -22,8 +22,9 @@ from adapters.web_settings import SoapSettings
 from schemas.errors import DocumentRefused
 from schemas.iso20022 import pain007, stream, xml
 from schemas.iso20022.customer import Initiator
+from schemas.model.identifiers import payment_number
 from schemas.model.payment import Original, Payment
-from schemas.model.status import Return
+from schemas.model.status import BlockStatus, Return, StatusReport, TransactionStatus
 from security.keys import SigningKey
 from security.trust import TrustStore
 
@@ -31,6 +32,8 @@ DEFINITION = "pain.001.001.05"
 INQUIRY = "bakong.inquiry"
 """Not a message of ISO 20022: the MsgId alone is asked about."""
 CHARGE_BEARER = "CRED"
+_REVERSAL = "pain.007"
+"""What a report calls the message that it answers, whatever version it says."""
 
 
 # --------------------------------------------------------------------------------------------------------- composing
@@ -148,7 +151,29 @@ def read(profile: Profile, document: bytes, trust: TrustStore, at: datetime) -> 
     definition = customer_file.definition_of(io.BytesIO(document))
     if definition is not None and definition.startswith("pain.001."):
         return incoming.received(profile, stream.whole(document))
-    return customer_file.read(profile, document, trust, at)
+    found = customer_file.read(profile, document, trust, at)
+    return replace(found, reports=tuple(_as_ours(profile, report) for report in found.reports))
+
+
+def _as_ours(profile: Profile, report: StatusReport) -> StatusReport:
+    """Return a report on a reversal of ours without what it repeats of the original, which is no payment of ours.
+
+    Blocks and EndToEndIds are those of the transfer that came in. What bears no InstrId of ours speaks of the whole
+    message, where a message carries one payment.
+    """
+    if not (report.original_message_name or "").startswith(_REVERSAL):
+        return report
+    said = [*report.transactions, *(one for block in report.blocks for one in block.transactions)]
+    ours = [one for one in said if payment_number(one.instruction_id) is not None]
+    if ours or profile.message.transactions_max != 1:
+        return replace(report, transactions=tuple(replace(one, end_to_end_id=None) for one in ours), blocks=())
+    every: list[TransactionStatus | BlockStatus] = [*said, *report.blocks]
+    whole = next((one for one in every if one.status is not None), None)
+    if report.group_status is not None or whole is None:
+        return replace(report, transactions=(), blocks=())
+    return replace(
+        report, group_status=whole.status, group_reason=whole.reason, group_info=whole.info, transactions=(), blocks=()
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------- checking

@@ -147,7 +147,8 @@ def return_receipt(
     ] = "charge",
     info: Annotated[str | None, typer.Option(help="Words for the bank.", show_default=False)] = None,
     bank: Annotated[
-        str | None, typer.Option("--to-bank", metavar="BIC", help="The payer's.", show_default=False)
+        str | None,
+        typer.Option("--to-bank", metavar="BIC", help="The payer's, where it is not named.", show_default=False),
     ] = None,
     account: Annotated[str | None, typer.Option("--to-account", help="The payer's.", show_default=False)] = None,
     name: Annotated[str | None, typer.Option("--to-name", help="The payer's.", show_default=False)] = None,

@@ -18,8 +18,8 @@ from schemas.model.statement import Detail, Entry, Statement
 _ENTRY = (
     "id", "statement", "page", "position", "account", "currency", "amount_minor", "booking_day", "value_day",
     "servicer_reference", "end_to_end_id", "uetr", "hint", "return_reason", "bank_code", "charges_minor", "details",
-    "details_minor", "info", "batch_name", "batch_count", "counterparty", "counterparty_account", "reference",
-    "reversal",
+    "details_minor", "info", "batch_name", "batch_count", "counterparty", "counterparty_account",
+    "counterparty_bank", "reference", "reversal", "instruction",
 )  # fmt: skip
 _DETAIL = (
     "entry", "position", "amount_minor", "uetr", "hint", "end_to_end_id", "servicer_reference", "return_reason",
@@ -139,16 +139,18 @@ def _row(number: int, statement: int, page: Page, entry: Entry) -> tuple[Any, ..
     """Return an entry as it is stored; references are those of its only detail."""
     detail = entry.details[0] if len(entry.details) == 1 else Detail()
     amounts = [d.amount_minor for d in entry.details if d.amount_minor is not None]
+    ours = payment_number(detail.instruction_id)
     reason = detail.return_reason or next((d.return_reason for d in entry.details if d.return_reason), None)
     return (
         number, statement, page.number, entry.index, page.head.account, entry.currency, entry.amount_minor,
         _iso(entry.booking_date), _iso(entry.value_date), entry.servicer_reference or detail.servicer_reference,
-        detail.end_to_end_id, detail.uetr, payment_number(detail.instruction_id), reason,
+        detail.end_to_end_id, detail.uetr, ours, reason,
         entry.bank_transaction_code, entry.charges_minor or sum(d.charges_minor for d in entry.details),
         len(entry.details), sum(amounts) if len(amounts) == len(entry.details) and amounts else None,
         _info(entry, detail), _batch_name(entry, detail), entry.batch_count,
-        detail.counterparty_name, detail.counterparty_account,
+        detail.counterparty_name, detail.counterparty_account, detail.counterparty_bank,
         detail.creditor_reference or detail.transaction_id or entry.entry_reference, int(entry.reversal),
+        detail.instruction_id if ours is None else None,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -33,6 +33,7 @@ from gateway.core.lifecycle import State
 from gateway.flow.policy import Policy, Relationship
 from gateway.operations import lookup
 from gateway.operations.cases import Case, Suspended
+from gateway.operations.origins import Origin, origin, remark
 from gateway.store import payments, returns
 from gateway.store.payments import NewPayment
 from gateway.store.session import Session
@@ -40,7 +41,7 @@ from gateway.store.trail import Trail
 from schemas.codes import RETURN_REASONS
 from schemas.errors import OperationRefused
 from schemas.model import lengths
-from schemas.model.identifiers import IDENTIFIER_LENGTH_MAX, bic8, instruction_id, is_bic, is_uetr, mask_account
+from schemas.model.identifiers import bic8, instruction_id, is_bic, is_uetr, mask_account
 from schemas.model.money import Money
 from schemas.model.payment import Original, Payment
 from schemas.orders import (
@@ -57,8 +58,6 @@ from schemas.orders import (
 
 _NO_UETR = "00000000-0000-4000-8000-000000000000"
 """Of a payment that is only checked yet."""
-_CAME_IN = ("pacs.008.", "pacs.009.", "pain.001.")
-"""Messages that a transfer comes in by; a notification of it is not the transfer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,53 +225,42 @@ def ordered(
     row = db.one("entry_to_give_back", id=entry.id)
     assert row is not None
     came_in = Money(entry.amount_minor, entry.currency)
-    original, name = _original(db, row, came_in, give)
-    profile = house.profiles.get(name)
+    known = origin(db, row, came_in, give)
+    profile = house.profiles.get(known.profile)
     if profile is None:
-        raise OperationRefused(f"the relationship {name} is not in use")
-    why = not_given_back(rail(profile.rail), original)
+        raise OperationRefused(f"the relationship {known.profile} is not in use")
+    if known.payer.bank is None and profile.pain is None:
+        known = replace(known, payer=replace(known.payer, bank=profile.bank_bic))  # it came in from there
+    why = not_given_back(rail(profile.rail), known.original)
     if why is not None:
         raise OperationRefused(f"{profile.name} cannot give entry {entry.id} back: {why}; call the bank")
     relationship = house.policy.relationships[profile.name]
     amount, earlier = Money(amount_minor, entry.currency), int(db.value("count_given_back", exception=found.id))
     try:
-        order = _order(profile, relationship, row, found.id, earlier, original, amount, give, house.now())
+        order = _order(profile, relationship, row, found.id, earlier, known, amount, give, house.now())
     except ValidationError as error:
         place = ".".join(str(step) for step in error.errors()[0]["loc"])
         raise OperationRefused(f"entry {entry.id} cannot be given back as it is: {place} is no such thing") from None
-    made = Ordered(profile.name, found.id, entry.id, order, _remark(profile, row, give))
+    made = Ordered(profile.name, found.id, entry.id, order, remark(give, known.payer))
     _require_rules(made, house)
     return made
 
 
-def _original(db: Session, row: Any, came_in: Money, give: GiveBack) -> tuple[Original, str]:
-    """Return what is given back, and over which relationship: the one that it came in by, as far as that is known."""
-    message_id, definition, block, profile = give.message_id, give.definition, None, row[1]
-    for kind, name, block_id, of in db.all("came_in_by", entry=row[0]):
-        if message_id is None and name and kind and kind.startswith(_CAME_IN):
-            message_id, definition, profile = name, kind, of
-            block = block_id.partition("#")[0] if kind.startswith("pain.") else None
-    if message_id is None or definition is None or len(message_id) > IDENTIFIER_LENGTH_MAX:
-        message_id = definition = block = None
-    uetr = (row[6] or give.uetr or "").lower()
-    return Original(
-        message_id, definition, row[5] or give.end_to_end_id, row[7] or give.instruction_id,
-        uetr if is_uetr(uetr) else None, came_in, give.code, give.info, block,
-    ), profile  # fmt: skip
-
-
 def _order(
-    profile: Profile, relationship: Relationship, row: Any, exception: int, earlier: int, original: Original,
+    profile: Profile, relationship: Relationship, row: Any, exception: int, earlier: int, known: Origin,
     amount: Money, give: GiveBack, now: datetime,
 ) -> ReturnOrder:  # fmt: skip
     """Return the order, in the form in which it is kept and composed."""
-    name, number = give.name or row[8], give.account or row[9]
+    payer = known.payer
+    name, number, bank = give.name or payer.name, give.account or payer.account, give.bank or payer.bank
     if not name or not number:
         missing = "--to-name" if not name else "--to-account"
         raise OperationRefused(f"the statement does not say whose money it was; say it: {missing}")
-    bank = give.bank or (profile.bank_bic if profile.pain is None else None)
     if bank is None:
-        raise OperationRefused("the statement does not say from which bank it came; say it: --to-bank BIC")
+        raise OperationRefused(
+            f"entry {row[0]}: the payer's bank is not known, for neither the statement nor a message with one of the "
+            "entry's references names it (DbtrAgt); say it: --to-bank BIC"
+        )
     reference = f"RETURN-{exception}-{earlier + 1}"
     bearers = relationship.rail.charge_bearers
     bearer = next((one for one in ("SLEV", "SHAR", "DEBT") if one in bearers), "CRED")
@@ -293,25 +281,8 @@ def _order(
         charge_bearer=bearer,
         charges=(nothing,) if bearer == "CRED" else (),
         kind="return",
-        original=_kept(original),
+        original=_kept(known.original),
     )
-
-
-def _remark(profile: Profile, row: Any, give: GiveBack) -> str:
-    """Return where the maker has named somebody else than the statement, or what the statement does not name."""
-    bank = profile.bank_bic if profile.pain is None else None  # the rail's own: it came in from there
-    said = [
-        ("name", give.name, row[8]),
-        ("account", give.account, row[9]),
-        ("bank", give.bank and bic8(give.bank), bank and bic8(bank)),
-    ]
-    told = [(what, ours, theirs) for what, ours, theirs in said if ours]
-    other = any(theirs and ours != theirs for _, ours, theirs in told)
-    alone = [what for what, _, theirs in told if not theirs]
-    remarks = ["not the payer that the statement names"] if other else []
-    if alone:
-        remarks.append(f"the statement names no {' and no '.join(alone)}: the maker does")
-    return "; ".join(remarks)
 
 
 def _kept(original: Original) -> OrderOriginal:

@@ -216,6 +216,7 @@ def _detail(detail: Detail, entry: Entry) -> Markup:
             leaf(f"{party}/Pty/Nm", detail.counterparty_name),
             leaf(f"{party}Acct/Id/Othr/Id", detail.counterparty_account),
         ),
+        leaf(f"RltdAgts/{party}Agt/FinInstnId/BICFI", detail.counterparty_bank),
         el("RmtInf", *[leaf("Ustrd", line) for line in lines]),
         write_reason("RtrInf", detail.return_reason, None),
     )

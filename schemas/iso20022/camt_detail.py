@@ -23,6 +23,7 @@ _AMOUNTS, _STRUCTURED, _RETURN, _CODE, _PARTY = Shape(), Shape(), Shape(), Shape
 _SIGNS = {"CRDT": 1, "DBIT": -1}
 _NAMES = {1: places.DEBTOR_NAME, -1: places.CREDITOR_NAME}
 _ACCOUNTS = {1: places.DEBTOR_ACCOUNT, -1: places.CREDITOR_ACCOUNT}
+_AGENTS = {1: places.DEBTOR_AGENT, -1: places.CREDITOR_AGENT}
 """Where the other side stands: of a credit it is the debtor, of a debit the creditor."""
 _UNKNOWN_CURRENCY = "AM11"
 
@@ -63,6 +64,7 @@ def read_detail(record: Record, entry_sign: int, entry_currency: str) -> Detail:
         counterparty_account=record.either(*_ACCOUNTS[sign]),
         charges_minor=charges_minor(record, entry_currency),
         payment_information_id=record.reference("Refs/PmtInfId"),
+        counterparty_bank=record.either(*_AGENTS[sign]),
     )
     returns, codes = record.each("RtrInf", _RETURN), record.each("BkTxCd", _CODE)
     debtors, creditors = record.each("RltdPties/UltmtDbtr", _PARTY), record.each("RltdPties/UltmtCdtr", _PARTY)

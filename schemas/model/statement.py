@@ -37,6 +37,7 @@ class Detail(Value, frozen=True):
         ultimate_debtor_name, ultimate_creditor_name: on whose behalf, where that is somebody else.
         instructed, transaction, counter_value: InstdAmt, TxAmt and CntrValAmt of AmtDtls.
         payment_information_id: PmtInfId, the batch that the payment was sent in.
+        counterparty_bank: BIC of the other side's agent, as the bank wrote it.
         bank_transaction_code: the transaction's own, where the bank gives one besides the entry's.
         original_bank_transaction_code, return_information: OrgnlBkTxCd and AddtlInf of a return (RtrInf).
     """
@@ -64,6 +65,7 @@ class Detail(Value, frozen=True):
     bank_transaction_code: str | None = None
     original_bank_transaction_code: str | None = None
     return_information: str | None = None
+    counterparty_bank: str | None = None
 
 
 class Entry(Value, frozen=True):

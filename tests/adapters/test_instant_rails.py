@@ -312,3 +312,32 @@ def test_a_rail_says_what_it_cannot_give_back(name: str, without: tuple[str, ...
     gaps: dict[str, Any] = dict.fromkeys(without)
     why = not_given_back(rail(name), replace(ORIGINAL, **gaps))
     assert why is None if said is None else said in str(why)
+
+
+def answered(**changes: Any) -> bytes:
+    """Return a report on a reversal, with blocks as a bank repeats them: those of the transfer that came in."""
+    status = TransactionStatus("ACSC", "THEIR-1", **changes)
+    blocks = (BlockStatus("ABAAKHPP/NCAMKHPP/1", "ACSC", transactions=(status,)),)
+    report = StatusReport("ST-1", "TREAKHPP-1", "pain.007.001.05", None, None, None, (), blocks, AT)
+    return etree.tostring(pain002.build(report, "pain.002.001.05"))
+
+
+@pytest.mark.parametrize(
+    ("said", "transactions", "group"),
+    [
+        ({"instruction_id": "TG000000000007"}, [("TG000000000007", None)], None),
+        ({"instruction_id": "ABA-I-1"}, [], "ACSC"),
+        ({}, [], "ACSC"),
+    ],
+)
+def test_an_answer_to_a_reversal_is_of_ours_and_not_of_what_it_reverses(
+    said: dict[str, str], transactions: list[tuple[str, str | None]], group: str | None
+) -> None:
+    """EndToEndId and PmtInfId are the original's: taken for ours, they would name nobody, or another payment."""
+    (report,) = rail("bakong").read(BAKONG, answered(**said), TRUST, AT).reports
+    assert [(one.instruction_id, one.end_to_end_id) for one in report.transactions] == transactions
+    assert (report.group_status, report.blocks) == (group, ())
+    assert report.original_message_id == "TREAKHPP-1"
+    several = BAKONG.model_copy(update={"message": BAKONG.message.model_copy(update={"transactions_max": 5})})
+    (report,) = rail("bakong").read(several, answered(**said), TRUST, AT).reports
+    assert report.group_status is None  # of which of its payments the bank speaks, nobody can tell

@@ -170,6 +170,12 @@ class Treasury:
             names = [row[0] for row in db.connection.execute("SELECT sha256 FROM message ORDER BY id").fetchall()]
             return [archive.get(db, name) for name in names]
 
+    def received(self) -> list[bytes]:
+        """Return the bank's documents, as archived."""
+        with self.gateway.store.transaction() as db:
+            names = [row[0] for row in db.connection.execute("SELECT sha256 FROM document").fetchall()]
+            return [archive.get(db, name) for name in names]
+
     def cash(self) -> dict[str, int]:
         """Return the ledger's cash accounts, minor units."""
         with self.gateway.store.transaction() as db:

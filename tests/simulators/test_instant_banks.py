@@ -19,7 +19,7 @@ from adapters.transports.soap import Soap
 from schemas.errors import ChannelUnavailable, HandoverRefused, HandoverUnknown
 from schemas.model.identifiers import message_id
 from schemas.model.money import Money
-from schemas.model.payment import Agent, Original, Payment
+from schemas.model.payment import Account, Agent, Original, Payment
 from schemas.model.statement import Entry, Statement
 from schemas.model.status import TransactionStatus
 from security.trust import TrustStore
@@ -126,7 +126,7 @@ def stand(request: pytest.FixtureRequest, files: Tls, tmp_path: Path) -> Iterato
 def only(received: Received) -> TransactionStatus:
     """Return the one status that a document holds."""
     (report,) = received.reports
-    return report.blocks[0].transactions[0]
+    return (report.transactions or report.blocks[0].transactions)[0]
 
 
 def test_a_transfer_is_settled_and_answered_in_the_same_exchange(stand: Stand) -> None:
@@ -249,16 +249,55 @@ def test_a_payment_that_comes_back_is_a_return_of_ours(stand: Stand) -> None:
         stand.bank.give_back(outbound.name, "AC04")
 
 
-def test_what_came_in_can_be_given_back(stand: Stand) -> None:
-    """A new transfer with REFU on FAST; a reversal on Bakong, which is taken once."""
-    account, amount = stand.profile.accounts[0].number, Money(250_00, "KHR")
+def came_in(stand: Stand, amount: Money) -> Payment:
+    """Let somebody's transfer come in; return what gives it back."""
+    account = stand.profile.accounts[0].number
     stand.bank.credit(account, amount, payer="Sok Dara", reference="RENT-7")
     (came,) = stand.collected()
-    original = Original(came.message_id, came.definition, "RENT-7", came.message_id, None, amount, "AC04")
-    outbound, _ = stand.outbound(stand.payment(kind="return", original=original, amount=amount))
-    (answer,) = stand.transport.send(outbound).answers
-    assert only(stand.read(answer)).status == "ACSC"
-    assert stand.bank.books.balance(account) == OPENING
+    head, entry = list(came.statements or ())
+    assert isinstance(head, Statement)
+    assert isinstance(entry, Entry)
+    (detail,) = entry.details
+    assert (detail.counterparty_account, detail.counterparty_bank) == ("009900000001", "ABAAKHPP")
+    original = Original(
+        came.message_id, came.definition, detail.end_to_end_id, detail.instruction_id, None, amount, "AC04",
+        block_id=head.statement_id,
+    )  # fmt: skip
+    return stand.payment(
+        kind="return", original=original, amount=amount, creditor_account=Account(detail.counterparty_account or "")
+    )
+
+
+def test_what_came_in_can_be_given_back(stand: Stand) -> None:
+    """A new transfer with REFU on FAST; a reversal on Bakong. Each is taken once, and the same message is the same."""
+    back = came_in(stand, Money(250_00, "KHR"))
+    outbound, task = stand.outbound(back)
+    answers = [stand.transport.send(outbound).answers for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert only(stand.read(answers[0][0])).status == "ACSC"
+    assert stand.transport.send(stand.inquiry(outbound, task, back)).answers == answers[0]
+    assert stand.bank.books.balance(stand.profile.accounts[0].number) == OPENING
+    (again,) = stand.transport.send(stand.outbound(back)[0]).answers
+    assert (only(stand.read(again)).status, only(stand.read(again)).reason) == ("RJCT", "DUPL")
+    assert len(stand.paid()) == 1
+
+
+def test_what_is_given_back_is_what_came_in_and_goes_to_its_payer(stand: Stand) -> None:
+    """Nothing that never came, no more than came, and on FAST to nobody else and no other bank."""
+    back = came_in(stand, Money(250_00, "KHR"))
+    assert back.original is not None
+    strange = replace(back.original, end_to_end_id="NEVER", instruction_id=None)
+    wrong = [(replace(back, original=strange), "NOOR"), (replace(back, amount=Money(251_00, "KHR")), "AM09")]
+    if stand.profile.rail == "fast":
+        wrong.append((replace(back, creditor_account=Account("009900000002")), "AC01"))
+        wrong.append((replace(back, creditor_agent=Agent("ACLBKHPP")), "RC01"))
+    else:
+        wrong.append((replace(back, original=replace(back.original, block_id="X")), "NOOR"))
+        wrong.append((replace(back, original=replace(back.original, message_id="X")), "NOOR"))
+    for payment, reason in wrong:
+        (answer,) = stand.transport.send(stand.outbound(payment)[0]).answers
+        assert (only(stand.read(answer)).status, only(stand.read(answer)).reason) == ("RJCT", reason)
+    assert stand.paid() == []
 
 
 def test_the_days_statement_adds_up_to_what_was_paid(stand: Stand) -> None:

@@ -1,13 +1,16 @@
 -- name: entry_to_give_back
 -- An entry with the references and the payer that a return of it names, and the relationship of its account.
 SELECT entry.id, statement.profile, entry.account, entry.currency, entry.amount_minor, entry.end_to_end_id, entry.uetr,
-       entry.instruction, entry.counterparty, entry.counterparty_account, entry.matched, statement.state
+       entry.instruction, entry.counterparty, entry.counterparty_account, entry.matched, statement.state,
+       entry.counterparty_bank, entry.servicer_reference
 FROM entry JOIN statement ON statement.id = entry.statement WHERE entry.id = :id;
 
 -- name: came_in_by
--- The documents that announced an entry, the oldest first: of what definition, their MsgId, and the statement's or
--- block's name in it.
-SELECT document.definition, document.message_id, statement.statement_id, document.profile
+-- The documents that announced an entry, the oldest first: of what definition, their MsgId, the statement's or block's
+-- name in it, and the transfer's references and payer as they say it.
+SELECT document.definition, document.message_id, statement.statement_id, document.profile, notice.servicer_reference,
+       notice.end_to_end_id, notice.uetr, notice.instruction, notice.counterparty, notice.counterparty_account,
+       notice.counterparty_bank
 FROM entry AS notice JOIN statement ON statement.id = notice.statement
 JOIN statement_page ON statement_page.statement = notice.statement AND statement_page.page = notice.page
 JOIN document ON document.sha256 = statement_page.sha256

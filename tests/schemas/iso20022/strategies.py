@@ -199,6 +199,7 @@ def entries(draw: DrawFn, index: int, currency: str) -> Entry:
         remittance=optional(text(140)),
         counterparty_name=optional(text(140)),
         counterparty_account=optional(st.text("0123456789", min_size=1, max_size=34)),
+        counterparty_bank=optional(st.sampled_from(["ABAAKHPP", "ACLBKHPPXXX"])),
         charges_minor=st.integers(-1000, 1000),
     )
     return Entry(

@@ -248,6 +248,18 @@ def test_the_other_sides_account_is_read_in_either_form(sign: str, party: str, p
     assert found.counterparty_account == ("GB33BUKB20201555555555" if "IBAN" in place else "000111")
 
 
+@pytest.mark.parametrize(("sign", "party"), [("CRDT", "Dbtr"), ("DBIT", "Cdtr")])
+@pytest.mark.parametrize("tag", ["BICFI", "BIC"])
+def test_the_other_sides_bank_is_read_in_either_version(sign: str, party: str, tag: str) -> None:
+    """What is given back goes to the bank that it came from."""
+    agents = "".join(
+        f"<{side}Agt><FinInstnId><{tag}>{'ABAAKHPP' if side == party else 'NCAMKHPP'}</{tag}></FinInstnId></{side}Agt>"
+        for side in ("Dbtr", "Cdtr")
+    )
+    assert detail(f"<RltdAgts>{agents}</RltdAgts>", sign).counterparty_bank == "ABAAKHPP"
+    assert detail("", sign).counterparty_bank is None
+
+
 def structured(*references: str) -> str:
     """Return structured remittance, a document and a reference each."""
     parts = [

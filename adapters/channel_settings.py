@@ -19,7 +19,7 @@ class ChannelSettings(Table):
         inquire_every_s: seconds between two inquiries of one message.
         inquiries_max: inquiries of one message, after which a person decides.
         confirms_recalls: an accepted recall of the bank is answered (camt.029, CNCL) beside the return; else the return
-            is all that it wants.
+            is all that it wants. Where the bank takes no answers at all, this is false and nothing has to lead to it.
         poll_s: seconds between two looks for what the bank has to say.
     """
 

@@ -306,7 +306,7 @@ def check_profiles(
             findings.append(Finding(path, file.line(("name",)), said))
         names.setdefault(profile.name, path)
         whole.append((path, profile))
-        faults = [*profile_faults.of_rail(profile), *more_of(profile)]
+        faults = [*profile_faults.of_rail(profile), *profile_faults.of_ways(profile), *more_of(profile)]
         if certificates is not None:
             faults += profile_faults.of_trust(profile, certificates)
         if secrets is not None:

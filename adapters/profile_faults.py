@@ -1,4 +1,4 @@
-"""What is wrong around a profile that reads well: its rail, its certificates, and the secrets of its transport.
+"""What is wrong around a profile that reads well: rail, certificates, ways to the bank, secrets of its transport.
 
 Each function returns where in the profile to look, and what is wrong; ``adapters.profile.check_profiles`` adds file
 and line.
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from adapters import transports
 from adapters.file_settings import FileSettings, FolderSettings, ProtectionSettings, SftpSettings
+from adapters.rails import inquiry_of, rail, recall_answer_of
 from adapters.toml import Location
-from adapters.transport_settings import TransportSettings
+from adapters.transport_settings import TransportSettings, missing
 from adapters.web_settings import SoapSettings, WebSettings
 from schemas.errors import ConfigurationError
 from security.vault import FolderVault
@@ -31,6 +32,27 @@ def of_rail(profile: Profile) -> Sequence[tuple[Location, str]]:
         return [(("rail",), f"rail: there is no adapters/rails/{profile.rail}.py")]
     faults: Callable[[Profile], Sequence[tuple[Location, str]]] | None = getattr(import_module(name), "faults", None)
     return [] if faults is None else faults(profile)
+
+
+def of_ways(profile: Profile) -> Iterator[tuple[Location, str]]:
+    """Yield what the gateway is to tell a bank by itself, over a transport that has no way to hand that over.
+
+    A recall of the bank can come wherever its rail reads one; whose answers it does not take, the profile says.
+    """
+    if find_spec(f"adapters.rails.{profile.rail}") is None:
+        return
+    made_by, channel = rail(profile.rail), profile.channel
+    key = missing(profile.transport, transports.INQUIRE)
+    if channel.inquire_after_s is not None and inquiry_of(made_by) is not None and key is not None:
+        said = f"channel.inquire_after_s: the bank is to be asked, and {key} is missing"
+        yield ("channel", "inquire_after_s"), said
+    key = missing(profile.transport, transports.ANSWER)
+    if channel.confirms_recalls and recall_answer_of(made_by) is not None and key is not None:
+        said = (
+            f"{key}: missing, so no answer to a recall of the bank could leave; where it takes none, say "
+            "channel.confirms_recalls = false"
+        )
+        yield ("transport", key.split(".")[1]), said
 
 
 def of_trust(profile: Profile, certificates: Path) -> Sequence[tuple[Location, str]]:

@@ -200,7 +200,7 @@ def _faults(profile: Profile) -> Iterator[tuple[Location, str]]:
 
 
 def operation_faults(profile: Profile) -> Iterator[tuple[Location, str]]:
-    """Yield the operations that the channel needs and the transport of a profile does not have."""
+    """Yield the operations that payments need and the transport of a profile does not have."""
     if not isinstance(profile.transport, SoapSettings):
         return
     operations = set(profile.transport.operations)
@@ -213,6 +213,3 @@ def operation_faults(profile: Profile) -> Iterator[tuple[Location, str]]:
                 place,
                 f"transport.definitions: {definition} goes by transport.operations.{operation}, which is missing",
             )
-    if profile.channel.inquire_after_s is not None and "inquire" not in operations:
-        said = "channel.inquire_after_s: the bank is to be asked, and transport.operations.inquire is missing"
-        yield ("channel", "inquire_after_s"), said

@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from adapters.profile import check_profiles
+from adapters.profile import SHIPPED, check_profiles
 
 KEY = asyncssh.generate_private_key("ssh-ed25519")
 HOST_KEY = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
@@ -257,3 +257,64 @@ def test_every_broken_profile_is_reported_at_once(tmp_path: Path) -> None:
     one.write_text(SFTP.replace("15:00", "25:00"), encoding="utf-8")
     other.write_text(SFTP.replace("KHPP", "KH"), encoding="utf-8")
     assert [finding.file.name for finding in check_profiles([one, other])] == ["a.toml", "b.toml", "b.toml"]
+
+
+# ---------------------------------------------------------------------------------------------------- ways to the bank
+
+WEB = """
+[channel]
+inquire_after_s = 60
+
+[transport]
+kind = "{kind}"
+base_url = "https://bank.example"
+server_ca = "bank-ca.crt"
+{more}
+"""
+OWN_WAY = '[transport]\nkind = "bus"\n'
+WAYS = {
+    "https": ("[transport.paths]\n", "paths", '{} = "POST /messages"\n'),
+    "soap": ("[transport.operations]\n", "operations", '{} = {{ name = "deliver" }}\n'),
+}
+
+
+def between_banks(kind: str, *ways: str) -> str:
+    """Return a profile of a rail that can be asked back over, whose bank is reached on the web in these ways."""
+    head, _, line = WAYS[kind]
+    more = 'path = "/services"\nnamespace = "urn:bank:1"' if kind == "soap" else ""
+    text = (SHIPPED / "central-bank.toml").read_text(encoding="utf-8").replace(OWN_WAY, "")
+    return text + WEB.format(kind=kind, more=more) + head + "".join(line.format(way) for way in ways)
+
+
+def ways_missing(folder: Path, text: str) -> list[tuple[int, str]]:
+    """Return line and words of what is wrong, with no vault looked at."""
+    path = folder / "central-bank.toml"
+    path.write_text(text, encoding="utf-8")
+    return [(finding.line, finding.message) for finding in check_profiles([path])]
+
+
+@pytest.mark.parametrize("kind", ["https", "soap"])
+def test_a_missing_way_to_answer_a_recall_of_the_bank_is_found(tmp_path: Path, kind: str) -> None:
+    """Two people would decide on a camt.056, and the camt.029 could not leave."""
+    text = between_banks(kind, "submit", "inquire", "recall")
+    place = f"transport.{WAYS[kind][1]}"
+    [(line, said)] = ways_missing(tmp_path, text)
+    assert line == line_of(text, f"[{place}]")
+    assert said.startswith(f"{place}.answer: missing, so no answer to a recall of the bank could leave")
+    assert ways_missing(tmp_path, between_banks(kind, "submit", "inquire", "answer")) == []
+
+
+@pytest.mark.parametrize("kind", ["https", "soap"])
+def test_a_bank_that_takes_no_answers_needs_no_way(tmp_path: Path, kind: str) -> None:
+    """The return is all that it wants, and a refusal is said by other means: the profile says so."""
+    text = between_banks(kind, "submit", "inquire").replace("[channel]", "[channel]\nconfirms_recalls = false", 1)
+    assert ways_missing(tmp_path, text) == []
+
+
+@pytest.mark.parametrize("kind", ["https", "soap"])
+def test_a_missing_way_to_inquire_is_found_on_every_rail(tmp_path: Path, kind: str) -> None:
+    """The profile says that the bank is asked after a minute, and it never would be."""
+    text = between_banks(kind, "submit", "answer")
+    [(line, said)] = ways_missing(tmp_path, text)
+    assert (line, "transport." in said) == (line_of(text, "inquire_after_s"), True)
+    assert said.startswith("channel.inquire_after_s: the bank is to be asked, and ")

@@ -46,6 +46,7 @@ answers = false
 submit = "POST /messages"
 inquire = "POST /messages"
 recall = "POST /messages"
+answer = "POST /messages"
 
 [transport.inbox]
 list = "GET /inbox"

@@ -23,7 +23,11 @@ _As = Annotated[Way, typer.Option("--as", case_sensitive=False, help="How; excep
 _Reason = Annotated[str, typer.Option(help="Why, for those who look at the ledger later.", show_default=False)]
 _Payments = Annotated[
     list[str] | None,
-    typer.Argument(metavar="PAYMENT", help="match: the payment, or all that one entry books.", show_default=False),
+    typer.Argument(
+        metavar="PAYMENT",
+        help="match: the payment, or all that one entry books; shown_again: the return.",
+        show_default=False,
+    ),
 ]
 _Source = Annotated[str | None, typer.Option(help="receipt: the source that expected the money.", show_default=False)]
 _Charges = Annotated[str | None, typer.Option(help="match: charges inside the entry, as 12.50.", show_default=False)]
@@ -46,6 +50,7 @@ _WORDS = {
     Way.RECEIPT: "a source expected this money: --source SOURCE",
     Way.RETURN: "money came back, and no payment explains it",
     Way.GIVE_BACK: "it goes back to its payer: gateway receipts return ENTRY --reason CODE",
+    Way.SHOWN_AGAIN: "the bank shows again what a return has given back: --as shown_again PAYMENT, that return",
     Way.OWN_TRANSFER: "it goes to, or comes from, another account of ours: --account ACCOUNT",
     Way.SPLIT: "it is several things: --part charge=5.00 --part receipt:SOURCE=95.00",
     Way.WRITE_OFF: "nobody will ever explain it, and it is within the limit",

@@ -23,6 +23,7 @@ class Way(StrEnum):
     RECEIPT = "receipt"
     RETURN = "return"
     GIVE_BACK = "give_back"
+    SHOWN_AGAIN = "shown_again"
     OWN_TRANSFER = "own_transfer"
     SPLIT = "split"
     WRITE_OFF = "write_off"
@@ -48,8 +49,8 @@ LARGE_MINOR: Mapping[str, int] = MappingProxyType({"KHR": 400_000_000_00, "USD":
 """From which amount on a person has less time; of a currency that is not here, every amount is large."""
 
 OF_MONEY = (
-    Way.MATCH, Way.CHARGE, Way.RECEIPT, Way.RETURN, Way.GIVE_BACK, Way.OWN_TRANSFER, Way.SPLIT, Way.WRITE_OFF,
-    Way.LEAVE, Way.CLOSE,
+    Way.MATCH, Way.CHARGE, Way.RECEIPT, Way.RETURN, Way.GIVE_BACK, Way.SHOWN_AGAIN, Way.OWN_TRANSFER, Way.SPLIT,
+    Way.WRITE_OFF, Way.LEAVE, Way.CLOSE,
 )  # fmt: skip
 """Ways of what has an entry's money in suspense; ``close`` only when nothing of it is there any more."""
 OF_FACTS = (Way.CLOSE,)

@@ -161,6 +161,7 @@ def _withdraw(
     findings_of = db.all("entry_findings")
     db.run("look_again_at_entries")
     db.run("forget_shares")
+    db.run("end_shown_again_picked", now_ms=trail.at_ms)
     db.run("withdraw_entries")
     db.run("untell_picked")
     if siblings:

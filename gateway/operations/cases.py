@@ -79,9 +79,12 @@ def case(db: Session, number: int) -> Case:
     # Else the same number names a payment, a statement or a batch.
     if subject is not None and identity == str(subject) and evidence.get("entry") == subject:
         entry = _suspended(db, number, subject)
+    ways = _ways(kind, state, entry, row[12] or "")
+    if entry is not None and Way.SHOWN_AGAIN in ways:
+        gone = db.value("credit_gone_and_given_back", account=entry.account, currency=entry.currency)
+        ways = ways if gone is not None else tuple(way for way in ways if way is not Way.SHOWN_AGAIN)
     return Case(
-        number, kind, identity, state, row[4], row[5], row[6], subject, row[12], row[13], evidence, entry,
-        _ways(kind, state, entry, row[12] or ""),
+        number, kind, identity, state, row[4], row[5], row[6], subject, row[12], row[13], evidence, entry, ways,
     )  # fmt: skip
 
 
@@ -138,9 +141,9 @@ def _ways(kind: str, state: CaseState, entry: Suspended | None, resolution: str)
         return () if resolved else tuple(way for way in ways if way is Way.CLOSE or Way.CLOSE not in ways)
     closed = {Way.CLOSE}
     if not entry.whole:
-        closed |= {Way.MATCH, Way.GIVE_BACK}
+        closed |= {Way.MATCH, Way.GIVE_BACK, Way.SHOWN_AGAIN}
     if entry.amount_minor < 0:
-        closed |= {Way.RECEIPT, Way.RETURN, Way.GIVE_BACK}
+        closed |= {Way.RECEIPT, Way.RETURN, Way.GIVE_BACK, Way.SHOWN_AGAIN}
     if resolved:
         closed.add(Way.LEAVE)
     return tuple(way for way in ways if way not in closed)
@@ -155,8 +158,10 @@ def why_not(found: Case, way: Way) -> str:
         said = "its money leaves suspense by itself when the missing statement is imported"
     elif found.entry is None:
         said = "it holds no money in suspense"
-    elif way in (Way.RECEIPT, Way.RETURN, Way.GIVE_BACK) and found.entry.amount_minor < 0:
+    elif way in (Way.RECEIPT, Way.RETURN, Way.GIVE_BACK, Way.SHOWN_AGAIN) and found.entry.amount_minor < 0:
         said = "the money left our account"
+    elif way is Way.SHOWN_AGAIN and found.entry.whole:
+        said = "the bank has taken back no credit that was given back; where it shows both, the money of both is here"
     elif way in (Way.MATCH, Way.GIVE_BACK):
         said = "its entry belongs to a payment already, and only the difference is in suspense"
     elif found.state is CaseState.RESOLVED:

@@ -54,6 +54,8 @@ class Effects:
     Attributes:
         payments: what it books, whether they move or not.
         returns: what it gives back.
+        shown_again: the returns that have given its entry back, which the bank had shown before as another one.
+        remark: what a second person has to know beside.
     """
 
     transfers: tuple[Transfer, ...] = ()
@@ -62,6 +64,8 @@ class Effects:
     shares: tuple[Share, ...] = ()
     payments: tuple[Standing, ...] = ()
     returns: tuple[Ordered, ...] = ()
+    shown_again: tuple[int, ...] = ()
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
     receipt       money that came in              suspense -> receipts:<source>: a source expected it
     return        money that came in              suspense -> returned: it came back, and no payment of ours explains it
     give_back     money that came in              suspense -> payable:gateway: a return is ordered, always by two people
+    shown_again   a credit that is given back     nothing: gateway/operations/showing.py; always by two people
     own_transfer  an entry in suspense            suspense -> own_transfers: the other leg is on another account of ours
     write_off     an entry in suspense            suspense -> written_off: within a limit, nobody will ever explain it
     split         an entry in suspense            each part as its own way says; the parts sum to the entry
@@ -25,7 +26,7 @@ from gateway.app import Gateway
 from gateway.config import ExceptionSettings, Settings
 from gateway.core.kinds import Way
 from gateway.core.ledger import OWN_SOURCE, Transfer
-from gateway.operations import lookup, matches
+from gateway.operations import lookup, matches, showing
 from gateway.operations.cases import Case, Suspended, case, why_not
 from gateway.operations.matches import Effects, Explained, Share
 from gateway.operations.returns import GiveBack, House, Ordered, ordered
@@ -38,6 +39,7 @@ from schemas.model.money import Money
 PARTS_MAX = 100
 """Parts of a split, payments or entries of a match; a person who has more at hand has a file and not a sentence."""
 _PARTS = (Way.CHARGE, Way.RECEIPT, Way.RETURN, Way.GIVE_BACK, Way.OWN_TRANSFER, Way.WRITE_OFF, Way.MATCH)
+_BY_TWO = frozenset({Way.GIVE_BACK, Way.SHOWN_AGAIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class Order:
     Attributes:
         way: how.
         reason: why, in words; always needed.
-        payments: the payments that the entry belongs to, for MATCH (see ``lookup.payment``).
+        payments: the payments that the entry belongs to, for MATCH (see ``lookup.payment``); the return, for
+            SHOWN_AGAIN.
         source: the source that expected the money, for RECEIPT.
         charges: charges inside the entry, as a plain decimal of its currency, for MATCH where the amounts differ.
         account: our other account, for OWN_TRANSFER.
@@ -129,6 +132,8 @@ class Plan:
             more += ", ".join(str(found.id) for found in self.cases[1:])
         if self.effects.returns:  # who confirms has to see to whom the money goes
             more += f" ({'; '.join(one.text() for one in self.effects.returns)})"
+        if self.effects.remark:
+            more += f" ({self.effects.remark})"
         return f"{self.order.way}{more}: {self.order.reason}"
 
     def bound(self) -> str:
@@ -181,8 +186,8 @@ def plan(db: Session, number: int, order: Order, rules: Rules) -> Plan:
 
 
 def takes_two(rules: Rules, amount: Money | None, order: Order | None = None) -> bool:
-    """Tell whether one person proposes and another confirms; what orders a payment always takes two."""
-    if order is not None and any(way is Way.GIVE_BACK for way in (order.way, *(part.way for part in order.parts))):
+    """Tell whether one person proposes and another confirms; what a payment gives back always takes two."""
+    if order is not None and not _BY_TWO.isdisjoint((order.way, *(part.way for part in order.parts))):
         return True
     if amount is None or not rules.limits.two_people_above:
         return False
@@ -199,6 +204,8 @@ def _effects(db: Session, cases: Sequence[Case], order: Order, rules: Rules) -> 
         return _match(db, [one.entry for one in cases if one.entry is not None], order)
     if order.way is Way.SPLIT:
         return _split(db, found, entry, order, rules)
+    if order.way is Way.SHOWN_AGAIN:
+        return showing.effects(db, entry, order.payments)
     target = {Way.RECEIPT: order.source, Way.OWN_TRANSFER: order.account}.get(order.way)
     part = Part(order.way, Money(abs(entry.amount_minor), entry.currency).text(), target)
     return Effects(

@@ -64,7 +64,7 @@ def _reopen(operator: Operator, db: Session, trail: Trail, number: int, reason: 
             f"withdrawn before it leaves (gateway cancel {given}), the exception opens by itself"
         )
     transfers = _back(db, done["transfers"])
-    _unexplain(db, done)
+    _unexplain(db, done, trail.at_ms)
     ledger.post(db, transfers, trail.at_ms)
     link = operator.record(db, trail, "exception.reopen", {
         "exception": number, "reason": reason, "together": [c.id for c in cases if c.id != number] or None,
@@ -146,7 +146,7 @@ def _require_outstanding(db: Session, back: Iterable[Transfer]) -> None:
             raise OperationRefused(f"what exception {subject} had posted has been taken back since; it stays resolved")
 
 
-def _unexplain(db: Session, done: dict[str, Any]) -> None:
+def _unexplain(db: Session, done: dict[str, Any], at_ms: int) -> None:
     """Put entries back into suspense that the resolution had explained, where they still are as it left them."""
     back: list[tuple[Any, ...]] = []
     for left in done["entries"]:
@@ -154,6 +154,7 @@ def _unexplain(db: Session, done: dict[str, Any]) -> None:
         if row is None or list(row[5:8]) != [left["matched"], left["payment"], left["suspended_minor"]]:
             raise OperationRefused(f"entry {left['entry']} has been explained otherwise since; it stays so")
         back.append((left["entry"], "suspense", None, str(left["before_minor"])))
+        db.run("end_shown_again", entry=left["entry"], now_ms=at_ms)
     if back:
         db.pick(back)
         db.run("explain_entries")

@@ -17,7 +17,7 @@ from gateway.operations.cases import Case, case, require
 from gateway.operations.operator import Operator
 from gateway.operations.plans import Order, Part, Plan, Rules, plan, takes_two
 from gateway.operations.returns import order_return
-from gateway.store import findings, ledger, payments
+from gateway.store import findings, ledger, payments, returns
 from gateway.store.session import Session, compact
 from gateway.store.times import from_ms
 from gateway.store.trail import Trail
@@ -119,6 +119,8 @@ def carry_out(
     payments.move(db, effects.moves, trail, f"exception {number}")
     outcomes.send(db, [outcomes.moved(move) for move in effects.moves], from_ms(trail.at_ms))
     _explain(db, made)
+    for payment in effects.shown_again:
+        returns.show_again(db, payment, made.cases[0].id, effects.entries[0].entry, trail.at_ms)
     ledger.post(db, effects.transfers, trail.at_ms)
     given = tuple(order_return(db, one, rules.house, trail) for one in effects.returns if rules.house is not None)
     body = compact(_done(made, given))

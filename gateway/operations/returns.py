@@ -195,9 +195,10 @@ def require_none(db: Session, entry: int) -> None:
         raise OperationRefused(f"entry {entry} is given back already: payment {row[0]} ({row[3]}) is {row[1]}")
     same = db.one("given_back_of_same_fact", entry=entry)
     if same is not None:
+        gone = "; the bank has taken that one back: gateway exceptions propose NUMBER --as shown_again {} --reason TEXT"
         raise OperationRefused(
             f"entry {entry} is given back already, as entry {same[2]}, which tells of the same credit: payment "
-            f"{same[0]} ({same[3]}) is {same[1]}"
+            f"{same[0]} ({same[3]}) is {same[1]}" + (gone.format(same[0]) if same[4] == "withdrawn" else "")
         )
 
 

@@ -27,6 +27,11 @@ def add(db: Session, payment: int, exception: int, entry: int, amount_minor: int
     db.run("add_given_back", payment=payment, exception=exception, entry=entry, amount_minor=amount_minor, now_ms=at_ms)
 
 
+def show_again(db: Session, payment: int, exception: int, entry: int, at_ms: int) -> None:
+    """Write down that an entry stands for the credit that a return gave back, which the bank has taken back."""
+    db.run("add_shown_again", payment=payment, entry=entry, exception=exception, now_ms=at_ms)
+
+
 def end(db: Session, payments: Iterable[int], trail: Trail) -> None:
     """Put back into suspense what these payments were to give back, and open their exceptions again."""
     db.pick((number,) for number in sorted(set(payments)))
@@ -44,10 +49,21 @@ def end(db: Session, payments: Iterable[int], trail: Trail) -> None:
             said = f"payment {payment} gives nothing back, nor is there anything to: the bank took entry {entry} back"
         findings.note(db, exception, trail, Deed.RECUR, said, link=link)
         if not suspended:
+            _open_other(db, payment, trail, link)
             _ask_again(db, payment, trail, link)
             continue
         db.run("take_up_again", id=exception, due_ms=due_ms(kind, trail.at_ms, minor, currency))
         _ask_again(db, payment, trail, link)
+
+
+def _open_other(db: Session, payment: int, trail: Trail, link: int) -> None:
+    """Open the exception of the entry that stood for what a return was to give back: its money is there."""
+    for entry, exception, kind, minor, currency in db.all("shown_again_of", payment=payment):
+        db.run("end_shown_again", entry=entry, now_ms=trail.at_ms)
+        if db.run("suspend_once_more", id=entry):
+            said = f"payment {payment} gives nothing back: the money of entry {entry} is in suspense"
+            findings.note(db, exception, trail, Deed.RECUR, said, link=link)
+            db.run("take_up_again", id=exception, due_ms=due_ms(kind, trail.at_ms, minor, currency))
 
 
 def _came_back(db: Session, payment: int) -> list[Transfer]:

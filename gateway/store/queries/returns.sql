@@ -37,7 +37,7 @@ WHERE given_back.entry = :entry AND given_back.ended_ms IS NULL;
 -- The return, under way or done, of another entry that tells of the same credit as this one: a statement issued again
 -- shows it under another number. The same UETR; or EndToEndId and amount, where one of them has no UETR; or the bank's
 -- own reference and amount. What stands for no reference names nothing.
-SELECT given_back.payment, payment.state, given_back.entry, payment.order_id
+SELECT given_back.payment, payment.state, given_back.entry, payment.order_id, other.matched
 FROM entry AS this
 JOIN entry AS other ON other.account = this.account AND other.currency = this.currency AND other.id <> this.id
 JOIN given_back ON given_back.entry = other.id AND given_back.ended_ms IS NULL
@@ -52,9 +52,14 @@ WHERE this.id = :entry AND (
 ORDER BY given_back.payment LIMIT 1;
 
 -- name: given_back_of_picked
--- The returns, under way or done, of the picked entries, and the exceptions that ordered them.
+-- The returns, under way or done, of the picked entries, and the exceptions that ordered them, or by which an entry
+-- stands for the one that was given back.
 SELECT given_back.payment, given_back.entry, given_back.exception
-FROM pick JOIN given_back ON given_back.entry = pick.id AND given_back.ended_ms IS NULL ORDER BY given_back.payment;
+FROM pick JOIN given_back ON given_back.entry = pick.id AND given_back.ended_ms IS NULL
+UNION ALL
+SELECT shown_again.payment, shown_again.entry, shown_again.exception
+FROM pick JOIN shown_again ON shown_again.entry = pick.id AND shown_again.ended_ms IS NULL
+ORDER BY 1;
 
 -- name: lock_account_of_exception
 -- Take the account's chain of statements for ourselves that an exception is about.
@@ -90,3 +95,40 @@ WHERE id = :id AND matched = 'resolved';
 -- name: profile_of_entry
 -- The relationship of an entry's statement.
 SELECT statement.profile FROM entry JOIN statement ON statement.id = entry.statement WHERE entry.id = :id;
+
+-- name: credit_of_return
+-- The entry that a return gives back, by which exception, how it stands, and the entry that stands for it, if any.
+SELECT given_back.entry, given_back.exception, entry.account, entry.currency, entry.matched, given_back.ended_ms,
+       shown_again.entry
+FROM given_back JOIN entry ON entry.id = given_back.entry
+LEFT JOIN shown_again ON shown_again.payment = given_back.payment AND shown_again.ended_ms IS NULL
+WHERE given_back.payment = :payment;
+
+-- name: credit_gone_and_given_back
+-- A return of an account, under way or done, whose credit the bank has taken back, and for which no other entry stands.
+SELECT given_back.payment FROM given_back JOIN entry ON entry.id = given_back.entry
+WHERE given_back.ended_ms IS NULL AND entry.account = :account AND entry.currency = :currency
+  AND entry.matched = 'withdrawn'
+  AND NOT EXISTS (SELECT 1 FROM shown_again
+                  WHERE shown_again.payment = given_back.payment AND shown_again.ended_ms IS NULL)
+LIMIT 1;
+
+-- name: add_shown_again!
+-- An entry stands for the credit that a return gave back; or does so again, after a person had taken it up.
+INSERT INTO shown_again (payment, entry, exception, since_ms) VALUES (:payment, :entry, :exception, :now_ms)
+ON CONFLICT (payment, entry) DO UPDATE
+SET exception = excluded.exception, since_ms = excluded.since_ms, ended_ms = NULL;
+
+-- name: end_shown_again!
+-- An entry does not stand for a credit that was given back any more.
+UPDATE shown_again SET ended_ms = :now_ms WHERE entry = :entry AND ended_ms IS NULL;
+
+-- name: end_shown_again_picked!
+-- The same of the picked entries.
+UPDATE shown_again SET ended_ms = :now_ms WHERE entry IN (SELECT id FROM pick) AND ended_ms IS NULL;
+
+-- name: shown_again_of
+-- The entry that stands for the credit of a return, and what its exception says.
+SELECT shown_again.entry, exception.id, exception.kind, exception.amount_minor, exception.currency
+FROM shown_again JOIN exception ON exception.id = shown_again.exception
+WHERE shown_again.payment = :payment AND shown_again.ended_ms IS NULL;

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from pydantic_core import from_json
+
 from gateway.bus.base import Consumer, Delivery
-from gateway.core.checks import Refusal, Seen, references_taken
+from gateway.core.checks import Carrier, Refusal, Seen, references_taken
 from gateway.core.lifecycle import State
 from gateway.flow import batches, outcomes, reading
 from gateway.flow.ahead import Ahead
@@ -272,7 +274,7 @@ class Intake:
                     progress[one.batch].refused += 1
             else:
                 accepted = self._accept(one, number, line.uetr or uetr)
-                seen.take(accepted.debtor_account, accepted.end_to_end_id, accepted.uetr)
+                seen.take(accepted.debtor_account, accepted.end_to_end_id, accepted.uetr, _carrier(one))
                 result.accepted.append(accepted)
         return result
 
@@ -297,7 +299,9 @@ class Intake:
         uetrs = [(None, x.uetr) for x in items if x.uetr and "\0" not in x.uetr]
         if uetrs:
             db.pick(uetrs)
-            seen.uetrs.update(row[0] for row in db.all("known_uetrs"))
+            for uetr, source, cover, minor, currency, body in db.all("known_uetrs"):
+                kind = from_json(bytes(body)).get("kind", "customer")
+                seen.uetrs.setdefault(uetr, []).append(Carrier(source, kind, bool(cover), minor, currency))
         return seen
 
     def _refusals(self, one: _Line, seen: Seen) -> Sequence[Refusal]:
@@ -306,7 +310,7 @@ class Intake:
         if not line.checked:
             return found
         rules = self._policy.relationships[line.profile].rail.rules
-        taken = references_taken(line.account, line.end_to_end_id, line.uetr, seen, rules)
+        taken = references_taken(line.account, line.end_to_end_id, line.uetr, _carrier(one), seen, rules)
         if not taken:
             return found
         prefix = one.letter.message.path(line.position)
@@ -320,7 +324,7 @@ class Intake:
         return NewPayment(
             number, state, one.letter.message.source, line.order_id, one.batch, line.profile, line.account,
             line.end_to_end_id, uetr, line.amount_minor or 0, line.currency, line.day, line.content, line.body,
-            line.held, line.lane, line.rank, line.creditor_bank,
+            line.held, line.lane, line.rank, line.creditor_bank, line.is_cover,
         )  # fmt: skip
 
     def _write(self, db: Session, fresh: list[_Letter], result: _Result, trail: Trail) -> None:
@@ -366,3 +370,9 @@ class Intake:
         for (source, outcome), count in counts.items():
             self._desk.metrics.orders.labels(source, outcome).inc(count)
         self._desk.metrics.stage_items.labels("intake").inc(len(result.accepted) + len(result.refused))
+
+
+def _carrier(one: _Line) -> Carrier:
+    """Return what an order would be to its UETR."""
+    line = one.line
+    return Carrier(one.letter.message.source, line.kind, line.is_cover, line.amount_minor or 0, line.currency)

@@ -20,6 +20,7 @@ from gateway.core.checks.dates import execution_day, missed, missed_day
 from gateway.core.checks.facts import (
     BatchFacts,
     BlockFacts,
+    Carrier,
     Context,
     CurrencyRules,
     HeaderFacts,
@@ -39,6 +40,7 @@ __all__ = [
     "MESSAGE_CHECKS",
     "BatchFacts",
     "BlockFacts",
+    "Carrier",
     "Context",
     "CurrencyRules",
     "HeaderFacts",

@@ -300,8 +300,8 @@ class Intake:
         if uetrs:
             db.pick(uetrs)
             for uetr, source, cover, minor, currency, body in db.all("known_uetrs"):
-                kind = from_json(bytes(body)).get("kind", "customer")
-                seen.uetrs.setdefault(uetr, []).append(Carrier(source, kind, bool(cover), minor, currency))
+                carrier = Carrier(source, _kind(bytes(body or b"")), bool(cover), minor, currency)
+                seen.uetrs.setdefault(uetr, []).append(carrier)
         return seen
 
     def _refusals(self, one: _Line, seen: Seen) -> Sequence[Refusal]:
@@ -370,6 +370,15 @@ class Intake:
         for (source, outcome), count in counts.items():
             self._desk.metrics.orders.labels(source, outcome).inc(count)
         self._desk.metrics.stage_items.labels("intake").inc(len(result.accepted) + len(result.refused))
+
+
+def _kind(body: bytes) -> str:
+    """Return the kind of a stored order; of one that somebody has damaged, none."""
+    try:
+        found = from_json(body)
+    except ValueError:
+        return ""
+    return str(found.get("kind", "customer")) if isinstance(found, dict) else ""
 
 
 def _carrier(one: _Line) -> Carrier:

@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 
+from gateway.core.lifecycle import State
 from gateway.operations import lookup
+from gateway.store import payments
+from gateway.store.payments import NewPayment
+from gateway.store.trail import Trail
 from schemas.errors import OperationRefused
 from schemas.iso20022 import camt029, pacs008, pacs009
 from schemas.model.money import Money
 from schemas.model.statement import Detail, Entry, Statement
 from schemas.model.status import RecallAnswer, TransactionStatus
+from simulators.stage import PROFILE
 from tests.gateway.flow.stand import BANK_BIC, DAY, OWN_BIC, RIEL, START, Paid, Stand, booked, chunk, order, single
 from tests.gateway.flow.test_match_settled import both
 
@@ -114,6 +119,20 @@ def test_nothing_else_shares_a_uetr(stand: Stand, second: Mapping[str, Any], *, 
     stand.send(single(second, "M2"))
     stand.run("intake")
     assert stand.refusals() == {"PO-2": [("DU03", "order.uetr")]}
+
+
+@pytest.mark.parametrize("body", [b"", b"no JSON", b"[]", b'{"kind":"return"}'])
+def test_a_cover_of_what_nobody_can_read_is_refused(light: Stand, body: bytes) -> None:
+    """A stored order that somebody has damaged stops no other order, and is no transfer that could be covered."""
+    damaged = NewPayment(
+        9, State.HELD, "fmis", "PO-9", None, PROFILE, RIEL, "E2E9", UETR, MINOR, "KHR", DAY.isoformat(), "c", body,
+        held=True,
+    )  # fmt: skip
+    with light.gateway.store.transaction() as db:
+        payments.add(db, [damaged], Trail("test", "tester", 1), "test")
+    light.submit(cover(), order(3))
+    assert light.refusals() == {"PO-2": [("DU03", "order.uetr")]}
+    assert light.states()["PO-3"] == "READY"
 
 
 def test_a_cover_alone_is_taken(stand: Stand) -> None:

@@ -86,6 +86,8 @@ def test_a_uetr_of_two_payments_names_both(office: Office, command: tuple[str, .
     said = " ".join(office.refused(*command, uetr).split())
     assert "the UETR of two payments" in said
     assert "1 (fmis/PO-1) and 2 (fmis/PO-2)" in said
+    assert office.json("payments", "show", "PO-2")["beside"] == 1
+    assert "payment 2" in office.ok("payments", "show", "PO-1")
 
 
 @pytest.mark.parametrize(

@@ -54,13 +54,12 @@ def tell_apart(
 
 def undecided(one: Shared, payments: Mapping[int, Candidate], tolerances: Mapping[str, Tolerance]) -> Explanation:
     """Return why an entry that may book either of two payments waits for a person."""
-    kinds = {_said(one, number, payments, tolerances).finding for number in one.payments}
-    kind = kinds.pop() if len(kinds) == 1 else None
+    said, *others = (_said(one, number, payments, tolerances) for number in one.payments)
+    unexplained = "unmatched_debit" if one.entry.amount_minor < 0 else "unmatched_credit"
+    same = said.finding is not None and all(other.finding == said.finding for other in others)
     numbers = " and ".join(str(number) for number in one.payments)
     why = f"its UETR names the payments {numbers}, a transfer and its cover, and nothing tells which of them it books"
-    return Explanation(
-        "suspense", finding=kind or ("unmatched_debit" if one.entry.amount_minor < 0 else "unmatched_credit"), why=why
-    )
+    return Explanation("suspense", finding=said.finding if same else unexplained, why=why)
 
 
 def _choose(one: Shared, known: Mapping[int, Candidate], tolerances: Mapping[str, Tolerance]) -> int | None:

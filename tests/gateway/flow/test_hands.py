@@ -211,21 +211,22 @@ def test_where_the_workers_are_processes_already_there_is_no_second(country: Sta
     assert isinstance(made.hands, OwnHands)
 
 
+@pytest.mark.parametrize("count", [1, 5], ids=["one", "more than the socket holds"])
 def test_a_stuck_process_is_killed_and_its_work_done_here(
-    second: SecondProcess, own: OwnHands, pieces: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+    second: SecondProcess, own: OwnHands, pieces: list[tuple[Any, ...]], count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is there and does nothing, and only the time tells: neither a piece nor the sending of one may hang."""
+    patient_s = hands.STUCK_S
+    monkeypatch.setattr(hands, "START_AGAIN_S", 3_600.0)
     monkeypatch.setattr(hands, "STUCK_S", 1.0)
-    large = (b" " * 400_000, "x..y", LIMIT, NOW)
+    second.start()  # its socket is made for that
+    monkeypatch.setattr(hands, "STUCK_S", patient_s)  # it may take longer until it has loaded
     assert second.submit(reading.read, *pieces[0]).result() == own.submit(reading.read, *pieces[0]).result()
-    for count in (1, 5):  # five large ones are more than the socket holds
-        stuck = pid_of(second)
-        os.kill(stuck, signal.SIGSTOP)
-        jobs = [second.submit(reading.read, *large) for _ in range(count)]
-        for job in jobs:
-            with pytest.raises(OrderMessageRefused):
-                job.result()
-        with pytest.raises(ProcessLookupError):
-            os.kill(stuck, 0)
-        monkeypatch.setattr(hands, "START_AGAIN_S", 0.0)
-        second.start()
+    monkeypatch.setattr(hands, "STUCK_S", 1.0)
+    stuck = pid_of(second)
+    os.kill(stuck, signal.SIGSTOP)
+    for job in [second.submit(reading.read, b" " * 400_000, "x..y", LIMIT, NOW) for _ in range(count)]:
+        with pytest.raises(OrderMessageRefused):
+            job.result()
+    with pytest.raises(ProcessLookupError):
+        os.kill(stuck, 0)

@@ -137,10 +137,9 @@ class Books:
         self._last += len(movements)
         return numbers
 
-    def seen_uetrs(self, uetrs: Collection[str], definition: str | None = None) -> set[str]:
-        """Return which of these UETRs came before, settled or rejected; in messages of one definition, or in any."""
-        found = self._lookup("SELECT uetr, definition FROM movement WHERE uetr IN ", uetrs)
-        return {uetr for uetr, came_in in found if definition in (None, came_in)}
+    def seen_uetrs(self, uetrs: Collection[str]) -> set[str]:
+        """Return which of these UETRs came before, settled or rejected."""
+        return {row[0] for row in self._lookup("SELECT uetr FROM movement WHERE uetr IN ", uetrs)}
 
     def seen_references(self, references: Collection[str]) -> set[tuple[str, str]]:
         """Return the (EndToEndId, account) pairs that came before under these EndToEndIds."""
@@ -176,14 +175,6 @@ class Books:
     def payments(self) -> Iterator[Movement]:
         """Return every settled payment, for tests that count what was paid."""
         return self._movements("WHERE kind = 'payment' ORDER BY id", ())
-
-    def settlements(self) -> Counter[str]:
-        """Return how often each UETR was settled; a customer's transfer and its cover, which share it, count apart."""
-        counts: Counter[str] = Counter()
-        for (uetr, _), count in Counter((m.uetr, m.definition) for m in self.payments()).items():
-            if uetr:
-                counts[uetr] = max(counts[uetr], count)
-        return counts
 
     def returns(self) -> Iterator[Movement]:
         """Return every payment that was given back."""

@@ -10,9 +10,10 @@ from schemas.model.status import TransactionStatus
 from simulators.bank_books import Books, Movement
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
-    from simulators.bank_message import Message, Transaction
+    from simulators.bank_message import Transaction
 
 
 class Judge:
@@ -21,20 +22,20 @@ class Judge:
     Args:
         books: what came before, and the balances.
         directory: the BICs of the banks that can be reached; None: any.
-        message: with the transactions.
-        duplicates: refuse a UETR or EndToEndId that came before, or twice in the message; a customer's transfer and its
-            cover, which come in messages of two kinds, have one UETR.
+        transactions: of the message.
+        duplicates: refuse a UETR or EndToEndId that came before, or twice in the message.
     """
 
-    def __init__(self, books: Books, directory: frozenset[str] | None, message: Message, *, duplicates: bool) -> None:
+    def __init__(
+        self, books: Books, directory: frozenset[str] | None, transactions: Sequence[Transaction], *, duplicates: bool
+    ) -> None:
         self._books = books
         self._directory = directory
         self._duplicates = duplicates
         self._uetrs: set[str] = set()
         self._references: set[tuple[str, str]] = set()
         if duplicates:
-            transactions = message.transactions
-            self._uetrs = books.seen_uetrs([item.uetr for item in transactions if item.uetr], message.definition)
+            self._uetrs = books.seen_uetrs([item.uetr for item in transactions if item.uetr])
             self._references = books.seen_references(
                 [item.end_to_end_id for item in transactions if item.end_to_end_id]
             )

@@ -117,7 +117,7 @@ class CentralBank:
     @property
     def settlements(self) -> Counter[str]:
         """How often each UETR was settled; anything above 1 is a double payment."""
-        return self.books.settlements()
+        return Counter(movement.uetr for movement in self.books.payments() if movement.uetr)
 
     @property
     def settled_references(self) -> Counter[str]:
@@ -310,7 +310,7 @@ class CentralBank:
 
     def _settle(self, message: Message) -> tuple[list[Movement], list[Fate]]:
         """Settle or reject each transaction in order against the balances; return what was recorded."""
-        judge = Judge(self.books, self._directory, message, duplicates=self._behaviour.checks_duplicates)
+        judge = Judge(self.books, self._directory, message.transactions, duplicates=self._behaviour.checks_duplicates)
         movements, fates = [], []
         for transaction in message.transactions:
             fate = self._moods.fate(transaction.end_to_end_id, transaction.creditor_account)

@@ -78,9 +78,7 @@ def _show(screen: Screen, page: PaymentPage) -> None:
         ("payment", found.id), ("state", found.state), ("amount", found.amount),
         ("order", f"{found.source}/{found.order_id}"), ("batch", found.batch), ("maker", page.order.get("maker")),
         *_order_facts(page.order),
-        ("EndToEndId", found.end_to_end_id), ("UETR", found.uetr),
-        ("has it too", page.beside and f"payment {page.beside}"),
-        ("profile", found.profile),
+        ("EndToEndId", found.end_to_end_id), ("UETR", found.uetr), ("profile", found.profile),
         ("settlement day", found.settlement_day), ("message", page.message_id),
         ("received", page.received), ("reason", found.reason), ("info", found.info), ("SHA-256", found.content_sha256),
     ])  # fmt: skip

@@ -48,16 +48,11 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One transaction inside an entry: its amount, signed as the entry, and the payment that it names.
-
-    Attributes:
-        either: a customer's transfer and its cover, where the UETR names both.
-    """
+    """One transaction inside an entry: its amount, signed as the entry, and the payment that it names."""
 
     minor: int | None
     named: Named | None
     return_reason: str | None = None
-    either: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

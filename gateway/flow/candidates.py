@@ -15,7 +15,6 @@ from gateway.core.matchers.receipts import keys
 from gateway.core.matching import Candidate, EntryFacts
 from gateway.core.pool import Bundle, Leg, MatchingRules, Named, Part, Pool, waiting
 from gateway.core.references import BANK_PREFIXES, normal, words
-from gateway.flow import covers
 from gateway.store import payments, receipts
 from gateway.store.payments import Standing
 from gateway.store.session import Session
@@ -85,7 +84,6 @@ class Finder:
         self._find_parts(given, pool)
         self._find_bundles(given, pool)
         self._know(pool, _numbers(pool))
-        covers.tell_apart(self._db, given.rows, given.entries, pool, self._rules)
         self._find_legs(given, pool)
         self._find_pieces(pool)
         self._find_bills(given, pool)
@@ -118,7 +116,7 @@ class Finder:
         for entry, rule, key, _, payment in self._ask_named(wanted):
             pool.named.setdefault(entry, []).append(Named(payment, rule, key))
         for named in pool.named.values():
-            named.sort(key=lambda n: (_STRENGTH[n.rule], n.payment))
+            named.sort(key=lambda n: _STRENGTH[n.rule])
 
     def _ask_named(self, wanted: Sequence[tuple[Any, ...]]) -> list[Any]:
         if not wanted:
@@ -138,16 +136,13 @@ class Finder:
             for entry, position, _, uetr, hint, end, reference, _ in rows
             for rule, key in _strongest(uetr, hint, end, reference)
         ]
-        found: dict[tuple[int, int], list[Named]] = {}
+        found: dict[tuple[int, int], Named] = {}
         for entry, rule, key, position, payment in self._ask_named(wanted):
-            found.setdefault((entry, int(position)), []).append(Named(payment, rule, key))
+            place = (entry, int(position))
+            if place not in found or _STRENGTH[rule] < _STRENGTH[found[place].rule]:
+                found[place] = Named(payment, rule, key)
         for entry, position, minor, _, _, _, _, reason in rows:
-            named = sorted(found.get((entry, position), ()), key=lambda n: (_STRENGTH[n.rule], n.payment))
-            either = tuple(n.payment for n in named if n.rule == "uetr")
-            part = Part(minor, next(iter(named), None), reason)
-            if len(either) > 1:
-                part = Part(minor, None, reason, either)
-            pool.parts.setdefault(entry, []).append(part)
+            pool.parts.setdefault(entry, []).append(Part(minor, found.get((entry, position)), reason))
 
     def _find_bundles(self, given: Slice, pool: Pool) -> None:
         wanted = [
@@ -187,9 +182,7 @@ class Finder:
 
     def _find_bills(self, given: Slice, pool: Pool) -> None:
         prefixes = (*BANK_PREFIXES, *self._rules.prefixes)
-        brought = [
-            e for e in given.entries if e.amount_minor > 0 and e.id not in pool.named and e.id not in pool.doubts
-        ]
+        brought = [e for e in given.entries if e.amount_minor > 0 and e.id not in pool.named]
         wanted = [(e.id, e.account, e.currency, key) for e in brought for key in keys(credit(e), prefixes)]
         for entry, found in receipts.candidates(self._db, wanted).items():
             pool.billed[entry] = [bill.id for bill in found]
@@ -371,7 +364,6 @@ def _numbers(pool: Pool) -> set[int]:
     """Return the payments that the pool's entries name."""
     named = {n.payment for found in pool.named.values() for n in found}
     named |= {p.named.payment for found in pool.parts.values() for p in found if p.named}
-    named |= {n for found in pool.parts.values() for p in found for n in p.either}
     return named | {n for found in pool.bundles.values() for bundle in found for n in bundle.payments}
 
 

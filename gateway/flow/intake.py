@@ -13,10 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from pydantic_core import from_json
-
 from gateway.bus.base import Consumer, Delivery
-from gateway.core.checks import Carrier, Refusal, Seen, references_taken
+from gateway.core.checks import Refusal, Seen, references_taken
 from gateway.core.lifecycle import State
 from gateway.flow import batches, outcomes, reading
 from gateway.flow.ahead import Ahead
@@ -274,7 +272,7 @@ class Intake:
                     progress[one.batch].refused += 1
             else:
                 accepted = self._accept(one, number, line.uetr or uetr)
-                seen.take(accepted.debtor_account, accepted.end_to_end_id, accepted.uetr, _carrier(one))
+                seen.take(accepted.debtor_account, accepted.end_to_end_id, accepted.uetr)
                 result.accepted.append(accepted)
         return result
 
@@ -299,9 +297,7 @@ class Intake:
         uetrs = [(None, x.uetr) for x in items if x.uetr and "\0" not in x.uetr]
         if uetrs:
             db.pick(uetrs)
-            for uetr, source, cover, minor, currency, body in db.all("known_uetrs"):
-                carrier = Carrier(source, _kind(bytes(body or b"")), bool(cover), minor, currency)
-                seen.uetrs.setdefault(uetr, []).append(carrier)
+            seen.uetrs.update(row[0] for row in db.all("known_uetrs"))
         return seen
 
     def _refusals(self, one: _Line, seen: Seen) -> Sequence[Refusal]:
@@ -310,7 +306,7 @@ class Intake:
         if not line.checked:
             return found
         rules = self._policy.relationships[line.profile].rail.rules
-        taken = references_taken(line.account, line.end_to_end_id, line.uetr, _carrier(one), seen, rules)
+        taken = references_taken(line.account, line.end_to_end_id, line.uetr, seen, rules)
         if not taken:
             return found
         prefix = one.letter.message.path(line.position)
@@ -324,7 +320,7 @@ class Intake:
         return NewPayment(
             number, state, one.letter.message.source, line.order_id, one.batch, line.profile, line.account,
             line.end_to_end_id, uetr, line.amount_minor or 0, line.currency, line.day, line.content, line.body,
-            line.held, line.lane, line.rank, line.creditor_bank, line.is_cover,
+            line.held, line.lane, line.rank, line.creditor_bank,
         )  # fmt: skip
 
     def _write(self, db: Session, fresh: list[_Letter], result: _Result, trail: Trail) -> None:
@@ -370,18 +366,3 @@ class Intake:
         for (source, outcome), count in counts.items():
             self._desk.metrics.orders.labels(source, outcome).inc(count)
         self._desk.metrics.stage_items.labels("intake").inc(len(result.accepted) + len(result.refused))
-
-
-def _kind(body: bytes) -> str:
-    """Return the kind of a stored order; of one that somebody has damaged, none."""
-    try:
-        found = from_json(body)
-    except ValueError:
-        return ""
-    return str(found.get("kind", "customer")) if isinstance(found, dict) else ""
-
-
-def _carrier(one: _Line) -> Carrier:
-    """Return what an order would be to its UETR."""
-    line = one.line
-    return Carrier(one.letter.message.source, line.kind, line.is_cover, line.amount_minor or 0, line.currency)

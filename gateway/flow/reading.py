@@ -39,7 +39,6 @@ class Line(NamedTuple):
         counts: it is a line of its batch like any other, though it may be refused by itself.
         body, content: the order as canonical JSON, and its SHA-256.
         uetr: the source's own.
-        kind, is_cover: of the payment; see ``Carrier``.
         amount_minor: None where no amount can be read.
         profile, day, held: the relationship that pays it, the day it may be composed (ISO date), and whether it waits
             for an approval.
@@ -59,8 +58,6 @@ class Line(NamedTuple):
     amount_minor: int | None = None
     end_to_end_id: str = ""
     uetr: str | None = None
-    kind: str = "customer"
-    is_cover: bool = False
     purpose: str | None = None
     category_purpose: str | None = None
     profile: str = ""
@@ -146,8 +143,7 @@ def _line(policy: Policy, contexts: dict[str, Context], message: Message, name: 
     return Line(
         index, order_id, content, body, good=good, checked=True, counts=counts, account=payment.debtor_account.number,
         currency=amount.currency if amount else "", amount_minor=amount.amount_minor if amount else None,
-        end_to_end_id=payment.end_to_end_id, uetr=order.uetr, kind=payment.kind,
-        is_cover=payment.covers is not None, purpose=payment.purpose,
+        end_to_end_id=payment.end_to_end_id, uetr=order.uetr, purpose=payment.purpose,
         category_purpose=payment.category_purpose, profile=profile,
         day="" if refusals else execution_day(payment, context).isoformat(),
         held=needs_approval(payment, context.source), lane=liquidity.lane(payment.urgency),

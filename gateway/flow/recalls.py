@@ -14,7 +14,7 @@ from adapters.profile import Profile
 from adapters.rails import Received
 from gateway.core.answers import NEVER_REASONS
 from gateway.core.lifecycle import Event, Move, State, advance
-from gateway.flow import covers, outcomes
+from gateway.flow import outcomes
 from gateway.flow.outcomes import Outcome
 from gateway.store import channels, findings, payments
 from gateway.store.findings import Finding
@@ -72,21 +72,7 @@ def _cases(db: Session, profile: Profile, answers: Sequence[RecallAnswer]) -> di
     found: dict[int, list[tuple[Any, ...]]] = {}
     for row in db.all("recalls_answered"):
         found.setdefault(row[0], []).append(row)
-    for place, rows in found.items():
-        if len(rows) > 1:
-            found[place] = _spoken_of(db, rows, answers[place])
     return found
-
-
-def _spoken_of(db: Session, rows: list[tuple[Any, ...]], answer: RecallAnswer) -> list[tuple[Any, ...]]:
-    """Return of the recalls of a customer's transfer and of its cover the one that an answer speaks of."""
-    standings = payments.lock(db, {row[2] for row in rows})
-    told = covers.Repeated(
-        payment_number(answer.instruction_id), answer.end_to_end_id, answer.original_message_id,
-        answer.original_message_name,
-    )  # fmt: skip
-    numbers = {standing.id for standing in covers.spoken_of(db, standings, told)}
-    return [row for row in rows if row[2] in numbers]
 
 
 def _answer(

@@ -1,9 +1,8 @@
 """What a bank says of payments (pacs.002, pain.002, pacs.004) moves them, by the lifecycle table.
 
 References are looked up in one query a kind: by UETR, by InstrId (which carries our own number), by EndToEndId, or
-by the whole message or block. A customer's transfer and its cover have one UETR: what else the bank repeats tells them
-apart, or a person does. What a report says of one transaction counts before what it says of its block, and that before
-what it says of the whole message. A report that the bank made before the one last applied to a payment changes
+by the whole message or block. What a report says of one transaction counts before what it says of its block, and that
+before what it says of the whole message. A report that the bank made before the one last applied to a payment changes
 nothing of it, however late it comes (rule 58). What contradicts the table, or names a payment that is not ours, becomes
 an exception.
 """
@@ -17,7 +16,7 @@ from adapters.rails import Received
 from gateway.core.answers import LATE_REASONS, event_of, is_unheard
 from gateway.core.lifecycle import Conflict, Event, Move, State, advance
 from gateway.flow import again as again_out
-from gateway.flow import covers, outcomes
+from gateway.flow import outcomes
 from gateway.flow.outcomes import BatchOutcome, Outcome
 from gateway.store import findings, payments
 from gateway.store.findings import Finding
@@ -38,8 +37,7 @@ class _Said(Value, frozen=True):
     Attributes:
         event: what it is, or None when the code says nothing of a single payment.
         message: MsgId of our message, for a status of the whole message.
-        original, definition: MsgId and definition of our message that the transaction came in, where the bank repeats
-            them.
+        original: MsgId of our message that the transaction came in, where the bank repeats it.
         path: where it stands in the document.
         block: PmtInfId, for a status of a whole block.
         report: the place of the report among those that are applied together, where its levels speak of each other's
@@ -63,7 +61,6 @@ class _Said(Value, frozen=True):
     block: str | None = None
     report: tuple[str, str] | None = None
     told_ms: int | None = None
-    definition: str | None = None
 
     @property
     def is_of_many(self) -> bool:
@@ -170,7 +167,6 @@ def _said(sha256: str, received: Received) -> Iterable[_Said]:
         yield _Said(
             sha256, Event.RETURN, "RTR", item.reason, item.info, item.uetr, payment_number(item.instruction_id),
             item.end_to_end_id, None, item.path, item, None, item.original_message_id,
-            definition=item.original_message_name,
         )  # fmt: skip
 
 
@@ -180,7 +176,6 @@ def _transactions(sha256: str, report: StatusReport, transactions: Sequence[Tran
             sha256, event_of(t.status, t.reason), t.status, t.reason, t.info, t.uetr,
             payment_number(t.instruction_id), t.end_to_end_id, None, t.path, None, t.servicer_reference,
             t.original_message_id or report.original_message_id, None, (sha256, report.message_id), _told_ms(report),
-            report.original_message_name if t.original_message_id in (None, report.original_message_id) else None,
         )  # fmt: skip
 
 
@@ -222,24 +217,18 @@ def _find(db: Session, profile: Profile, said: Sequence[_Said]) -> list[list[Sta
             s.id: s for s in payments.lock(db, [*numbers, *(number for hits in by_end.values() for number, _ in hits)])
         }
     uetrs = [x.uetr for x in said if x.uetr]
-    by_uetr: dict[str, list[Standing | None]] = {}
-    for standing in payments.lock_by_uetr(db, uetrs) if uetrs else ():
-        by_uetr.setdefault(standing.uetr, []).append(standing)
+    by_uetr = {s.uetr: s for s in payments.lock_by_uetr(db, uetrs)} if uetrs else {}
     found = []
     for x in said:
         if x.is_of_many:
             hits: list[Standing | None] = [*many.get((x.message, x.block), [])]
         elif x.uetr:
-            hits = by_uetr.get(x.uetr, [])
+            hits = [by_uetr.get(x.uetr)]
         elif x.instruction is not None:
             hits = [standings.get(x.instruction)]
         else:
             hits = [standings.get(n) for n in _named(by_end.get(x.end_to_end_id or "", []), x.original)]
-        mine = [s for s in hits if s is not None and s.profile == profile.name]
-        if x.uetr and len(mine) > 1:
-            told = covers.Repeated(x.instruction, x.end_to_end_id, x.original, x.definition)
-            mine = covers.spoken_of(db, mine, told)
-        found.append(mine)
+        found.append([s for s in hits if s is not None and s.profile == profile.name])
     return found
 
 
@@ -289,10 +278,9 @@ def _ambiguous(profile: Profile, said: _Said, standings: Sequence[Standing]) -> 
     """What a bank says of one of several payments, and nobody can tell of which."""
     evidence = {
         "document": said.document, "path": said.path, "status": said.status, "reason": said.reason,
-        "uetr": said.uetr, "end_to_end_id": said.end_to_end_id, "payments": [s.id for s in standings],
-        "why": "the reference names several payments, and what else the bank repeats does not tell them apart",
+        "end_to_end_id": said.end_to_end_id, "payments": [s.id for s in standings],
+        "why": "the reference names several payments, and the bank repeats no other",
     }  # fmt: skip
-    evidence = {key: value for key, value in evidence.items() if value is not None or key != "uetr"}
     return Finding("ambiguous_payment", f"{said.document}:{said.path}", profile.name, evidence=evidence)
 
 

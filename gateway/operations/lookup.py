@@ -60,11 +60,6 @@ def payment(db: Session, key: str) -> Found:
     rows = _rows(db, key.strip())
     if not rows:
         raise OperationRefused(f"there is no payment {key[:80]!r}; gateway payments list shows them")
-    if len(rows) > 1 and is_uetr(key.strip().lower()):
-        names = " and ".join(f"{row[0]} ({row[3]}/{row[4]})" for row in rows)
-        raise OperationRefused(
-            f"{key.strip()} is the UETR of two payments, a transfer and its cover: {names}; name one by its number"
-        )
     if len(rows) > 1:
         names = ", ".join(f"{row[3]}/{row[4]}" for row in rows)
         raise OperationRefused(f"{key[:80]!r} is an order of several sources: {names}; name one of these")
@@ -84,7 +79,7 @@ def _rows(db: Session, key: str) -> list[Row]:
     if number is not None:
         return db.all("payment_by_number", number=number) if number <= NUMBER_MAX else []
     if is_uetr(key.lower()):
-        return db.all("payments_by_uetr", uetr=key.lower())
+        return db.all("payment_by_uetr", uetr=key.lower())
     rows = db.all("payments_by_order_id", order_id=key, source=None)
     source, slash, order_id = key.partition("/")
     if not rows and slash and _SOURCE.fullmatch(source):

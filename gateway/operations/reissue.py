@@ -174,5 +174,4 @@ def _checked(db: Session, policy: Policy, found: Found, order: Order, uetr: str,
         lane=liquidity.lane(payment.urgency),
         rank=liquidity.rank(relationship.order, payment.amount.amount_minor, payment.execution_date),
         creditor_bank=bic8(payment.creditor_agent.bic) if payment.creditor_agent.bic else None,
-        is_cover=payment.covers is not None,
     )  # fmt: skip

@@ -72,12 +72,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class PaymentPage:
-    """Everything that is known of a payment.
-
-    Attributes:
-        order: as accepted, its JSON read.
-        beside: the other payment under its UETR, where one of them covers the other.
-    """
+    """Everything that is known of a payment. ``order`` is the order as accepted, its JSON read."""
 
     payment: Found
     received: datetime
@@ -87,7 +82,6 @@ class PaymentPage:
     moves: list[Step]
     postings: list[Posting]
     approvals: list[Approval]
-    beside: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +208,6 @@ def payment(db: Session, key: str) -> PaymentPage:
         [Step(r[0], r[1], r[2], r[3], from_ms(r[6]), r[5], r[4]) for r in db.all("payment_moves", id=found.id)],
         [_posting(r) for r in db.all("payment_transfers", id=found.id)],
         [Approval(r[0], r[1], r[2], from_ms(r[3])) for r in db.all("payment_approvals", id=found.id)],
-        next((row[0] for row in db.all("payments_by_uetr", uetr=found.uetr) if row[0] != found.id), None),
     )
 
 

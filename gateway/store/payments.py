@@ -21,7 +21,7 @@ from schemas.errors import Conflict
 _PAYMENT = (
     "id", "version", "state", "source", "order_id", "batch", "profile", "debtor_account", "end_to_end_id", "uetr",
     "amount_minor", "currency", "settlement_day", "content_sha256", "received_ms", "changed_ms", "lane",
-    "rank", "creditor_bank", "cover",
+    "rank", "creditor_bank",
 )  # fmt: skip
 _READY = ("payment", "profile", "lane", "day", "rank", "currency")
 _HELD = ("payment", "profile", "currency", "day")
@@ -55,7 +55,6 @@ class NewPayment(NamedTuple):
         lane: ``URGENT`` or ``NORMAL``.
         rank: its place among the payments of its day, the least first, in the order that its profile wants.
         creditor_bank: BIC8 of the bank that it goes to, where that is known by its BIC.
-        is_cover: it covers a customer's transfer, and may have its UETR.
     """
 
     id: int
@@ -76,7 +75,6 @@ class NewPayment(NamedTuple):
     lane: int = NORMAL
     rank: int = 0
     creditor_bank: str | None = None
-    is_cover: bool = False
 
 
 class Change(NamedTuple):
@@ -116,7 +114,7 @@ def add(db: Session, new: Sequence[NewPayment], trail: Trail, cause: str) -> Non
     db.bulk("payment", _PAYMENT, [
         (p.id, int(p.state is not State.RECEIVED), p.state.value, p.source, p.order_id, p.batch, p.profile,
          p.debtor_account, p.end_to_end_id, p.uetr, p.amount_minor, p.currency, p.day, p.content_sha256, at, at,
-         p.lane, p.rank, p.creditor_bank, int(p.is_cover))
+         p.lane, p.rank, p.creditor_bank)
         for p in new
     ])  # fmt: skip
     db.bulk("payment_order", ("id", "body"), [(p.id, p.body) for p in new])
@@ -276,7 +274,7 @@ def lock(db: Session, numbers: Iterable[int]) -> list[Standing]:
 
 
 def lock_by_uetr(db: Session, uetrs: Iterable[str]) -> list[Standing]:
-    """The same by UETR, which a customer's transfer shares with its cover."""
+    """The same by UETR."""
     db.pick((None, u) for u in uetrs)
     return _standings(db, "lock_payments_by_uetr")
 

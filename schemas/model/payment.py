@@ -131,7 +131,7 @@ class Payment(Value, frozen=True):
         maker: who prepared the order at the source; an approver is somebody else.
         instruction_id: InstrId, <= 35 characters, unique; made from payment_id by the gateway.
         end_to_end_id: EndToEndId, <= 35 characters, unique per debtor account, or ``NOTPROVIDED``.
-        uetr: lower-case UUID version 4; a cover has that of the transfer that it covers.
+        uetr: lower-case UUID version 4.
         amount: what the creditor's bank receives (IntrBkSttlmAmt).
         execution_date: the day the source wants it executed.
         charge_bearer: DEBT, CRED, SHAR or SLEV.

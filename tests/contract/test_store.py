@@ -184,46 +184,13 @@ def test_picked_rows_do_not_outlive_their_transaction(store: Store) -> None:
         assert db.all("lock_payments") == []
 
 
-def test_a_uetr_has_one_transfer_and_one_cover(store: Store) -> None:
-    """Whatever a worker has overlooked, the database takes no second of either, and both are found."""
-    with store.transaction() as db:
-        payments.add(db, [new(1, uetr="U"), new(2, uetr="U", is_cover=True), new(3, is_cover=True)], TRAIL, "test")
-    for number, is_cover in ((4, False), (5, True)):
-        with pytest.raises(Conflict), store.transaction() as db:
-            payments.add(db, [new(number, uetr="U", is_cover=is_cover)], TRAIL, "test")
-    with store.transaction() as db:
-        assert [s.id for s in payments.lock_by_uetr(db, ["U", "U3"])] == [1, 2, 3]
-        assert [row[0] for row in db.all("payments_by_uetr", uetr="U")] == [1, 2]
-        db.pick([(7, "uetr", "000100000001", "U", "x"), (8, "uetr", "another account", "U", "x")])
-        named = db.all("named_payments")
-        assert sorted(tuple(row) for row in named) == [(7, "uetr", "U", "x", 1), (7, "uetr", "U", "x", 2)]
-
-
-def test_of_many_workers_one_takes_the_transfer_and_one_its_cover(store: Store) -> None:
-    """Two processes may take orders at the same moment, and see nothing of each other."""
-
-    def take(sibling: Store, number: int) -> bool:
-        try:
-            with sibling.transaction() as db:
-                payments.add(db, [new(number + 1, uetr="U", is_cover=number % 2 == 1)], TRAIL, "test")
-        except Conflict:
-            return False
-        return True
-
-    taken = together(store, take)
-    with store.transaction() as db:
-        found = [row[0] for row in db.connection.execute("SELECT cover FROM payment ORDER BY cover").fetchall()]
-    assert len(found) == len(set(found)) == sum(taken)
-    if store.engine == "postgres":
-        assert found == [0, 1]
-
-
 def test_text_that_looks_like_sql_is_text(store: Store) -> None:
     """References come from outside: they are parameters and copied values, never part of a statement."""
     evil = "'; DROP TABLE payment; --"
     with store.transaction() as db:
         payments.add(db, [new(1, order_id=evil, end_to_end_id="100%", uetr="%s:id")], TRAIL, evil)
-        (row,) = db.all("payments_by_order_id", order_id=evil, source=None)
+        row = db.one("find_payment", number=None, key=evil)
+        assert row is not None
         assert row[4] == evil
         assert [s.uetr for s in payments.lock_by_uetr(db, ["%s:id"])] == ["%s:id"]
 
@@ -582,7 +549,7 @@ FIRST_COLUMN = dict.fromkeys(APPEND_ONLY, "id") | {
 PAYMENT = "INSERT INTO payment VALUES (1, 1, 'READY', 'fmis', 'PO', 7, 'p', '1', 'E', 'u', 5, 'KHR', 'd', 'ab', 1, 1)"
 FIXED = (
     "id", "source", "order_id", "batch", "debtor_account", "end_to_end_id", "uetr", "amount_minor", "currency",
-    "settlement_day", "content_sha256", "received_ms", "lane", "creditor_bank", "cover",
+    "settlement_day", "content_sha256", "received_ms", "lane", "creditor_bank",
 )  # fmt: skip
 STANDING = ("version", "state", "changed_ms", "message", "reason", "info", "told_ms", "profile", "rank")
 COLUMNS = (

@@ -17,18 +17,15 @@ import pytest
 from schemas.model.money import Money
 from security.keys import FileKey
 from simulators.bank_letters import Envelope
-from simulators.behaviour import Behaviour, Fate
+from simulators.behaviour import Behaviour
 from simulators.correspondent import Correspondent
 from simulators.web_server import WebReply, WebRequest
-from tests.adapters.test_cross_border import findings
 from tests.rails.treasury import Treasury, treasury
 from tests.web_stand import served, tls
 
 PROFILE = Path(__file__).parents[1] / "adapters" / "correspondent.toml"
-ACCOUNT, OTHER_ACCOUNT = "4001002003", "4001002004"
-UETR = "00000000-0000-4000-8000-00000000c0f1"
+ACCOUNT = "4001002003"
 OPENING = Money(10_000_000_00, "EUR")
-QUIET = Behaviour()
 TRANSPORT = """
 [channel]
 inquire_after_s = 5
@@ -120,23 +117,6 @@ class Abroad:
         """Order memberships to be paid abroad, with all that the rail wants to know."""
         self.made.pay(*(self._order(number, **changes) for number in range(count)))
 
-    def pay_covered(self, transfer: str, cover: str, *, account: str = ACCOUNT) -> None:
-        """Order a customer's transfer, and its cover from an account, each with its EndToEndId, under one UETR."""
-        bank = {"any_bic": "UBSWCHZH80A"}
-        first = self._order(1, uetr=UETR, end_to_end_id=transfer)
-        covers = {
-            name: first[name] for name in ("debtor", "debtor_account", "creditor", "creditor_account", "creditor_agent")
-        }
-        covers |= {
-            "debtor_agent": {"bic": "TREAKHPP"}, "remittance": first["remittance"],
-            "instructed_amount": {"amount": first["amount"], "currency": first["currency"]},
-        }  # fmt: skip
-        second = self._order(
-            2, uetr=UETR, end_to_end_id=cover, kind="institution", covers=covers, debtor={"any_bic": "TREAKHPP"},
-            creditor=bank, purpose=None, remittance=None, regulatory_reports=None, debtor_account={"number": account},
-        )  # fmt: skip
-        self.made.pay(first, second)
-
     def _order(self, number: int, **changes: Any) -> dict[str, Any]:
         return self.made.order(number, **{
             "amount": "1000.00", "charge_bearer": "DEBT", "purpose": "SUBS",
@@ -155,22 +135,20 @@ class Abroad:
         """Let the bank close its day, and wait until the ledger's cash account is what it says."""
         day = self.made.clock.now().astimezone(self.made.profile.zone).date()
         self.office.say(*self.bank.end_of_day(day))
-        numbers = [account.number for account in self.made.profile.accounts]
-        balances = {number: self.bank.balance(number).amount_minor for number in numbers}
-        self.made.work(lambda: self.made.cash() == balances, "the ledger equals the statements")
+        balance = self.bank.balance(ACCOUNT).amount_minor
+        self.made.work(lambda: self.made.cash().get(ACCOUNT) == balance, "the ledger equals the statement")
         assert self.made.faults() == []
         assert max(self.bank.settlements.values(), default=0) <= 1, "somebody was paid twice"
 
 
 @contextmanager
-def abroad(tmp_path: Path, behaviour: Behaviour = QUIET, accounts: str = "") -> Iterator[Abroad]:
-    """Give a treasury with a correspondent abroad, which keeps more accounts if the profile names them."""
+def abroad(tmp_path: Path) -> Iterator[Abroad]:
+    """Give a treasury with a correspondent abroad."""
     files, found = tls(tmp_path / "tls"), list[Treasury]()
     office = Office(found)
     with served(files, office.answer) as proxy:
         text = PROFILE.read_text(encoding="utf-8").partition("[transport]")[0]
         text = re.sub(r"\[channel\].*?(?=\n\[|\Z)", "", text, flags=re.DOTALL) + TRANSPORT.format(port=proxy.port)
-        text += accounts
         secrets = {
             "bank-ca.crt": files.authority.certificate.read_bytes(),
             "client.crt": files.client.certificate.read_bytes(), "client.key": files.client.key.read_bytes(),
@@ -179,10 +157,9 @@ def abroad(tmp_path: Path, behaviour: Behaviour = QUIET, accounts: str = "") -> 
             found.append(made)
             key: FileKey = made.stage.bank_key
             office.bank = Correspondent(
-                bic=made.profile.bank_bic, customer_bic=made.profile.own_bic, key=key,
-                openings={account.number: OPENING for account in made.profile.accounts},
+                bic=made.profile.bank_bic, customer_bic=made.profile.own_bic, openings={ACCOUNT: OPENING}, key=key,
                 trust=made.stage.bank_trust, now=office.now, random=Random(1),
-                envelope=Envelope(*made.profile.message.envelope), behaviour=behaviour, zone=made.profile.zone,
+                envelope=Envelope(*made.profile.message.envelope), behaviour=Behaviour(), zone=made.profile.zone,
             )  # fmt: skip
             yield Abroad(made, office)
             office.bank.close()
@@ -196,50 +173,6 @@ def test_memberships_are_paid_abroad_and_stated(tmp_path: Path) -> None:
         this.close_day()
         assert [one.amount for one in this.bank.forwarded] == [Money(100_000, "EUR")] * 3
         assert this.made.cash() == {ACCOUNT: OPENING.amount_minor - 3 * (100_000 + 1_500)}
-
-
-@pytest.mark.parametrize("account", [ACCOUNT, OTHER_ACCOUNT], ids=["one account", "two accounts"])
-def test_a_transfer_and_its_cover_travel_under_one_uetr(tmp_path: Path, account: str) -> None:
-    """Both out without a finding, both settled and stated; over another account even the EndToEndId is the same."""
-    another = f'\n[[accounts]]\nnumber = "{OTHER_ACCOUNT}"\ncurrency = "EUR"\nname = "Covers"\n'
-    with abroad(tmp_path, accounts=another if account == OTHER_ACCOUNT else "") as this:
-        this.pay_covered("UN-2026-1", "UN-2026-1" if account == OTHER_ACCOUNT else "UN-2026-1/C", account=account)
-        this.made.work(lambda: this.made.are(SETTLED=2), "the correspondent has answered")
-        first, second = this.made.payments()
-        assert first.uetr == second.uetr == UETR
-        for document, kind in zip(this.made.documents(), ("pacs.008", "pacs.009_cov"), strict=True):
-            assert UETR.encode() in document
-            assert findings(document, kind) == []
-        this.close_day()
-        rows = this.made.rows("SELECT payment, matched, account FROM entry WHERE uetr IS NOT NULL ORDER BY payment")
-        assert [tuple(row) for row in rows] == [(first.id, "settle", ACCOUNT), (second.id, "settle", account)]
-        assert this.made.open() == {}
-        assert sum(this.made.cash().values()) == len(this.made.profile.accounts) * OPENING.amount_minor - 2 * 101_500
-
-
-@pytest.mark.parametrize("rejected", [0, 1], ids=["transfer", "cover"])
-def test_the_reject_of_one_leaves_the_other_alone(tmp_path: Path, rejected: int) -> None:
-    """A cover that fails is no answer to the transfer, and the reverse: one is settled and stated, one is released."""
-    names = ("UN-2026-1", "UN-2026-1/C")
-    with abroad(tmp_path, Behaviour(plans={names[rejected]: Fate(reject="AC04")})) as this:
-        this.pay_covered(*names)
-        this.made.work(lambda: this.made.are(SETTLED=1, REJECTED=1), "the correspondent has answered")
-        assert this.made.payments()[rejected].state == "REJECTED"
-        this.close_day()
-        assert this.made.open() == {}
-        assert this.made.cash() == {ACCOUNT: OPENING.amount_minor - 101_500}
-
-
-def test_a_cover_whose_answer_is_lost_is_asked_about_by_its_own_message(tmp_path: Path) -> None:
-    """Both are in doubt; each inquiry names one message, and its answer ends the doubt of that payment alone."""
-    with abroad(tmp_path) as this:
-        this.office.hangs_up = True
-        this.pay_covered("UN-2026-1", "UN-2026-1/C")
-        this.made.work(lambda: this.made.are(SETTLED=2), "every doubt has ended")
-        assert len(this.made.doubted()) == 2
-        this.office.hangs_up = False
-        this.close_day()
-        assert this.made.open() == {"handover_unknown": 2}
 
 
 @pytest.mark.slow

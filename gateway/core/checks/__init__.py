@@ -20,7 +20,6 @@ from gateway.core.checks.dates import execution_day, missed, missed_day
 from gateway.core.checks.facts import (
     BatchFacts,
     BlockFacts,
-    Carrier,
     Context,
     CurrencyRules,
     HeaderFacts,
@@ -40,7 +39,6 @@ __all__ = [
     "MESSAGE_CHECKS",
     "BatchFacts",
     "BlockFacts",
-    "Carrier",
     "Context",
     "CurrencyRules",
     "HeaderFacts",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from gateway.core.calendar import BusinessCalendar
 from schemas.model.identifiers import NOT_PROVIDED, bic8
@@ -86,58 +86,25 @@ class SourceRules:
     approval_limits_minor: Mapping[str, int] = field(default_factory=dict)
 
 
-class Carrier(NamedTuple):
-    """A payment that carries a UETR, as far as rule 16 looks at it.
-
-    Attributes:
-        source: the system that ordered it.
-        kind: ``customer``, ``institution`` or ``return``.
-        is_cover: it covers a customer's transfer (pacs.009 COV).
-    """
-
-    source: str
-    kind: str
-    is_cover: bool
-    amount_minor: int
-    currency: str
-
-    @classmethod
-    def of(cls, payment: Payment) -> Carrier:
-        """Return what a payment is to its UETR."""
-        amount = payment.amount
-        return cls(payment.source, payment.kind, payment.covers is not None, amount.amount_minor, amount.currency)
-
-    def may_share(self, other: Carrier) -> bool:
-        """Tell whether both may have one UETR: a customer's transfer and its cover, of one source and one amount."""
-        transfer, cover = (other, self) if self.is_cover else (self, other)
-        return (
-            cover.is_cover
-            and not transfer.is_cover
-            and transfer.kind == "customer"
-            and (transfer.source, transfer.amount_minor, transfer.currency)
-            == (cover.source, cover.amount_minor, cover.currency)
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Seen:
     """References that are taken already. The caller fills it from the store and adds each payment that it takes."""
 
     end_to_end_ids: set[tuple[str, str]] = field(default_factory=set)
     """(debtor account number, EndToEndId)."""
-    uetrs: dict[str, list[Carrier]] = field(default_factory=dict)
+    uetrs: set[str] = field(default_factory=set)
     instruction_ids: set[str] = field(default_factory=set)
 
     def add(self, payment: Payment) -> None:
         """Remember the references of a payment that was taken."""
-        self.take(payment.debtor_account.number, payment.end_to_end_id, payment.uetr, Carrier.of(payment))
+        self.take(payment.debtor_account.number, payment.end_to_end_id, payment.uetr)
         self.instruction_ids.add(payment.instruction_id)
 
-    def take(self, account: str, end_to_end_id: str, uetr: str, carrier: Carrier) -> None:
+    def take(self, account: str, end_to_end_id: str, uetr: str) -> None:
         """Remember references that were taken."""
         if end_to_end_id != NOT_PROVIDED:
             self.end_to_end_ids.add((account, end_to_end_id))
-        self.uetrs.setdefault(uetr, []).append(carrier)
+        self.uetrs.add(uetr)
 
 
 @dataclass(frozen=True, slots=True)

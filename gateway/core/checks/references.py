@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.core.checks.facts import NOTHING, Carrier, Context, Seen
+from gateway.core.checks.facts import NOTHING, Context, Seen
 from schemas.model.identifiers import NOT_PROVIDED, is_clean_reference, is_uetr
 from schemas.model.payment import Payment
 from schemas.model.refusal import Refusal
@@ -40,27 +40,20 @@ def rule_15_no_slash_at_the_ends(payment: Payment, context: Context) -> Sequence
 
 
 def rule_16_uetr(payment: Payment, context: Context) -> Sequence[Refusal]:
-    """16: UETR is a UUID version 4 in lower case (CH16) and unique (DU03); a cover has that of its customer's transfer.
-
-    One cover and the one transfer that it covers: of one source, in one amount and currency, whichever comes first.
-    """
+    """16: UETR is a UUID version 4 in lower case (CH16) and unique (DU03)."""
     if not is_uetr(payment.uetr):
         return (Refusal(16, "CH16", "uetr", "not a UUID version 4 in lower case"),)
-    return _uetr_taken(payment.uetr, Carrier.of(payment), context.seen)
+    return _uetr_taken(payment.uetr, context.seen)
 
 
-def _uetr_taken(uetr: str, carrier: Carrier, seen: Seen) -> Sequence[Refusal]:
-    others = seen.uetrs.get(uetr, ())
-    if all(carrier.may_share(other) for other in others):
+def _uetr_taken(uetr: str, seen: Seen) -> Sequence[Refusal]:
+    if uetr not in seen.uetrs:
         return NOTHING
-    text = f"{uetr} was used before; find the status of the first order"
-    if len(others) == 1 and carrier.is_cover != others[0].is_cover:
-        text = f"{uetr} was used before; a cover shares it with a customer's transfer of its source and amount alone"
-    return (Refusal(16, "DU03", "uetr", text),)
+    return (Refusal(16, "DU03", "uetr", f"{uetr} was used before; find the status of the first order"),)
 
 
 def references_taken(
-    account: str, end_to_end_id: str, uetr: str | None, carrier: Carrier, seen: Seen, rules: frozenset[int] | None
+    account: str, end_to_end_id: str, uetr: str | None, seen: Seen, rules: frozenset[int] | None
 ) -> list[Refusal]:
     """Return what rules 13 and 16 say of references that are taken, of a payment that was checked without ``seen``.
 
@@ -68,7 +61,6 @@ def references_taken(
         account: the debtor account's number.
         end_to_end_id: the payment's reference.
         uetr: None where it is new for certain.
-        carrier: what the payment is to its UETR.
         seen: what is taken.
         rules: as in ``RailRules``.
     """
@@ -76,5 +68,5 @@ def references_taken(
     if rules is None or 13 in rules:  # noqa: PLR2004 - rule 13
         found += _end_to_end_id_taken(account, end_to_end_id, seen)
     if uetr is not None and (rules is None or 16 in rules):  # noqa: PLR2004 - rule 16
-        found += _uetr_taken(uetr, carrier, seen)
+        found += _uetr_taken(uetr, seen)
     return found

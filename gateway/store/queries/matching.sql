@@ -1,11 +1,10 @@
 -- name: named_payments
 -- The payments that the picked references name (one: kind of reference, two: our account, three: the reference, four:
--- what the caller knows it by). Each lookup is a subquery with one value as its result, which an index always answers; a
--- UETR may name two, a customer's transfer and its cover.
+-- what the caller knows it by). Each lookup is a subquery with one value as its result, which an index always answers.
 SELECT id, one, three, four, payment FROM (
     SELECT pick.id, pick.one, pick.three, pick.four, CASE pick.one
         WHEN 'uetr' THEN (SELECT payment.id FROM payment
-                          WHERE payment.uetr = pick.three AND payment.cover = 0 AND payment.debtor_account = pick.two)
+                          WHERE payment.uetr = pick.three AND payment.debtor_account = pick.two)
         WHEN 'instruction_id' THEN (SELECT payment.id FROM payment
                           WHERE payment.id = CAST(pick.three AS BIGINT) AND payment.debtor_account = pick.two)
         WHEN 'end_to_end_id' THEN (SELECT payment.id FROM payment
@@ -14,12 +13,7 @@ SELECT id, one, three, four, payment FROM (
         WHEN 'servicer_reference' THEN (SELECT bank_reference.payment FROM bank_reference
                           WHERE bank_reference.account = pick.two AND bank_reference.reference = pick.three)
         END AS payment
-    FROM pick
-    UNION ALL
-    SELECT pick.id, pick.one, pick.three, pick.four,
-           (SELECT payment.id FROM payment
-            WHERE payment.uetr = pick.three AND payment.cover = 1 AND payment.debtor_account = pick.two)
-    FROM pick WHERE pick.one = 'uetr') AS found
+    FROM pick) AS found
 WHERE payment IS NOT NULL;
 
 -- name: bundles_named

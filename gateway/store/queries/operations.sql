@@ -4,11 +4,11 @@ SELECT id, state, version, source, order_id, batch, profile, debtor_account, end
        currency, settlement_day, received_ms, changed_ms, message, reason, info, content_sha256
 FROM payment WHERE id = :number;
 
--- name: payments_by_uetr
--- The payments of a UETR: one, or a customer's transfer and its cover.
+-- name: payment_by_uetr
+-- One payment by its UETR.
 SELECT id, state, version, source, order_id, batch, profile, debtor_account, end_to_end_id, uetr, amount_minor,
        currency, settlement_day, received_ms, changed_ms, message, reason, info, content_sha256
-FROM payment WHERE uetr = :uetr ORDER BY cover;
+FROM payment WHERE uetr = :uetr;
 
 -- name: payments_by_order_id
 -- The payments of an order id, of one source or of all.

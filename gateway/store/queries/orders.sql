@@ -18,10 +18,8 @@ FROM pick JOIN payment ON payment.debtor_account = pick.one AND payment.end_to_e
 WHERE payment.end_to_end_id <> 'NOTPROVIDED';
 
 -- name: known_uetrs
--- Which of the picked (one: UETR) references are in use, and what by: source, whether it is a cover, amount, order.
-SELECT payment.uetr, payment.source, payment.cover, payment.amount_minor, payment.currency,
-       (SELECT payment_order.body FROM payment_order WHERE payment_order.id = payment.id)
-FROM pick JOIN payment ON payment.uetr = pick.one;
+-- Which of the picked (one: UETR) references are in use.
+SELECT payment.uetr FROM pick JOIN payment ON payment.uetr = pick.one;
 
 -- name: lock_batch
 -- Take a batch for ourselves until the commit.

@@ -58,8 +58,7 @@ SELECT payment.id, payment.state, payment.source, payment.order_id, payment.batc
 FROM payment WHERE payment.id IN (SELECT id FROM pick) ORDER BY payment.id /*lock*/;
 
 -- name: lock_payments_by_uetr
--- The payments with the picked (one) UETRs, taken for ourselves in the order of their numbers: of one UETR a customer's
--- transfer and its cover at most.
+-- The payments with the picked (one) UETRs, taken for ourselves in the order of their numbers.
 SELECT payment.id, payment.state, payment.source, payment.order_id, payment.batch, payment.debtor_account,
        payment.amount_minor, payment.currency, payment.uetr, payment.end_to_end_id, payment.profile
 FROM payment WHERE payment.uetr IN (SELECT one FROM pick) ORDER BY payment.id /*lock*/;
@@ -94,11 +93,11 @@ FROM payment LEFT JOIN message ON message.id = payment.message
 WHERE (payment.debtor_account, payment.end_to_end_id) IN
     (SELECT account_rail.number, pick.two FROM pick JOIN account_rail ON account_rail.profile = pick.one);
 
--- name: messages_of_picked
--- The messages that have carried the picked payments, and of which definition they are.
-SELECT message_payment.payment, message.message_id, message.definition
-FROM message_payment JOIN message ON message.id = message_payment.message
-WHERE message_payment.payment IN (SELECT id FROM pick);
+-- name: find_payment
+-- One payment by its number, UETR, or order id.
+SELECT id, state, version, source, order_id, batch, profile, debtor_account, end_to_end_id, uetr, amount_minor,
+       currency, settlement_day, received_ms, changed_ms, message, reason, info, content_sha256
+FROM payment WHERE id = :number OR uetr = :key OR order_id = :key ORDER BY id LIMIT 1;
 
 -- name: list_payments
 -- Payments, newest first, of one state or of all.

@@ -29,7 +29,7 @@ FROM recall WHERE payment = :payment ORDER BY id DESC;
 
 -- name: recalls_answered
 -- The recalls that the picked answers speak of (id: place of the answer, one: case, two: UETR, three: number that the
--- InstrId carries, four: relationship). Without the case, a UETR may name a customer's transfer and its cover.
+-- InstrId carries, four: relationship).
 SELECT pick.id, recall.id, recall.payment, recall.state, recall.case_id
 FROM pick JOIN recall ON recall.case_id = pick.one
 JOIN payment ON payment.id = recall.payment AND payment.profile = pick.four

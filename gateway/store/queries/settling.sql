@@ -5,8 +5,7 @@
 -- core.matching would say the same of each (a test proves it); a day has hundreds of
 -- thousands of them. Each lookup is a subquery with one value as its result, which is always answered by an index: a
 -- join is planned by statistics that know nothing of today. That value is the payment's number and its state in one, so
--- that it is looked up once; what is at the bank no entry has settled. A customer's transfer and its cover from the same
--- account, which the UETR alone does not tell apart, are left to matching.
+-- that it is looked up once; what is at the bank no entry has settled.
 INSERT INTO pick (id, one, two, three)
 WITH next AS MATERIALIZED (
     SELECT id, uetr, account, currency, amount_minor,
@@ -14,9 +13,9 @@ WITH next AS MATERIALIZED (
     FROM entry WHERE statement = :statement AND page = :page AND position > :after AND position <= :until
       AND matched IS NULL AND amount_minor < 0 AND uetr IS NOT NULL AND details <= 1),
 known AS MATERIALIZED (
-    SELECT next.id, (SELECT CASE WHEN COUNT(*) = 1 THEN MAX(payment.id * 8 + CASE payment.state
+    SELECT next.id, (SELECT payment.id * 8 + CASE payment.state
                          WHEN 'COMPOSED' THEN 1 WHEN 'SENT' THEN 2 WHEN 'ACCEPTED' THEN 3 WHEN 'IN_DOUBT' THEN 4
-                         WHEN 'CANCEL_REQUESTED' THEN 5 WHEN 'SETTLED' THEN 6 WHEN 'RETURNED' THEN 7 ELSE 0 END) END
+                         WHEN 'CANCEL_REQUESTED' THEN 5 WHEN 'SETTLED' THEN 6 WHEN 'RETURNED' THEN 7 ELSE 0 END
                      FROM payment
                      WHERE payment.uetr = next.uetr AND payment.amount_minor = -next.amount_minor
                        AND payment.currency = next.currency AND payment.debtor_account = next.account) AS found

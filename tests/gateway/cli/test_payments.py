@@ -7,11 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.lifecycle import State
-from gateway.store import ledger, payments, trail
-from gateway.store.payments import NewPayment
+from gateway.store import ledger, trail
 from simulators.government import Government
-from simulators.stage import PROFILE
 from tests.gateway.cli.conftest import Office
 
 LARGE = {"KHR": "4000000001", "USD": "1000000.01"}
@@ -66,28 +63,6 @@ def test_a_payment_is_found_by_any_of_its_names(office: Office, held: dict[str, 
     printed = office.ok("payments", "show", found["id"])
     assert found["content_sha256"] in printed
     assert held["order"]["creditor_account"]["number"] in printed, "an approver compares every digit"
-
-
-@pytest.mark.parametrize("command", [("payments", "show"), ("route", "explain")], ids=" ".join)
-def test_a_uetr_of_two_payments_names_both(office: Office, command: tuple[str, ...]) -> None:
-    """A transfer and its cover have one UETR: no command may take the one for the other."""
-    uetr = "00000000-0000-4000-8000-00000000c0f1"
-    both = [
-        NewPayment(
-            number, State.HELD, "fmis", f"PO-{number}", None, PROFILE, "000100000001", f"E{number}", uetr, 5, "KHR",
-            "2026-11-30", "c", b"{}", held=True, is_cover=number == 2,
-        )
-        for number in (1, 2)
-    ]  # fmt: skip
-    gateway = office.gateway()
-    with gateway.store.transaction() as db:
-        payments.add(db, both, trail.Trail("test", "tester", 1), "test")
-    gateway.close()
-    said = " ".join(office.refused(*command, uetr).split())
-    assert "the UETR of two payments" in said
-    assert "1 (fmis/PO-1) and 2 (fmis/PO-2)" in said
-    assert office.json("payments", "show", "PO-2")["beside"] == 1
-    assert "payment 2" in office.ok("payments", "show", "PO-1")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from gateway.store.postgres import PostgresStore
 from gateway.store.ready import Place
 from gateway.store.session import Store, rendered_migrations
 from gateway.store.sqlite import SqliteStore
-from schemas.errors import Conflict
 
 ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.servers)]
 READY = "INSERT INTO ready (payment, profile, day) VALUES (7, 'bank', '2026-11-30'), (3, 'bank', '2026-12-01')"
@@ -25,11 +24,6 @@ _ENTRY = (
 _EXCEPTION = (
     "INSERT INTO exception (id, kind, identity, state, currency, amount_minor, subject, evidence, opened_ms)"
     " VALUES ({}, 'unmatched_debit', '{}', '{}', 'KHR', -5, {}, '{{}}', 5)"
-)
-_PAYMENT = (
-    "INSERT INTO payment (id, version, state, source, order_id, profile, debtor_account, end_to_end_id, uetr,"
-    " amount_minor, currency, settlement_day, content_sha256, received_ms, changed_ms)"
-    " VALUES ({0}, 1, 'READY', 'fmis', 'PO-{0}', 'bank', '1', 'E{0}', 'u{0}', 5, 'KHR', '2026-11-30', 'ab', 1, 1)"
 )
 EXCEPTIONS = (
     _ENTRY.format(1), _ENTRY.format(2), _EXCEPTION.format(7, 1, "resolved", 1), _EXCEPTION.format(8, 2, "open", 2),
@@ -68,30 +62,6 @@ def test_exceptions_of_before_have_a_time_and_what_was_resolved_is_explained(
         found = db.all("lock_exception", id=8)
         assert (found[0][2], found[0][14]) == ("open", 5 + 86_400_000)
         assert findings.close(db, "unmatched_debit", "2", "reconcile", "explained", 9)
-    store.close()
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_covers_of_before_are_known_as_such(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """Their orders say so; an order that only speaks of covers in a text is none. The transfer of one may come now."""
-    store = of_version(engine, "0018", request, tmp_path)
-    bodies = {
-        1: b'{"order_id":"A"}',
-        2: b'{"kind":"institution","covers":{"debtor":{}}}',
-        3: b'{"maker":"\\"covers\\":{"}',
-    }
-    with store.transaction() as db:
-        for number, body in bodies.items():
-            db.connection.execute(_PAYMENT.format(number))
-            db.bulk("payment_order", ("id", "body"), [(number, body)])
-    store.migrate()
-    with store.transaction() as db:
-        rows = db.connection.execute("SELECT id, cover FROM payment ORDER BY id").fetchall()
-        assert [tuple(row) for row in rows] == [(1, 0), (2, 1), (3, 0)]
-    with store.transaction() as db:
-        db.connection.execute(_PAYMENT.format(4).replace("'u4'", "'u2'"))
-    with pytest.raises(Conflict), store.transaction() as db:
-        db.connection.execute(_PAYMENT.format(5).replace("'u5'", "'u1'"))
     store.close()
 
 

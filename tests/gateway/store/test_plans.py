@@ -107,7 +107,6 @@ LOOKUPS: list[tuple[str, dict[str, Any]]] = [
         {"cause": "settle", "leg": 0, "debit": "transit:1", "credit": "bank:1", "currency": "KHR", "now_ms": 2},
     ),
     ("named_payments", {}),
-    ("messages_of_picked", {}),
     ("alike_payments", {"count": 50}),
     ("legs", {"count": 20}),
     ("pieces_of", {}),

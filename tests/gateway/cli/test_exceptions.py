@@ -207,17 +207,18 @@ def test_money_is_given_back_in_the_terminal(deposited: Office) -> None:
     """Proposed with what it would post, confirmed by another person, and a payment like any other."""
     number = deposited.json("exceptions", "list", "--kind", "unmatched_credit")[0]["id"]
     entry = deposited.json("exceptions", "show", number)["exception"]["subject"]
-    command = ("receipts", "return", entry, "--reason", "AC04", "--to-name", "Sok Dara", "--to-account", "500000001")
+    command = ("receipts", "return", entry, "--reason", "AC04")
     assert "more than" in deposited.refused(*command, "--amount", "99999999999", user="sophea")
-    assert "neither InstrId, EndToEndId nor UETR" in deposited.refused(*command, user="sophea")
-    named = (*command, "--uetr", "11111111-1111-4111-8111-111111111111")
-    said = deposited.ok(*named, user="sophea")
+    other = deposited.ok(*command, "--to-name", "Sok Dara", "--to-account", "500000001", user="sophea")
+    assert "not the payer that the statement names" in other
+    said = deposited.ok(*command, user="sophea")
     assert "It would post" in said
+    assert "not the payer" not in said
     sha256 = deposited.json("exceptions", "show", number)["proposal"]["sha256"]
     assert sha256 in said
     assert "another person" in deposited.refused("exceptions", "confirm", number, "--sha256", sha256, user="sophea")
     done = deposited.json("exceptions", "confirm", number, "--sha256", sha256, user="dara")
     assert deposited.json("payments", "show", done["returns"][0])["payment"]["state"] == "READY"
-    assert "is given back already" in deposited.refused(*named, user="sophea")
+    assert "is given back already" in deposited.refused(*command, user="sophea")
     assert "has paid no bill" in deposited.refused("receipts", "unmatch", entry, "--reason", "x", user="sophea")
     deposited.ok("ledger", "verify")

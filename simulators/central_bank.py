@@ -89,8 +89,7 @@ class CentralBank:
         self.customer_bic = customer_bic
         self.counts: Counter[str] = Counter()
         self._trust = trust
-        self._clock, self._zone = now, zone
-        self._random = random
+        self._clock, self._zone, self._random = now, zone, random
         self._behaviour, self._moods = behaviour, Moods(behaviour, random)
         self._directory = None if directory is None else frozenset(directory)
         self._clearing_system = clearing_system

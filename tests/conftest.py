@@ -24,6 +24,7 @@ from gateway.bus.memory import MemoryBus
 from gateway.bus.rabbitmq import RabbitBus
 from gateway.clock import ManualClock, SystemClock
 from simulators.servers import PostgresServer, RabbitServer, Server, ServerMissing, SshServer, new_folder
+from tests.templates import copied_files, copy_of, template
 
 _FOLDER = pytest.StashKey[Path]()
 _OWNER = pytest.StashKey[int]()
@@ -89,9 +90,30 @@ def own_ssh() -> Iterator[SshServer]:
         yield server
 
 
+@pytest.fixture(scope="session", autouse=True)
+def files_are_copied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Migrate SQLite from nothing once a process."""
+    with copied_files(tmp_path_factory.mktemp("tables") / "empty.sqlite"):
+        yield
+
+
+@pytest.fixture(scope="session")
+def tables(postgres: PostgresServer) -> Iterator[str]:
+    """Return the name of a PostgreSQL database with empty tables, to be copied."""
+    with template(postgres) as name:
+        yield name
+
+
 @pytest.fixture
-def database_url(postgres: PostgresServer) -> Iterator[str]:
-    """Return the address of an empty PostgreSQL database of the test's own."""
+def database_url(postgres: PostgresServer, tables: str) -> Iterator[str]:
+    """Return the address of a PostgreSQL database of the test's own, with all tables, which are empty."""
+    with copy_of(postgres, tables) as url:
+        yield url
+
+
+@pytest.fixture
+def bare_database_url(postgres: PostgresServer) -> Iterator[str]:
+    """Return the address of a PostgreSQL database of the test's own, without tables."""
     url = postgres.fresh_database()
     yield url
     postgres.drop_database(url)

@@ -19,9 +19,9 @@ from tests import conftest
 
 
 @pytest.mark.servers
-def test_a_database_is_empty_and_its_own(database_url: str, postgres: PostgresServer) -> None:
+def test_a_database_is_empty_and_its_own(bare_database_url: str, postgres: PostgresServer) -> None:
     """A test must not see what another one left."""
-    with psycopg.connect(database_url) as connection:
+    with psycopg.connect(bare_database_url) as connection:
         connection.execute("CREATE TABLE here (id int)")
     with psycopg.connect(postgres.fresh_database()) as other:
         assert other.execute("SELECT count(*) FROM pg_tables WHERE tablename = 'here'").fetchone() == (0,)

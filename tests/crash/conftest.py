@@ -15,14 +15,18 @@ Found = Callable[..., Country]
 
 
 @pytest.fixture
-def found(tmp_path: Path, database_url: str, rabbit_url: str) -> Iterator[Found]:
-    """Return a function that founds a country on the shared servers; it ends with the test."""
+def found(request: pytest.FixtureRequest, tmp_path: Path, rabbit_url: str) -> Iterator[Found]:
+    """Return a function that founds a country on the shared servers; it ends with the test.
+
+    Its database has no tables where it is not to be ``prepared``.
+    """
     made: list[Country] = []
 
     def make(**settings: Any) -> Country:
         home = tmp_path / str(len(made))
         home.mkdir()
-        made.append(Country(home, database_url, rabbit_url, **settings))
+        database = "database_url" if settings.get("prepared", True) else "bare_database_url"
+        made.append(Country(home, request.getfixturevalue(database), rabbit_url, **settings))
         return made[-1]
 
     yield make

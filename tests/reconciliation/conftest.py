@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.gateway.flow.conftest import light, stage, stand, tables, url
+from tests.gateway.flow.conftest import light, stage, stand, url
 
-__all__ = ["light", "stage", "stand", "tables", "url"]
+__all__ = ["light", "stage", "stand", "url"]

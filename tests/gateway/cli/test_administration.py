@@ -247,11 +247,11 @@ def test_a_database_that_was_never_made_is_said_so(office: Office) -> None:
 
 
 @pytest.mark.servers
-def test_on_postgresql_a_database_without_tables_is_said_so(office: Office, database_url: str) -> None:
+def test_on_postgresql_a_database_without_tables_is_said_so(office: Office, bare_database_url: str) -> None:
     """Its error is another one, the advice the same."""
     path = office.home / "gateway.toml"
     lines = path.read_text().splitlines()[1:]
-    path.write_text("\n".join([f'database_url = "{database_url}"', *lines]))
+    path.write_text("\n".join([f'database_url = "{bare_database_url}"', *lines]))
     assert "gateway init" in office.refused("payments", "list", status=2)
 
 

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from simulators.servers import PostgresServer
 from simulators.stage import Stage
 from tests.gateway.flow.stand import Stand, country, opened
-from tests.gateway.flow.templates import copy_of, template
 
 ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.servers)]
 
@@ -21,21 +19,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     return country(tmp_path_factory.mktemp("country"))
 
 
-@pytest.fixture(scope="session")
-def tables(postgres: PostgresServer) -> Iterator[str]:
-    """The name of a PostgreSQL database with empty tables, to be copied."""
-    with template(postgres) as name:
-        yield name
-
-
 @pytest.fixture(params=ENGINES)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database of each engine in turn."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'gateway.sqlite'}"
-        return
-    with copy_of(request.getfixturevalue("postgres"), request.getfixturevalue("tables")) as copied:
-        yield copied
+        return f"sqlite:///{tmp_path / 'gateway.sqlite'}"
+    found: str = request.getfixturevalue("database_url")
+    return found
 
 
 @pytest.fixture

@@ -109,19 +109,19 @@ def test_a_role_is_only_for_postgresql(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def worker_url(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def worker_url(tmp_path: Path, bare_database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Return the address of a set up PostgreSQL database, for the role of the workers."""
-    monkeypatch.setenv("GATEWAY_DATABASE_URL", database_url)
-    role = f"workers_of_{database_url.rpartition('/')[2]}"
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", bare_database_url)
+    role = f"workers_of_{bare_database_url.rpartition('/')[2]}"
     done = made(tmp_path / "gateway.toml", role=role)
     assert "transfer" in done["database role"].note
     made(tmp_path / "gateway.toml", role=role)  # granting again is no harm
     monkeypatch.delenv("GATEWAY_DATABASE_URL")
-    with psycopg.connect(database_url, autocommit=True) as owner:
+    with psycopg.connect(bare_database_url, autocommit=True) as owner:
         owner.execute(f"ALTER ROLE {role} PASSWORD 'secret'")
-    _, at, rest = database_url.partition("@")
+    _, at, rest = bare_database_url.partition("@")
     yield f"postgresql://{role}:secret{at}{rest}"
-    with psycopg.connect(database_url, autocommit=True) as owner:
+    with psycopg.connect(bare_database_url, autocommit=True) as owner:
         owner.execute(f"DROP OWNED BY {role}")
         owner.execute(f"DROP ROLE {role}")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from simulators.servers import PostgresServer
 from simulators.stage import Stage
 from tests.gateway.flow.stand import Stand, country, opened
+from tests.templates import copy_of
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +37,6 @@ def shared(request: pytest.FixtureRequest, stage: Stage, tmp_path_factory: pytes
         with opened(stage, f"sqlite:///{tmp_path_factory.mktemp('shared') / 'gateway.sqlite'}") as made:
             yield made
         return
-    server: PostgresServer = request.getfixturevalue("postgres")
-    url = server.fresh_database()
-    with opened(stage, url) as made:
+    copied = copy_of(request.getfixturevalue("postgres"), request.getfixturevalue("tables"))
+    with copied as url, opened(stage, url) as made:
         yield made
-    server.drop_database(url)

@@ -69,7 +69,7 @@ def of_version(engine: str, before: str, request: pytest.FixtureRequest, tmp_pat
     """Return a database of the version before a migration."""
     store: Store
     if engine == "postgres":
-        url = request.getfixturevalue("database_url")
+        url = request.getfixturevalue("bare_database_url")
         store, kind, address = PostgresStore(url), "BYTEA", url.replace("postgresql://", "postgresql+psycopg://", 1)
     else:
         path = tmp_path / "store.sqlite"

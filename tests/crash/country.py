@@ -42,6 +42,7 @@ from simulators.central_bank import CentralBank
 from simulators.defects import DEFECTS
 from simulators.government import Government, Submission, sign
 from simulators.stage import OPENINGS, PASSPHRASE, PROFILE, Stage, set_up
+from tests.crash.forked import Forked
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
@@ -74,7 +75,7 @@ class Process:
     """A worker process of the gateway, and where it writes its log."""
 
     roles: tuple[str, ...]
-    popen: subprocess.Popen[bytes]
+    popen: subprocess.Popen[bytes] | Forked
     log: Path
 
     def events(self) -> list[dict[str, Any]]:
@@ -108,6 +109,7 @@ class Country:
         prepared: whether database and queues are made before the first process starts.
         by_files: the bank is reached over a watched folder instead of the bus.
         inquires: a bank that is silent is asked, instead of being sent the same again.
+        forked: its processes are copies of one that has loaded the gateway; else each runs the command from its start.
     """
 
     home: Path
@@ -119,6 +121,7 @@ class Country:
     prepared: bool = True
     by_files: bool = False
     inquires: bool = False
+    forked: bool = False
     processes: list[Process] = field(default_factory=list)
     sent: set[tuple[str, str]] = field(default_factory=set)
 
@@ -202,10 +205,14 @@ poll_s = 0.1
         """Start the process of one role or of all; with a crash point it kills itself there."""
         environment = {**os.environ, "GATEWAY_PASSPHRASE": PASSPHRASE, CRASH_AT: crash_at, CRASH_MARK: str(mark or "")}
         path = self.home / f"{len(self.processes)}-{'-'.join(roles)}.log"
+        arguments = ["--config", str(self.config), *(["serve"] if roles == ROLES else ["worker", *roles])]
+        popen: subprocess.Popen[bytes] | Forked
         with path.open("wb") as log:
-            what = ["serve"] if roles == ROLES else ["worker", *roles]
-            command = [sys.executable, "-c", GATEWAY, "--config", str(self.config), *what]
-            popen = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stderr=log)
+            if self.forked:
+                popen = Forked(arguments, environment, ROOT, path)
+            else:
+                command = [sys.executable, "-c", GATEWAY, *arguments]
+                popen = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stderr=log)
         process = Process(roles, popen, path)
         self.processes.append(process)
         return process

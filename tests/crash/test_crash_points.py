@@ -51,7 +51,7 @@ def test_a_point_that_cannot_be_read_from_the_source_is_an_error() -> None:
 @pytest.mark.parametrize("point", [point for point in POINTS if point not in RECALLED])
 def test_a_kill_loses_nothing_and_pays_nothing_twice(point: str, found: Callable[..., Country], tmp_path: Path) -> None:
     """Orders of a batch in chunks and single ones go through a whole day, with one worker killed and started again."""
-    country = found(**SETTINGS.get(point, {"by_files": point in BY_FILES}))
+    country = found(forked=True, **SETTINGS.get(point, {"by_files": point in BY_FILES}))
     mark, victim_role = tmp_path / "fired", point.partition(".")[0]
     country.send_some(lines=60, singles=20, bad=3, chunk=20)
     for role in ROLES:
@@ -73,7 +73,7 @@ def test_a_kill_loses_nothing_and_pays_nothing_twice(point: str, found: Callable
 @pytest.mark.parametrize("point", [point for point in POINTS if point.startswith("inbound.")])
 def test_a_kill_while_a_statement_is_booked(point: str, found: Callable[..., Country], tmp_path: Path) -> None:
     """A statement is booked whole or not at all, and once, wherever its worker is killed."""
-    country, mark = found(by_files=point in BY_FILES), tmp_path / "fired"
+    country, mark = found(forked=True, by_files=point in BY_FILES), tmp_path / "fired"
     country.send_some(lines=40, singles=10, bad=2, chunk=20)
     reader = country.start("inbound")
     for role in ("intake", "dispatch", "relay"):
@@ -95,7 +95,7 @@ def test_a_kill_while_a_statement_is_booked(point: str, found: Callable[..., Cou
 @pytest.mark.parametrize("point", sorted(RECALLED))
 def test_a_kill_while_a_recall_is_answered(point: str, found: Callable[..., Country], tmp_path: Path) -> None:
     """The bank gets the answer of two people once, and its recall is closed, wherever the answering worker dies."""
-    country, mark = found(), tmp_path / "fired"
+    country, mark = found(forked=True), tmp_path / "fired"
     for role in ("inbound", "relay"):
         country.start(role)
     country.recalls("CASE-1")

@@ -135,7 +135,8 @@ def _line(policy: Policy, contexts: dict[str, Context], message: Message, name: 
             index, order_id, content, body, good, amount_minor=minor, currency=currency, refusals=shape,
             shape=len(shape),
         )  # fmt: skip
-    payment, context, decision = _payment(policy, contexts, message, order, now)
+    stored = body if good else orders.order_json(order)
+    payment, context, decision = _payment(policy, contexts, message, order, stored, now)
     refusals = (*shape, *_refusals(policy, message.path(index), payment, context, decision, shaped=bool(shape)))
     profile = decision.chosen or policy.home(payment.debtor_account.number, payment.amount.currency).profile
     counts = good or payment.amount.amount_minor != 0
@@ -156,12 +157,12 @@ def _line(policy: Policy, contexts: dict[str, Context], message: Message, name: 
 
 
 def _payment(
-    policy: Policy, contexts: dict[str, Context], message: Message, order: Order, now: Now
+    policy: Policy, contexts: dict[str, Context], message: Message, order: Order, stored: bytes, now: Now
 ) -> tuple[Payment, Context, Decision]:
     """Return the payment that an order would be, what it is checked against, and over which rails it may leave."""
     home = policy.home(order.debtor_account.number, order.currency)
-    payment = orders.to_payment(
-        order,
+    payment = orders.payment_of_json(
+        stored,
         source=message.source,
         batch_id=message.batch.batch_id if message.batch else None,
         payment_id=1,  # its own number and UETR are given when it is taken in

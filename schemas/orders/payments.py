@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
-from typing import Any
 
+import msgspec
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
@@ -14,7 +14,6 @@ from schemas.model.identifiers import NOT_PROVIDED
 from schemas.model.money import Money
 from schemas.model.payment import (
     Account,
-    Address,
     Agent,
     Charge,
     Covered,
@@ -24,17 +23,7 @@ from schemas.model.payment import (
     RegulatoryReport,
     Remittance,
 )
-from schemas.orders.models import (
-    Order,
-    OrderAccount,
-    OrderAddress,
-    OrderAgent,
-    OrderCovered,
-    OrderMoney,
-    OrderOriginal,
-    OrderParty,
-    ReturnOrder,
-)
+from schemas.orders.models import Order, ReturnOrder
 
 _ORDER, _RETURN = TypeAdapter(Order), TypeAdapter(ReturnOrder)
 
@@ -73,6 +62,86 @@ def content_hash(order: Order) -> str:
     return hashlib.sha256(order_json(order)).hexdigest()
 
 
+class StoredMoney(msgspec.Struct):
+    """An amount as it was ordered."""
+
+    amount: str
+    currency: str
+
+    def read(self) -> Money:
+        """Return it in minor units."""
+        return Money.parse(self.amount, self.currency)
+
+
+class StoredCharge(StoredMoney):
+    """A charge as it was ordered."""
+
+    agent_bic: str
+
+
+class StoredOriginal(msgspec.Struct):
+    """What a return gives back. No source orders one: the gateway itself writes such an order."""
+
+    amount: StoredMoney
+    reason: str
+    message_id: str | None = None
+    definition: str | None = None
+    end_to_end_id: str | None = None
+    instruction_id: str | None = None
+    uetr: str | None = None
+    info: str | None = None
+    block_id: str | None = None
+
+
+class StoredCovered(msgspec.Struct):
+    """What a payment between institutions covers."""
+
+    debtor: Party
+    debtor_account: Account
+    debtor_agent: Agent
+    creditor: Party
+    creditor_account: Account
+    creditor_agent: Agent
+    instructed_amount: StoredMoney
+    intermediary_agents: tuple[Agent, ...] = ()
+    remittance: Remittance = Remittance()
+
+
+class StoredOrder(msgspec.Struct):
+    """An order as ``order_json`` writes it, its parts as a payment has them: the names are the same in both."""
+
+    order_id: str
+    maker: str
+    amount: str
+    currency: str
+    execution_date: date
+    debtor: Party
+    debtor_account: Account
+    creditor: Party
+    creditor_account: Account
+    creditor_agent: Agent
+    end_to_end_id: str | None = None
+    uetr: str | None = None
+    charge_bearer: str = "SLEV"
+    urgency: str = "normal"
+    purpose: str | None = None
+    category_purpose: str | None = None
+    remittance: Remittance = Remittance()
+    ultimate_debtor: Party | None = None
+    ultimate_creditor: Party | None = None
+    charges: tuple[StoredCharge, ...] = ()
+    kind: str = "customer"
+    intermediary_agents: tuple[Agent, ...] = ()
+    regulatory_reports: tuple[RegulatoryReport, ...] = ()
+    instructed_amount: StoredMoney | None = None
+    exchange_rate: str | None = None
+    original: StoredOriginal | None = None
+    covers: StoredCovered | None = None
+
+
+_STORED = msgspec.json.Decoder(StoredOrder)
+
+
 def to_payment(
     order: Order,
     *,
@@ -88,7 +157,27 @@ def to_payment(
     ``uetr`` is taken when the order has none of its own; ``debtor_agent`` is our bank, which an order does not carry.
     An amount that cannot be read (the ``order`` of a ``BadOrder``) becomes zero; rule 19 never lets that pass.
     """
-    remittance = order.remittance
+    return payment_of_json(
+        order_json(order), source=source, batch_id=batch_id, payment_id=payment_id, instruction_id=instruction_id,
+        uetr=uetr, debtor_agent=debtor_agent,
+    )  # fmt: skip
+
+
+def payment_of_json(
+    stored: bytes,
+    *,
+    source: str,
+    payment_id: int,
+    instruction_id: str,
+    uetr: str,
+    debtor_agent: Agent,
+    batch_id: str | None = None,
+) -> Payment:
+    """Make the payment of an order that ``order_json`` wrote; the rest is as in ``to_payment``.
+
+    It was validated when it was taken in, and its SHA-256 says that it is still the same: this only takes it apart.
+    """
+    order = _STORED.decode(stored)
     return Payment(
         payment_id,
         source,
@@ -100,176 +189,42 @@ def to_payment(
         _money_or_zero(order.amount, order.currency),
         order.execution_date,
         order.charge_bearer,
-        _party(order.debtor),
-        _account(order.debtor_account),
+        order.debtor,
+        order.debtor_account,
         debtor_agent,
-        _party(order.creditor),
-        _account(order.creditor_account),
-        _agent(order.creditor_agent),
+        order.creditor,
+        order.creditor_account,
+        order.creditor_agent,
         batch_id,
         order.urgency,
         order.purpose,
         order.category_purpose,
-        Remittance(tuple(remittance.unstructured), remittance.creditor_reference) if remittance else Remittance(),
-        _party(order.ultimate_debtor) if order.ultimate_debtor else None,
-        _party(order.ultimate_creditor) if order.ultimate_creditor else None,
-        tuple(Charge(Money.parse(one.amount, one.currency), one.agent_bic) for one in order.charges),
+        order.remittance,
+        order.ultimate_debtor,
+        order.ultimate_creditor,
+        tuple([Charge(one.read(), one.agent_bic) for one in order.charges]),
         order.kind,
-        tuple(_agent(agent) for agent in order.intermediary_agents),
-        tuple(RegulatoryReport(one.code, one.country, tuple(one.details)) for one in order.regulatory_reports),
-        _money(order.instructed_amount) if order.instructed_amount else None,
+        order.intermediary_agents,
+        order.regulatory_reports,
+        order.instructed_amount.read() if order.instructed_amount else None,
         order.exchange_rate,
-        original=_original(order.original) if isinstance(order, ReturnOrder) else None,
-        covers=_covered(order.covers) if order.covers else None,
+        _original(order.original) if order.original else None,
+        _covered(order.covers) if order.covers else None,
     )
 
 
-def payment_of_json(
-    stored: bytes, *, source: str, payment_id: int, instruction_id: str, uetr: str, debtor_agent: Agent
-) -> Payment:
-    """Make the payment of an order that ``order_json`` wrote: what ``to_payment`` makes of ``order_of_json``.
-
-    It was validated when it was taken in, and its SHA-256 says that it is still the same: this only takes it apart.
-    """
-    order = from_json(stored)
-    remittance = order.get("remittance") or {}
-    ultimate_debtor, ultimate_creditor = order.get("ultimate_debtor"), order.get("ultimate_creditor")
-    return Payment(
-        payment_id,
-        source,
-        order["order_id"],
-        order["maker"],
-        instruction_id,
-        order.get("end_to_end_id") or NOT_PROVIDED,
-        order.get("uetr") or uetr,
-        _money_or_zero(order["amount"], order["currency"]),
-        date.fromisoformat(order["execution_date"]),
-        order.get("charge_bearer", "SLEV"),
-        _stored_party(order["debtor"]),
-        _stored_account(order["debtor_account"]),
-        debtor_agent,
-        _stored_party(order["creditor"]),
-        _stored_account(order["creditor_account"]),
-        _stored_agent(order["creditor_agent"]),
-        None,
-        order.get("urgency", "normal"),
-        order.get("purpose"),
-        order.get("category_purpose"),
-        Remittance(tuple(remittance.get("unstructured", ())), remittance.get("creditor_reference")),
-        _stored_party(ultimate_debtor) if ultimate_debtor is not None else None,
-        _stored_party(ultimate_creditor) if ultimate_creditor is not None else None,
-        tuple(Charge(Money.parse(x["amount"], x["currency"]), x["agent_bic"]) for x in order.get("charges", ())),
-        order.get("kind", "customer"),
-        tuple(_stored_agent(agent) for agent in order.get("intermediary_agents", ())),
-        tuple(
-            RegulatoryReport(x.get("code"), x.get("country"), tuple(x.get("details", ())))
-            for x in order.get("regulatory_reports", ())
-        ),
-        _stored_money(order.get("instructed_amount")),
-        order.get("exchange_rate"),
-        _stored_original(order.get("original")),
-        _stored_covered(order.get("covers")),
-    )
-
-
-def _stored_money(stored: dict[str, str] | None) -> Money | None:
-    return None if stored is None else Money.parse(stored["amount"], stored["currency"])
-
-
-def _stored_original(stored: dict[str, Any] | None) -> Original | None:
-    """Return what a return gives back. No source orders one: the gateway itself writes such an order."""
-    if stored is None:
-        return None
-    get, amount = stored.get, stored["amount"]
+def _original(stored: StoredOriginal) -> Original:
     return Original(
-        get("message_id"), get("definition"), get("end_to_end_id"), get("instruction_id"), get("uetr"),
-        Money.parse(amount["amount"], amount["currency"]), stored["reason"], get("info"), get("block_id"),
+        stored.message_id, stored.definition, stored.end_to_end_id, stored.instruction_id, stored.uetr,
+        stored.amount.read(), stored.reason, stored.info, stored.block_id,
     )  # fmt: skip
 
 
-def _stored_covered(stored: dict[str, Any] | None) -> Covered | None:
-    if stored is None:
-        return None
-    remittance, ordered = stored.get("remittance") or {}, stored["instructed_amount"]
+def _covered(stored: StoredCovered) -> Covered:
     return Covered(
-        _stored_party(stored["debtor"]),
-        _stored_account(stored["debtor_account"]),
-        _stored_agent(stored["debtor_agent"]),
-        _stored_party(stored["creditor"]),
-        _stored_account(stored["creditor_account"]),
-        _stored_agent(stored["creditor_agent"]),
-        Money.parse(ordered["amount"], ordered["currency"]),
-        tuple(_stored_agent(agent) for agent in stored.get("intermediary_agents", ())),
-        Remittance(tuple(remittance.get("unstructured", ())), remittance.get("creditor_reference")),
-    )
-
-
-def _stored_party(stored: dict[str, Any]) -> Party:
-    return Party(stored.get("name"), _stored_address(stored.get("address")), stored.get("any_bic"), stored.get("lei"))
-
-
-def _stored_address(stored: dict[str, Any] | None) -> Address | None:
-    if stored is None:
-        return None
-    get = stored.get
-    return Address(
-        get("country"), get("town"), get("street"), get("building"), get("post_code"), tuple(get("lines", ()))
-    )
-
-
-def _stored_account(stored: dict[str, Any]) -> Account:
-    return Account(stored["number"], stored.get("scheme", "BBAN"), stored.get("currency"))
-
-
-def _stored_agent(stored: dict[str, Any]) -> Agent:
-    get = stored.get
-    address = _stored_address(get("address"))
-    return Agent(get("bic"), get("clearing_system"), get("member_id"), get("lei"), get("name"), address)
-
-
-def _party(party: OrderParty) -> Party:
-    return Party(party.name, _address(party.address) if party.address else None, party.any_bic, party.lei)
-
-
-def _address(address: OrderAddress) -> Address:
-    return Address(
-        address.country, address.town, address.street, address.building, address.post_code, tuple(address.lines)
-    )
-
-
-def _account(account: OrderAccount) -> Account:
-    return Account(account.number, account.scheme, account.currency)
-
-
-def _agent(agent: OrderAgent) -> Agent:
-    address = _address(agent.address) if agent.address else None
-    return Agent(agent.bic, agent.clearing_system, agent.member_id, agent.lei, agent.name, address)
-
-
-def _money(money: OrderMoney) -> Money:
-    return Money.parse(money.amount, money.currency)
-
-
-def _original(given: OrderOriginal) -> Original:
-    return Original(
-        given.message_id, given.definition, given.end_to_end_id, given.instruction_id, given.uetr, _money(given.amount),
-        given.reason, given.info, given.block_id,
+        stored.debtor, stored.debtor_account, stored.debtor_agent, stored.creditor, stored.creditor_account,
+        stored.creditor_agent, stored.instructed_amount.read(), stored.intermediary_agents, stored.remittance,
     )  # fmt: skip
-
-
-def _covered(covered: OrderCovered) -> Covered:
-    remittance = covered.remittance
-    return Covered(
-        _party(covered.debtor),
-        _account(covered.debtor_account),
-        _agent(covered.debtor_agent),
-        _party(covered.creditor),
-        _account(covered.creditor_account),
-        _agent(covered.creditor_agent),
-        _money(covered.instructed_amount),
-        tuple(_agent(agent) for agent in covered.intermediary_agents),
-        Remittance(tuple(remittance.unstructured), remittance.creditor_reference) if remittance else Remittance(),
-    )
 
 
 def _money_or_zero(text: str, currency: str) -> Money:

@@ -396,14 +396,14 @@ def test_a_message_that_breaks_us_is_retried_alone_and_ends_with_its_reason(
     stand: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A defect of ours costs the one message that shows it, not the queue behind it."""
-    real = orders.to_payment
+    real = orders.payment_of_json
 
-    def breaks(made: Any, **more: Any) -> Any:
-        if made.order_id == "PO-2":
+    def breaks(stored: bytes, **more: Any) -> Any:
+        if b'"PO-2"' in stored:
             raise ZeroDivisionError("a defect")
-        return real(made, **more)
+        return real(stored, **more)
 
-    monkeypatch.setattr(orders, "to_payment", breaks)
+    monkeypatch.setattr(orders, "payment_of_json", breaks)
     for number in (1, 2, 3):
         stand.send(single(order(number), f"M{number}"))
     stand.run("intake")

@@ -28,6 +28,11 @@ READY_WITHIN_S = 60.0
 GONE_WITHIN_S = 20.0
 """A server that takes longer than this to finish cleanly is killed."""
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it is made by mkdtemp
+"""Linux's file system in memory."""
+MEMORY_FREE_MIN = 8 * 2**30
+"""Bytes that must be free there: several times what the servers of a whole test run come to."""
+
 KEEPER = (
     'while kill -0 "$1" 2>/dev/null && kill -0 "$2" 2>/dev/null; do sleep 1; done; kill -s KILL -- "-$2" 2>/dev/null'
 )
@@ -42,9 +47,15 @@ class ServerFailed(Exception):
     """A server did not start, or did not do what it was told."""
 
 
-def new_folder() -> Path:
-    """Return a new temporary folder that an unprivileged server can live in (pytest's own are closed to others)."""
-    folder = Path(tempfile.mkdtemp(prefix="gateway-servers-"))
+def new_folder(*, in_memory: bool = False) -> Path:
+    """Return a new temporary folder that an unprivileged server can live in (pytest's own are closed to others).
+
+    Args:
+        in_memory: where there is room for it. A disk's file system is busy for longer with the thousands of files of
+            databases that come and go than the server with what is in them.
+    """
+    roomy = in_memory and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_FREE_MIN
+    folder = Path(tempfile.mkdtemp(prefix="gateway-servers-", dir=MEMORY if roomy else None))
     folder.chmod(0o755)
     return folder
 

@@ -51,6 +51,10 @@ ROOMY = {
     "checkpoint_timeout": "15min",
 }  # fmt: skip
 """What a PostgreSQL server of 24 GiB is given; a checkpoint comes every quarter of an hour, not every few gigabytes."""
+FLEETING = {"fsync": "off", "full_page_writes": "off", "dynamic_shared_memory_type": "mmap"}
+"""What a PostgreSQL server is given that nobody misses: what it shares is in its own folder, and goes with it when it
+is killed.
+"""
 
 
 def ensure_installed() -> None:
@@ -138,7 +142,7 @@ class PostgresServer(Server):
             "max_wal_size": "2GB",
             "log_min_messages": "warning",
             **(ROOMY if self._roomy else {}),
-            **({} if self._durable else {"fsync": "off", "full_page_writes": "off"}),
+            **({} if self._durable else FLEETING),
         }
         options = [f"--{name}={value}" for name, value in settings.items()]
         return [f"{_postgres_programs()}/postgres", "-D", str(self.folder / "data"), *options]

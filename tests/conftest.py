@@ -34,7 +34,7 @@ _Server = TypeVar("_Server", bound=Server)
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the folder of the shared servers, or learn from the controlling process which it is."""
     shared: dict[str, Any] = getattr(config, "workerinput", {})
-    config.stash[_FOLDER] = Path(shared["servers_folder"]) if shared else new_folder()
+    config.stash[_FOLDER] = Path(shared["servers_folder"]) if shared else new_folder(in_memory=True)
     config.stash[_OWNER] = shared.get("servers_owner", os.getpid())
 
 
@@ -72,7 +72,7 @@ def rabbit(pytestconfig: pytest.Config) -> RabbitServer:
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresServer]:
     """Return a PostgreSQL server that the test may stop, kill and restart."""
-    with _own(PostgresServer(new_folder(), durable=False)) as server:
+    with _own(PostgresServer(new_folder(in_memory=True), durable=False)) as server:
         yield server
 
 

@@ -261,10 +261,10 @@ class SecondProcess:
         return max(waiting)[1] if waiting else None
 
     def _take_back(self, number: int) -> None:
-        """Do a piece here that the other process has not begun."""
+        """Do a piece here that the other process has not begun, and is told to leave, if it is still there."""
         job = self._open.pop(number)
-        if self._send(number):
-            job.do()
+        self._send(number)
+        job.do()
 
     def collect(self) -> None:
         """Take the answers that have come."""

@@ -142,6 +142,25 @@ def test_what_waits_over_there_is_taken_back_by_whoever_has_nothing_to_do(
     assert [job.result() for job in jobs] == [own.submit(reading.read, *piece).result() for piece in pieces]
 
 
+def test_one_that_dies_as_a_piece_is_taken_back_leaves_none_undone(
+    second: SecondProcess, own: OwnHands, pieces: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its death is noticed by the word that the piece is not its own any more; that piece is in nobody's hands then."""
+    expected = own.submit(reading.read, *pieces[0]).result()
+    assert second.submit(reading.read, *pieces[0]).result() == expected
+    with monkeypatch.context() as unnoticed:
+        unnoticed.setattr(second, "_collect", lambda _: False)
+        os.kill(pid_of(second), signal.SIGSTOP)
+        jobs = [second.submit(reading.read, *piece) for piece in pieces]
+        os.kill(pid_of(second), signal.SIGKILL)
+        assert second._process is not None
+        second._process.wait()
+        assert second.wait(0.0)
+    assert second.pid is None
+    assert all(job.done() for job in jobs)
+    assert jobs[0].result() == expected
+
+
 def test_what_is_furthest_on_its_way_goes_first(
     second: SecondProcess, pieces: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from schemas.errors import DocumentRefused
@@ -48,13 +47,12 @@ from schemas.iso20022.xml import (
     amount,
     document,
     el,
-    join,
     leaf,
     local_name,
     require_namespace,
 )
 from schemas.model.money import Money
-from schemas.model.payment import Account, Agent, Charge, Party, Payment
+from schemas.model.payment import Charge, Party, Payment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,8 +112,11 @@ def _transaction(payment: Payment, single: Group | None) -> Markup:
         ],
         write_between(single),
         write_intermediaries(payment.intermediary_agents),
-        _debit_side(payment.ultimate_debtor, payment.debtor, payment.debtor_account, payment.debtor_agent),
-        _creditor_agent(payment.creditor_agent),
+        write_party("UltmtDbtr", payment.ultimate_debtor),
+        write_party("Dbtr", payment.debtor),
+        write_account("DbtrAcct", payment.debtor_account),
+        write_agent("DbtrAgt", payment.debtor_agent),
+        write_agent("CdtrAgt", payment.creditor_agent),
         write_party("Cdtr", payment.creditor),
         write_account("CdtrAcct", payment.creditor_account),
         write_party("UltmtCdtr", payment.ultimate_creditor),
@@ -123,23 +124,6 @@ def _transaction(payment: Payment, single: Group | None) -> Markup:
         write_regulatory_reports(payment.regulatory_reports),
         write_remittance(payment.remittance),
     )
-
-
-@lru_cache(maxsize=64)
-def _debit_side(ultimate: Party | None, debtor: Party, account: Account, agent: Agent) -> Markup:
-    """Return UltmtDbtr to DbtrAgt: a payroll has the same in each of its transactions."""
-    return join((
-        write_party("UltmtDbtr", ultimate),
-        write_party("Dbtr", debtor),
-        write_account("DbtrAcct", account),
-        write_agent("DbtrAgt", agent),
-    ))  # fmt: skip
-
-
-@lru_cache(maxsize=256)
-def _creditor_agent(agent: Agent) -> Markup:
-    """Return CdtrAgt: a country has fewer banks than payments."""
-    return write_agent("CdtrAgt", agent)
 
 
 def instructed(payment: Payment) -> Money | None:

@@ -227,8 +227,9 @@ class SecondProcess:
             self._heard_s = time.monotonic()
         self._number += 1
         job = _SentJob(self, _OwnJob(self._kit, work, arguments), turn)
-        self._open[self._number] = job
-        if not self._send((turn, self._number, work, arguments)):
+        if self._send((turn, self._number, work, arguments)):
+            self._open[self._number] = job
+        else:
             job.lost = True
         return job
 
@@ -261,7 +262,7 @@ class SecondProcess:
         return max(waiting)[1] if waiting else None
 
     def _take_back(self, number: int) -> None:
-        """Do a piece here that the other process has not begun, and is told to leave, if it is still there."""
+        """Do a piece here that the other process has not begun; it is told so, and may have died by now."""
         job = self._open.pop(number)
         self._send(number)
         job.do()

@@ -129,6 +129,7 @@ def test_one_that_dies_at_once_is_not_started_over_and_over(
     for piece in pieces:
         assert second.submit(reading.read, *piece).result() == own.submit(reading.read, *piece).result()
     assert second.pid is None
+    assert not second._open, "nobody waits for an answer to what nobody was given"
 
 
 def test_what_waits_over_there_is_taken_back_by_whoever_has_nothing_to_do(

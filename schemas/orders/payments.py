@@ -176,8 +176,14 @@ def payment_of_json(
     """Make the payment of an order that ``order_json`` wrote; the rest is as in ``to_payment``.
 
     It was validated when it was taken in, and its SHA-256 says that it is still the same: this only takes it apart.
+
+    Raises:
+        OrderMessageRefused: these bytes are no order.
     """
-    order = _STORED.decode(stored)
+    try:
+        order = _STORED.decode(stored)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise OrderMessageRefused(f"these bytes are no order: {error}", code="FF01") from None
     return Payment(
         payment_id,
         source,

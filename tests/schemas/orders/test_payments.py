@@ -134,6 +134,9 @@ def test_stored_bytes_that_are_no_order_are_refused() -> None:
     """A damaged row is named, not guessed at."""
     with pytest.raises(OrderMessageRefused, match="no order"):
         order_of_json(b"{}")
+    for damaged in (b"", b"{", b"{}", b"[]", b'{"order_id": 7}', b'{"order_id": "\xff"}', order_json(_order())[:-1]):
+        with pytest.raises(OrderMessageRefused, match="no order"):
+            payment_of_json(damaged, **_KEYS)
 
 
 _ABROAD: dict[str, Any] = {
@@ -223,6 +226,10 @@ def test_a_return_is_taken_apart_with_what_it_gives_back() -> None:
     assert payment.original == Original("M", "pacs.008.001.08", None, None, None, Money(500, "KHR"), "AC04")
     with pytest.raises(ValidationError):
         Order.model_validate_json(json.dumps(body))
+
+
+def _order() -> Order:
+    return Order.model_validate(_plain_order())
 
 
 def _plain_order() -> dict[str, Any]:

@@ -11,13 +11,13 @@ from datetime import date, datetime
 from typing import Any
 
 from adapters.profile import Profile
-from adapters.rails import Plea, Sent, Task, inquiry_of, rail, recall_of
+from adapters.rails import Composed, Plea, Sent, Task, inquiry_of, rail, recall_of
 from adapters.transport_settings import missing
 from adapters.transports import INQUIRE, RECALL
 from gateway.core.lifecycle import OUT
 from gateway.flow import outgoing
 from gateway.flow.answering import Answering
-from gateway.flow.composing import Stored, dated
+from gateway.flow.composing import CHANGED, Stored, dated
 from gateway.flow.desk import Desk
 from gateway.flow.outgoing import About
 from gateway.flow.policy import Policy
@@ -93,7 +93,11 @@ class Asking:
             if open_ones:
                 self._give_up(db, number, len(open_ones), inquiries, trail)
             return 0
-        sent = self._sent(db, number, [s.id for s in open_ones])
+        sent = self._sent(db, number, [s.id for s in open_ones], trail)
+        if not sent.payments:
+            db.pick([(number,)])
+            db.run("ask_about", at_ms=None)
+            return 0
         assert self._inquire is not None
         own, task = self._task(db)
         made = self._inquire(self._profile, task, sent, self._signer())
@@ -114,18 +118,27 @@ class Asking:
         number, now = db.take_number("message"), self._desk.now().astimezone(self._profile.zone)
         return number, Task(message_id(self._profile.own_bic, now.date(), number), now, now.date())
 
-    def _sent(self, db: Session, number: int, wanted: Sequence[int]) -> Sent:
-        """Return a message as it was sent, with the payments that are asked about."""
+    def _sent(self, db: Session, number: int, wanted: Sequence[int], trail: Trail) -> Sent:
+        """Return a message as it was sent, with those payments that are asked about whose orders are intact."""
         row = db.one("sent_message", id=number)
         assert row is not None
         return Sent(
             row[1], row[4] or row[1], row[2], from_ms(row[10]).astimezone(self._profile.zone),
-            date.fromisoformat(row[9]), self._payments(db, wanted), row[6], Money(row[7], row[8]),
+            date.fromisoformat(row[9]), self._payments(db, wanted, trail), row[6], Money(row[7], row[8]),
         )  # fmt: skip
 
-    def _payments(self, db: Session, wanted: Sequence[int]) -> tuple[Payment, ...]:
-        """Read payments back from their orders."""
-        orders = [Stored(s.id, s.source, s.uetr, body) for s, body, _ in payments.lock_orders(db, wanted)]
+    def _payments(self, db: Session, wanted: Sequence[int], trail: Trail) -> tuple[Payment, ...]:
+        """Read payments back from their orders; of one that was changed a person is told, and nothing is signed."""
+        orders = []
+        for standing, body, intact in payments.lock_orders(db, wanted):
+            if intact:
+                orders.append(Stored(standing.id, standing.source, standing.uetr, body))
+                continue
+            findings.open_all(db, [Finding(
+                "order_changed", str(standing.id), self._profile.name, standing.debtor_account, standing.currency,
+                standing.amount_minor, standing.id, {"reason": f"{CHANGED}; the bank is not asked about it"},
+            )], trail.at_ms)  # fmt: skip
+            self._desk.log.error("changed order, the bank is not asked about it", payment_id=standing.id)
         return tuple(p for p, _ in dated(self._policy, self._relationship, orders, self._desk.now()))
 
     # --------------------------------------------------------------------------------------------------- recalls
@@ -144,13 +157,10 @@ class Asking:
     def _ask_back(self, db: Session, row: Sequence[Any], trail: Trail) -> None:
         """Write one recall; where no valid one can be made, a person is told."""
         number, payment, message, case_id, reason, info = row
-        sent = self._sent(db, message, [payment])
+        sent = self._sent(db, message, [payment], trail)
         own, task = self._task(db)
-        assert self._recall is not None  # gateway cancel asks for none where there is none
         try:
-            made = self._recall(
-                self._profile, task, sent, Plea(case_id, sent.payments[0], reason, info), self._signer()
-            )
+            made = self._plead(task, sent, case_id, reason, info)
         except DocumentRefused as refused:
             db.run("answer_recall", id=number, state="REFUSED", answer=None, reason=refused.code, now_ms=trail.at_ms)
             evidence = {"case_id": case_id, "payment": payment, "answer": "not sent", "info": str(refused)[:500]}
@@ -161,6 +171,17 @@ class Asking:
         outgoing.keep(db, own, task.message_id, made, about, self._signer().key_id, trail)
         if not db.run("recall_written", id=number, message=own):
             raise Conflict("another worker has written the recall")
+
+    def _plead(self, task: Task, sent: Sent, case_id: str, reason: str, info: str | None) -> Composed:
+        """Return the recall of the one payment that is asked back.
+
+        Raises:
+            DocumentRefused: no valid message can be made of it, or its order was changed (DS0B).
+        """
+        assert self._recall is not None  # gateway cancel asks for none where there is none
+        if not sent.payments:
+            raise DocumentRefused(CHANGED, code="DS0B")
+        return self._recall(self._profile, task, sent, Plea(case_id, sent.payments[0], reason, info), self._signer())
 
 
 def asks(profile: Profile) -> bool:

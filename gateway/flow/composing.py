@@ -39,6 +39,8 @@ from security.keys import SigningKey
 
 WRITTEN_FOR = timedelta(seconds=60)
 """How long a message that was written ahead may wait; longer only when the database was away meanwhile."""
+CHANGED = "the stored order is not what was accepted and approved: its SHA-256 is another"
+"""What is said of an order that nothing is made of any more."""
 _NOTHING_SEEN = Seen()
 _NOBODY = SourceRules("", frozenset())
 """The day of a payment depends on the rail alone, and its source may be gone from the configuration by now."""

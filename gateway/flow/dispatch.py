@@ -14,6 +14,7 @@ from gateway.core.batching import Parcel
 from gateway.core.lifecycle import OUT, Event, Move, State, advance
 from gateway.flow import asking, batches, expecting, outcomes
 from gateway.flow.composing import (
+    CHANGED,
     Prepared,
     Stored,
     Written,
@@ -175,8 +176,7 @@ class Dispatch:
             elif unchanged:
                 intact.append(Stored(standing.id, standing.source, standing.uetr, body))
             else:
-                text = "the stored order is not what was accepted and approved: its SHA-256 is another"
-                self._hold(db, standing, "order_changed", "DS0B", text, trail)
+                self._hold(db, standing, "order_changed", "DS0B", CHANGED, trail)
         self._missed.end(db, late, trail)
         prepared = self._prepared(early, intact, now)
         if prepared is not None:
@@ -199,16 +199,15 @@ class Dispatch:
         """Return the messages that were written ahead, if they are those that would be written now."""
         if early is None:
             return None
+        if early.orders != orders:  # nor is asked what became of orders that were changed meanwhile, or were before
+            self._early.clear()
+            return None
         key = self._signer()
         try:
             prepared = early.job.result()
         except DocumentRefused:  # it is isolated where it can be held
             return None
-        if (
-            early.orders == orders
-            and still_holds(prepared, self._relationship, now)
-            and all(written.key == key.key_id for written in prepared.written)
-        ):
+        if still_holds(prepared, self._relationship, now) and all(w.key == key.key_id for w in prepared.written):
             return prepared
         self._early.clear()
         return None

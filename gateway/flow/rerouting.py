@@ -115,7 +115,8 @@ class Rerouting:
             return frozenset()
         now = Now(self._desk.now(), away)
         orders = payments.lock_orders(db, [place.payment for place in places])
-        found = [turn for standing, body, _ in orders if (turn := self._turn(standing, body, now)) is not None]
+        turns = (self._turn(standing, body, now) for standing, body, intact in orders if intact)
+        found = [turn for turn in turns if turn is not None]
         if not found:
             return frozenset()
         turning = frozenset(turn.payment for turn in found)

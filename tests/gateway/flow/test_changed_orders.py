@@ -13,6 +13,7 @@ from gateway.operations import approvals
 from gateway.operations.approvals import Choice, Decision
 from gateway.operations.operator import Operator
 from schemas.errors import OperationRefused
+from tests.gateway.flow.eager import Eager
 from tests.gateway.flow.stand import Paid, Stand, order
 from tests.gateway.store.attacker import change
 
@@ -20,6 +21,7 @@ LARGE = "4000000001"
 """One riel above the amount that needs a second person."""
 Change = tuple[bytes, bytes]
 CHANGES: list[Change] = [(b'"1000"', b'"918273"'), (b"500000001", b"599999999"), (b"Sok Dara", b"Sok Dora")]
+BROKEN: Change = (b"{", b"[")
 
 
 def stored(stand: Stand, paid: Paid) -> bytes:
@@ -47,9 +49,16 @@ def decide(stand: Stand, paid: Paid, choice: Choice, digest: str, user: str = "c
     return approvals.decide(Operator(stand.gateway.store, stand.clock, user), str(paid.id), choice, digest, "looked")
 
 
-@pytest.mark.parametrize("made", CHANGES, ids=["amount", "account", "name"])
-def test_a_changed_order_is_held_and_the_others_of_its_claim_go_out(stand: Stand, made: Change) -> None:
-    """Amount, account or name: its bytes are not those that were accepted, and a person is told."""
+@pytest.mark.parametrize("ahead", [False, True], ids=["at once", "ahead"])
+@pytest.mark.parametrize("made", [*CHANGES, BROKEN], ids=["amount", "account", "name", "not JSON"])
+def test_a_changed_order_is_held_and_the_others_of_its_claim_go_out(stand: Stand, made: Change, ahead: bool) -> None:
+    """Amount, account or name: its bytes are not those that were accepted, and a person is told.
+
+    Nor does one that nobody can read any more keep the others, whether messages are written ahead or not.
+    """
+    if ahead:
+        stand.gateway.__dict__["hands"] = Eager(stand.gateway.kit())
+        stand.start()
     stand.submit(*[order(n) for n in range(1, 5)])
     edit(stand, stand.payment("PO-2"), made)
     stand.run("dispatch")

@@ -14,6 +14,7 @@ from gateway.app import Step
 from gateway.routing_settings import RouteSettings
 from simulators.stage import PROFILE, Stage
 from tests.gateway.flow.stand import START, Stand, chunk, opened, order
+from tests.gateway.flow.test_changed_orders import BROKEN, Change, edit
 
 FAST = "fast"
 HOME = "000100000001"
@@ -108,6 +109,16 @@ def test_ready_payments_of_a_held_channel_go_over_the_fallback_and_back_again(ra
     assert home._rerouting.step() == 2  # type: ignore[attr-defined]  # the step by itself
     assert set(profiles(rails).values()) == {FAST}
     assert rails.faults() == []
+
+
+@pytest.mark.parametrize("made", [(b'"1000"', b'"2000"'), BROKEN], ids=["amount", "not JSON"])
+def test_a_changed_order_stays_where_it_is_and_keeps_no_other(rails: Stand, made: Change) -> None:
+    """What it says now is nothing to choose a rail by; it is held when it would be composed."""
+    rails.submit(order(1), order(2))
+    edit(rails, rails.payment("PO-1"), made)
+    hold(rails, FAST)
+    assert worker(rails, FAST)._rerouting.step() == 1  # type: ignore[attr-defined]  # the step by itself
+    assert profiles(rails) == {"PO-1": FAST, "PO-2": PROFILE}
 
 
 def test_orders_that_come_while_a_channel_is_held_go_over_the_fallback_at_once(rails: Stand) -> None:

@@ -19,6 +19,7 @@ from schemas.model.status import RecallAnswer, TransactionStatus
 from simulators.bank_letters import ORIGINAL
 from simulators.stage import PROFILE
 from tests.gateway.flow.stand import BANK_BIC, OWN_BIC, Stand, booked, order
+from tests.gateway.flow.test_changed_orders import BROKEN, CHANGES, Change, edit
 from tests.gateway.flow.wire import Wire, courier, wired
 
 
@@ -224,6 +225,35 @@ def test_a_silent_bank_is_asked_and_its_answer_ends_the_doubt(stand: Stand) -> N
     stand.clock.advance(timedelta(hours=1))
     assert ask(stand, inquire_after_s=10) == 0
     assert stand.faults() == []
+
+
+@pytest.mark.parametrize("made", [CHANGES[0], BROKEN], ids=["amount", "not JSON"])
+def test_the_bank_is_not_asked_about_an_order_that_was_changed(stand: Stand, made: Change) -> None:
+    """Nothing is signed of what it says, it keeps nobody else waiting, and a person is told once."""
+    silent(stand)
+    edit(stand, stand.payment(), made)
+    before = stand.documents()
+    for _ in range(2):
+        stand.clock.advance(timedelta(seconds=61))
+        assert ask(stand, inquire_after_s=10, inquire_every_s=60) == 0
+    assert stand.documents() == before
+    assert stand.evidence("order_changed")["reason"].endswith("the bank is not asked about it")
+    assert stand.payment().state == "IN_DOUBT"
+
+
+@pytest.mark.parametrize("made", [CHANGES[0], BROKEN], ids=["amount", "not JSON"])
+def test_an_order_that_was_changed_is_not_asked_back(stand: Stand, made: Change) -> None:
+    """The recall would say what nobody accepted; whoever wanted it hears that it was not sent."""
+    stand.sent(order())
+    edit(stand, stand.payment(), made)
+    cancel(stand)
+    before = stand.documents()
+    ask(stand)
+    stand.run("relay")
+    assert stand.documents() == before
+    assert recall_states(stand) == ["REFUSED"]
+    assert stand.evidence("recall_refused")["answer"] == "not sent"
+    assert stand.open()["order_changed"] == 1
 
 
 def test_a_bank_is_asked_only_so_often(stand: Stand) -> None:

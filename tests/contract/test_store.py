@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +21,7 @@ from gateway.store.findings import Finding
 from gateway.store.outbox import Letter
 from gateway.store.payments import NewPayment, PaymentMove
 from gateway.store.postgres import PostgresStore
-from gateway.store.session import Session, Store
+from gateway.store.session import Session, Store, migration_names
 from gateway.store.sqlite import SqliteStore
 from gateway.store.trail import Trail
 from schemas.errors import Conflict, GatewayError, StoreUnavailable
@@ -123,10 +124,22 @@ def test_migrating_again_changes_nothing(store: Store) -> None:
     assert count(store, "payment") == 1
 
 
-def test_several_processes_may_migrate_at_once(store: Store) -> None:
-    """A whole set of workers is started with one command; each waits for whoever is first."""
-    together(store, lambda sibling, _: sibling.migrate())
-    add(store, 1)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_several_processes_may_migrate_at_once(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """A whole set of workers is started with one command on a database without tables; each waits for who is first."""
+    made: Store
+    if engine == "postgres":
+        made = PostgresStore(request.getfixturevalue("bare_database_url"))
+    else:
+        (tmp_path / "bare.sqlite").touch()  # a file that is there is migrated from nothing, and not copied
+        made = SqliteStore(tmp_path / "bare.sqlite", durable=False)
+    with closing(made) as store:
+        together(store, lambda sibling, _: sibling.migrate())
+        with store.transaction() as db:
+            applied = [row[0] for row in db.connection.execute("SELECT migration_id FROM _yoyo_migration").fetchall()]
+        assert sorted(applied) == sorted(migration_names(engine))
+        add(store, 1)
+        assert count(store, "payment") == 1
 
 
 def test_bulk_stores_every_kind_of_value(store: Store) -> None:

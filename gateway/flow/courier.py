@@ -28,7 +28,7 @@ from gateway.store.channels import Breaker, Health
 from gateway.store.findings import Finding
 from gateway.store.outbox import Leased
 from gateway.store.session import Session
-from gateway.store.trail import append
+from gateway.store.trail import Trail, append
 from schemas.errors import ArchiveDamaged, ChannelUnavailable, HandoverRefused, HandoverUnknown, OperationMissing
 
 LEASES = 5
@@ -182,15 +182,18 @@ class Courier:
         """Write that the bank's side has the message; ``known``: from before, and what it said of it."""
         desk, trail = self._desk, self._desk.trail()
         with desk.store.transaction() as db:
-            due_ms = trail.at_ms + self._profile.in_doubt_after_s * 1_000
             repeated = [sheet.number] if sheet.letter.attempts > 1 else []
-            mark_sent(db, [sheet.number], due_ms if sheet.operation == SUBMIT else None, trail, repeated)
+            mark_sent(db, [sheet.number], self._due_ms(sheet, trail), trail, repeated)
             outbox.finish(db, [sheet.letter.id])
             channels.sent(db, self._profile.name, trail.at_ms)
             if known is not None:
                 append(db, trail, "message.known", {"message_id": sheet.message_id, "reason": known[:500]})
             for kind in ("handover_unknown", "handover_refused"):
                 findings.close(db, kind, str(sheet.number), "courier", "the bank's side has it", trail.at_ms)
+
+    def _due_ms(self, sheet: Sheet, trail: Trail) -> int | None:
+        """Return when the answers of a message are overdue; None: it holds no payments."""
+        return trail.at_ms + self._profile.in_doubt_after_s * 1_000 if sheet.operation == SUBMIT else None
 
     def _postpone(self, sheet: Sheet, reason: str) -> None:
         """Keep a message for later: nothing of it was handed over, or it does no harm when it comes twice.
@@ -251,7 +254,7 @@ class Courier:
             else:
                 outbox.finish(db, [sheet.letter.id])
                 db.pick([(sheet.number,)])
-                db.run("mark_sent", now_ms=trail.at_ms, due_ms=trail.at_ms + self._profile.in_doubt_after_s * 1_000)
+                db.run("mark_sent", now_ms=trail.at_ms, due_ms=self._due_ms(sheet, trail))
             evidence = {"message_id": sheet.message_id, "payments": touched, "reason": reason[:500]}
             found = Finding(kind, str(sheet.number), self._profile.name, subject=sheet.number, evidence=evidence)
             findings.open_again(db, found, trail.at_ms)

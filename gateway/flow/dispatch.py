@@ -50,6 +50,8 @@ CHASE_PAUSE_MS = 1_000
 """Pause between two looks for overdue answers, which are a matter of minutes."""
 CHASE_MESSAGES = 20
 """Overdue messages that one transaction looks at; each may hold a thousand payments."""
+DOUBTS = ("silent_bank", "handover_unknown", "handover_refused", "inquiry_unanswered", "never_arrived")
+"""What is found of messages with payments in doubt: each is over once all of the message's payments have ended."""
 CLAIMS_AHEAD = 2
 """Claims whose messages are written ahead: one that is ready, and one that the second process has in hand."""
 
@@ -313,7 +315,8 @@ class Dispatch:
         db.pick([(number,)])
         if not open_ones:
             db.run("set_due", due_ms=None)
-            findings.close(db, "silent_bank", str(number), "dispatch", "every payment has its answer", trail.at_ms)
+            for kind in DOUBTS:
+                findings.close(db, kind, str(number), "dispatch", "every payment has its answer", trail.at_ms)
             return 0
         db.run("set_due", due_ms=trail.at_ms + self._profile.in_doubt_after_s * 1_000)
         moves = []

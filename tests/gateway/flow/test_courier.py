@@ -166,6 +166,10 @@ def test_where_a_second_copy_would_be_a_second_payment_none_is_sent(stand: Stand
     stand.step("inbound")
     assert state(stand) == "SETTLED"
     assert stand.faults() == []
+    assert stand.open() == {"handover_unknown": 1, "silent_bank": 1}
+    stand.clock.advance(timedelta(hours=1))
+    stand.run("dispatch")
+    assert (stand.open(), stand.closed()) == ({}, {"handover_unknown": 1, "silent_bank": 1}), "nothing is in doubt now"
 
 
 @pytest.mark.parametrize("idempotent", [True, False])
@@ -213,6 +217,13 @@ def test_a_refusal_by_the_transport_is_no_answer_of_the_bank(stand: Stand) -> No
     hand_over(stand, wire, HandoverRefused("no such operation", code="HTTP 404"))
     assert state(stand) == "IN_DOUBT"
     assert stand.evidence("handover_refused")["reason"] == "HTTP 404: no such operation"
+    stand.clock.advance(timedelta(hours=1))
+    stand.run("dispatch")
+    assert stand.open()["handover_refused"] == 1, "it is in doubt for as long as nobody has said more"
+    stand.take(stand.bank.status("ACSC", stand.payments()))
+    stand.clock.advance(timedelta(hours=1))
+    stand.run("dispatch")
+    assert (state(stand), stand.open()) == ("SETTLED", {})
     assert wire.taken == []
     assert stand.faults() == []
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.profile import Profile
 from gateway.core.ledger import Transfer, cash
@@ -27,6 +27,7 @@ from gateway.store.receipts import Booking
 from gateway.store.session import Session, compact
 from gateway.store.times import from_ms
 from gateway.store.trail import Trail
+from schemas.errors import Conflict
 from schemas.model.money import Money
 
 NAMING = frozenset({"reversal", "reference", "batch", "parts", "charges", "sweeps", "receipts"})
@@ -40,6 +41,17 @@ WAITING_MAX = 500
 PROPOSALS_SHOWN = 5
 
 
+class _Rewritten(NamedTuple):
+    """An entry that had waited: how it is explained now, what of it stays in suspense, and by which entry."""
+
+    entry: int
+    matched: str
+    rule: str
+    counterpart: int | None
+    suspended_minor: int
+    by: int
+
+
 @dataclass(slots=True)
 class _Posted:
     """What one slice of entries comes to."""
@@ -49,8 +61,9 @@ class _Posted:
     shares: list[Share] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
     found: list[Finding] = field(default_factory=list)
-    again: list[tuple[int, str, str, int | None, int, int]] = field(default_factory=list)
-    """Entries that had waited: number, matched, rule, counterpart, what stays in suspense, and who explains them."""
+    rewritten: list[_Rewritten] = field(default_factory=list)
+    completed: dict[int, int] = field(default_factory=dict)
+    """Payments of which the last part has come, and the entry that is this part."""
     bookings: list[Booking] = field(default_factory=list)
     back: list[int] = field(default_factory=list)
     """Entries whose suspension is reversed."""
@@ -274,13 +287,14 @@ class Matching:
             for share in said.shares:
                 if share.entry != entry.id:
                     pool.taken.add(share.entry)
-                    posted.again.append((share.entry, "part", match.rule, None, 0, entry.id))
+                    posted.rewritten.append(_Rewritten(share.entry, "part", match.rule, None, 0, entry.id))
                     posted.back.append(share.entry)
             if not said.shares and said.about is not None:
                 candidate = pool.payments[said.about]
                 left = candidate.open_minor + said.suspended_minor
                 pool.payments[said.about] = replace(candidate, open_minor=left)
-                posted.again += [(-said.about, "", "", None, 0, entry.id)] if left == 0 else []
+                if left == 0:
+                    posted.completed[said.about] = entry.id
         elif said.counterpart is not None:
             beside = (pool.left or {}).get(-entry.amount_minor, ())
             named = (leg for found in pool.pieces.values() for leg in found)
@@ -288,10 +302,9 @@ class Matching:
             other = next(leg for leg in near if leg.entry == said.counterpart)
             pool.taken.add(other.entry)
             stays = other.minor if said.matched == "reversal" else 0
-            posted.again.append((other.entry, said.matched, match.rule, entry.id, stays, entry.id))
-            if (
-                stays and other.entry in given.rows and other.entry not in self._waiting
-            ):  # it is of this slice, and was not suspended before
+            posted.rewritten.append(_Rewritten(other.entry, said.matched, match.rule, entry.id, stays, entry.id))
+            # It is of this slice, and was not suspended before.
+            if stays and other.entry in given.rows and other.entry not in self._waiting:
                 against = f"suspense:{other.account}"
                 posted.transfers.append(cash("suspend", other.entry, 0, other.account, against, stays, other.currency))
             if said.matched == "sweep" and other.matched == "suspense":
@@ -320,7 +333,7 @@ class Matching:
                 findings.open_again(db, found, trail.at_ms)
         else:
             findings.open_all(db, posted.found, trail.at_ms)
-        self._explain_again(posted.again)
+        self._explain_again(posted)
         outcomes.send(db, [outcomes.moved(m) for m in moves], from_ms(trail.at_ms))
 
     def _reversals(self, entries: Sequence[int]) -> Iterable[Transfer]:
@@ -335,20 +348,21 @@ class Matching:
             last = posted[-1]
             yield Transfer("suspend", entry, last[1] + 1, last[3], last[2], last[4], last[5])
 
-    def _explain_again(self, again: Sequence[tuple[int, str, str, int | None, int, int]]) -> None:
+    def _explain_again(self, posted: _Posted) -> None:
         """Write what the entries that had waited are now, and close their exceptions: this statement explains them."""
-        if not again:
-            return
         db = self._db
-        rewritten = [(n, m, r, _text(c), str(s)) for n, m, r, c, s, _ in again if n > 0]
-        if rewritten:
-            db.pick(rewritten)
-            db.run("explain_again")
-        explained = {n: by for n, *_, by in again if n > 0}
-        completed = [-n for n, *_ in again if n < 0]
-        if completed:
-            db.pick((n,) for n in completed)
-            explained |= {entry: again[0][5] for (entry,) in db.all("settling_entries")}
+        if posted.rewritten:
+            db.pick(
+                (r.entry, r.matched, r.rule, _text(r.counterpart), str(r.suspended_minor)) for r in posted.rewritten
+            )
+            if db.run("explain_again") != len(posted.rewritten):
+                raise Conflict("another worker has explained an entry that had waited")
+        explained = {r.entry: r.by for r in posted.rewritten}
+        if posted.completed:
+            db.pick((payment,) for payment in posted.completed)
+            explained |= {entry: posted.completed[payment] for entry, payment in db.all("settling_entries")}
+        if not explained:
+            return
         db.pick((n,) for n in explained)
         for kind, identity in db.all("entry_findings"):
             by = f"explained by entry {explained[int(identity)]} of statement {self._statement}"
@@ -366,10 +380,8 @@ class Matching:
             ] or None,
         }  # fmt: skip
         kept = {key: value for key, value in evidence.items() if value is not None}
-        amount = suspended or said.charge_minor
-        return Finding(
-            said.finding or "unmatched", str(row[0]), self._profile.name, row[3], row[4], amount, row[0], kept
-        )
+        kind, amount = said.finding or "unmatched", suspended or said.charge_minor
+        return Finding(kind, str(row[0]), self._profile.name, row[3], row[4], amount, row[0], kept)
 
 
 _PLAIN = frozenset({"uetr", "instruction_id", "end_to_end_id", "servicer_reference", ""})

@@ -22,6 +22,7 @@ from gateway.store.payments import PaymentMove
 from gateway.store.session import Session
 from gateway.store.times import from_ms
 from gateway.store.trail import Trail, append
+from schemas.errors import Conflict
 from schemas.model.identifiers import mask_account
 from schemas.model.money import Money
 
@@ -223,7 +224,8 @@ def _let_wait(db: Session, profile: Profile, siblings: Sequence[Any], others: Se
         waiting.append((row[0], state, str(minor), None))
     if waiting:
         db.pick(waiting)
-        db.run("suspend_again")
+        if db.run("suspend_again") != len(waiting):
+            raise Conflict("another worker has withdrawn the other side of an entry")
     for row in (*siblings, *others):
         kind = "unmatched_debit" if row[3] < 0 else "unmatched_credit"
         evidence = {"entry": row[0], "amount": Money(row[3], row[2]).text(), "why": "the bank took its other side back"}

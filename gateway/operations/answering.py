@@ -287,6 +287,8 @@ def confirm(operator: Operator, profiles: Mapping[str, Profile], key: str, diges
                 f"recall {row[0]}: that is not the SHA-256 of what is proposed; look: gateway recalls show {row[0]}"
             )
         _require_answerable(profiles, row, answer)
+        if answer.entry is not None:
+            db.one("lock_account_of_entry", entry=answer.entry)
         planned = _plan(db, answer, rules)
         if sha256(_bound(row, answer, planned).encode()).hexdigest() != expected:
             raise OperationRefused(

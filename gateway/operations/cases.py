@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +63,16 @@ class Case:
         if self.amount_minor is None or self.currency is None:
             return None
         return Money(abs(self.amount_minor), self.currency)
+
+
+def hold_accounts(db: Session, exceptions: Iterable[int]) -> None:
+    """Take the accounts of exceptions for ourselves, before anything of them is read or locked.
+
+    Whoever books a statement takes its account first as well: what it has read of the entries in suspense is so until
+    it has written, and a person sees what it wrote. Two who explain one entry at once would each post for it.
+    """
+    db.pick((number,) for number in exceptions if 0 < number <= lookup.NUMBER_MAX)
+    db.all("lock_accounts_of_exceptions")
 
 
 def case(db: Session, number: int) -> Case:

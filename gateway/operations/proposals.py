@@ -13,7 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from gateway.core.casework import Deed
-from gateway.operations.cases import case, require
+from gateway.operations.cases import case, hold_accounts, require
 from gateway.operations.operator import Operator
 from gateway.operations.plans import Order, Plan, Rules, order_of, plan
 from gateway.operations.resolutions import REASON_CHARACTERS_MAX, Resolution, carry_out, with_reason
@@ -116,10 +116,7 @@ def confirm(operator: Operator, number: int, digest: str, rules: Rules) -> Resol
 
     def work(db: Session, trail: Trail) -> Resolution:
         seen = current(db, number)
-        if seen is not None and seen.order.give_back is not None:
-            # A return needs the account as well (gateway/operations/returns.py): first, as whoever books a statement
-            # takes it, so that the two never wait for each other.
-            db.one("lock_account_of_exception", id=number)
+        hold_accounts(db, (number, *(seen.order.together if seen is not None else ())))
         proposal = _decided_over(db, trail, number, Deed.CONFIRM)
         told = digest.strip().lower()
         if len(told) != HASH_CHARACTERS or not hmac.compare_digest(told.encode(), proposal.sha256.encode()):

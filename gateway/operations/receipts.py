@@ -242,6 +242,8 @@ def unmatch(by: Operator, entry: int, reason: str) -> Unmatched:
         raise OperationRefused("say why: the money of a bill that was paid is in suspense again")
 
     def work(db: Session, trail: Trail) -> Unmatched:
+        if 0 < entry <= lookup.NUMBER_MAX:
+            db.one("lock_account_of_entry", entry=entry)
         row = db.one("lock_entry", id=entry) if 0 < entry <= lookup.NUMBER_MAX else None
         if row is None or row[5] != "receipt":
             raise OperationRefused(f"entry {entry} has paid no bill; gateway receipts show BILL lists its entries")

@@ -14,7 +14,7 @@ from typing import Any
 from gateway.core.casework import Deed
 from gateway.core.kinds import due_ms
 from gateway.core.ledger import Transfer
-from gateway.operations.cases import Case, case, require, taken_out
+from gateway.operations.cases import Case, case, hold_accounts, require, taken_out
 from gateway.operations.matches import next_leg
 from gateway.operations.operator import Operator
 from gateway.operations.resolutions import REASON_CHARACTERS_MAX
@@ -51,6 +51,7 @@ def reopen(operator: Operator, number: int, reason: str) -> Reopened:
 
 
 def _reopen(operator: Operator, db: Session, trail: Trail, number: int, reason: str) -> Reopened:
+    hold_accounts(db, [number])
     done = _done(db, number)
     cases = [case(db, one) for one in sorted(done["exceptions"])]  # always locked in this order
     for found in cases:

@@ -13,7 +13,7 @@ from typing import Any
 from gateway.core.casework import Deed
 from gateway.core.kinds import Way
 from gateway.flow import outcomes
-from gateway.operations.cases import Case, case, require
+from gateway.operations.cases import Case, case, hold_accounts, require
 from gateway.operations.operator import Operator
 from gateway.operations.plans import Order, Part, Plan, Rules, plan, takes_two
 from gateway.operations.returns import order_return
@@ -82,6 +82,7 @@ def resolve(operator: Operator, number: int, order: Order, rules: Rules) -> Reso
     order = with_reason(order)
 
     def work(db: Session, trail: Trail) -> Resolution:
+        hold_accounts(db, (number, *order.together))
         found = case(db, number)
         if found.ways:
             require(found, Deed.RESOLVE)

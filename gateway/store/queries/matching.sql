@@ -82,11 +82,11 @@ SELECT CAST(pick.one AS BIGINT), pick.id, pick.two, CAST(pick.three AS BIGINT) F
 
 -- name: explain_again!
 -- Write how the picked entries that had waited (one: matched, two: rule, three: counterpart, four: in suspense) are
--- explained now.
+-- explained now, as long as they still wait: the other leg of a sweep stands in an account that others may hold.
 UPDATE entry SET matched = pick.one, rule = pick.two,
-                 counterpart = COALESCE(CAST(pick.three AS BIGINT), entry.counterpart),
-                 suspended_minor = CAST(pick.four AS BIGINT)
-FROM pick WHERE entry.id = pick.id;
+                 counterpart = CAST(pick.three AS BIGINT), suspended_minor = CAST(pick.four AS BIGINT)
+FROM pick WHERE entry.id = pick.id AND entry.counterpart IS NULL
+  AND COALESCE(entry.matched, 'suspense') IN ('suspense', 'sweep', 'part');
 
 -- name: entry_findings
 -- The open exceptions of the picked entries.
@@ -109,8 +109,8 @@ FROM pick JOIN transfer ON transfer.subject = pick.id AND transfer.cause IN ('re
 GROUP BY transfer.subject, transfer.cause;
 
 -- name: settling_entries
--- The entries that settle the picked payments.
-SELECT entry.id FROM pick JOIN entry ON entry.payment = pick.id AND entry.matched = 'settle';
+-- The entries that settle the picked payments, and these.
+SELECT entry.id, pick.id FROM pick JOIN entry ON entry.payment = pick.id AND entry.matched = 'settle';
 
 -- name: waiting_entries
 -- Entries of an account's earlier statements that are in suspense and that nobody has decided on, the newest first.

@@ -61,11 +61,18 @@ SELECT shown_again.payment, shown_again.entry, shown_again.exception
 FROM pick JOIN shown_again ON shown_again.entry = pick.id AND shown_again.ended_ms IS NULL
 ORDER BY 1;
 
--- name: lock_account_of_exception
--- Take the account's chain of statements for ourselves that an exception is about.
-SELECT profile FROM account
-WHERE number = (SELECT account FROM exception WHERE exception.id = :id)
-  AND currency = (SELECT currency FROM exception WHERE exception.id = :id) /*lock*/;
+-- name: lock_accounts_of_exceptions
+-- Take the accounts' chains of statements for ourselves that the picked exceptions are about, in one order.
+SELECT number, currency FROM account WHERE EXISTS (
+    SELECT 1 FROM pick JOIN exception ON exception.id = pick.id
+    WHERE exception.account = account.number AND exception.currency = account.currency)
+ORDER BY number, currency /*lock*/;
+
+-- name: lock_account_of_entry
+-- Take the chain of statements for ourselves that an entry stands in.
+SELECT number, currency FROM account
+WHERE number = (SELECT account FROM entry WHERE entry.id = :entry)
+  AND currency = (SELECT currency FROM entry WHERE entry.id = :entry) /*lock*/;
 
 -- name: count_given_back
 -- How many returns an exception has ordered, whatever became of them; each has an order id of its own.

@@ -123,10 +123,11 @@ FROM pick JOIN entry ON entry.counterpart = pick.id ORDER BY entry.id;
 UPDATE entry SET matched = 'notice', fact = NULL WHERE fact IN (SELECT id FROM pick) AND matched = 'told';
 
 -- name: suspend_again!
--- Put the picked entries (one: matched, two: amount in suspense, three: payment they name) back to where they wait.
+-- Put the picked entries (one: matched, two: amount in suspense, three: payment they name) back to where they wait,
+-- unless the bank has taken them back too: the other leg of a sweep stands in an account that others may hold.
 UPDATE entry SET matched = pick.one, suspended_minor = CAST(pick.two AS BIGINT), counterpart = NULL, rule = NULL,
                  about = CAST(pick.three AS BIGINT)
-FROM pick WHERE entry.id = pick.id;
+FROM pick WHERE entry.id = pick.id AND entry.matched <> 'withdrawn';
 
 -- name: open_notices
 -- How many notices of an account no statement has shown yet, up to a day: their number, sum and first.

@@ -61,13 +61,11 @@ class Finder:
 
     Args:
         db: the transaction that books the statement.
-        profile: the relationship's name.
-        rules: what it says of matching.
+        rules: what its relationship says of matching.
     """
 
-    def __init__(self, db: Session, profile: str, rules: MatchingRules) -> None:
+    def __init__(self, db: Session, rules: MatchingRules) -> None:
         self._db = db
-        self._profile = profile
         self._rules = rules
         accounts = db.all("list_accounts")
         self._accounts = [(number, currency) for number, currency, _ in accounts]
@@ -265,7 +263,7 @@ class Finder:
         if key not in self._sums:
             since, until = self._window(entry.day)
             found = self._db.all(
-                "messages_about", profile=self._profile, since=since, until=until, currency=entry.currency,
+                "messages_about", account=entry.account, currency=entry.currency, since=since, until=until,
                 count=MESSAGES_MAX,
             )  # fmt: skip
             names = {row[0]: row[1] for row in found}
@@ -289,8 +287,7 @@ class Finder:
             if key not in self._near:
                 since, until = self._window(e.day)
                 rows = self._db.all(
-                    "open_about", profile=self._profile, since=since, until=until, currency=e.currency,
-                    account=e.account, count=NEARBY_MAX,
+                    "open_about", account=e.account, currency=e.currency, since=since, until=until, count=NEARBY_MAX,
                 )  # fmt: skip
                 self._near[key] = [row[0] for row in rows]
             pool.nearby[e.id] = self._near[key]

@@ -90,7 +90,7 @@ class Matching:
         self._account = account
         self._currency = currency
         self._trail = trail
-        self._finder = Finder(db, profile.name, self._rules)
+        self._finder = Finder(db, self._rules)
         self._waiting: dict[int, int] = {}
         """Entries that have been in suspense, with the leg under which they would leave it."""
         self._next: dict[tuple[int, str], int] = {}

@@ -72,7 +72,7 @@ def _forget(db: Session, number: int) -> None:
 def _move(db: Session, profile: Profile, number: int, head: Statement, batch: int, trail: Trail) -> None:
     """Move the payments that the notices name, where nothing is left to decide."""
     rules = matching_rules(profile)
-    finder = Finder(db, profile.name, rules)
+    finder = Finder(db, rules)
     page = position = -1
     while rows := db.all("notices_of", statement=number, number=head.page, page=page, position=position, count=batch):
         given = read(rows)

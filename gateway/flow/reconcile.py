@@ -187,7 +187,7 @@ def _miss(db: Session, profile: Profile, whole: Whole, trail: Trail) -> None:
         return
     day = date.fromisoformat(whole.closing_day)
     begin = to_ms(datetime.combine(day, time.min, profile.zone))
-    about = {"profile": profile.name, "currency": whole.currency}
+    about = {"account": whole.account, "currency": whole.currency}
     db.clear_pick()
     db.run("pick_not_booked", **about)
     db.run("mark_booked", **about)

@@ -30,9 +30,9 @@ WHERE (SELECT payment.debtor_account FROM payment WHERE payment.id = message_pay
 ORDER BY 1, 3;
 
 -- name: messages_about
--- The newest messages of a relationship that settle within some days, with what of them is still to be booked.
+-- The newest messages over any rail of an account that settle within some days, with what of them is still to be booked.
 SELECT id, message_id, payments, total_minor FROM message
-WHERE profile = :profile AND settlement_day >= :since AND settlement_day <= :until AND currency = :currency
+WHERE profile IN (SELECT profile FROM account_rail WHERE number = :account AND currency = :currency) AND settlement_day >= :since AND settlement_day <= :until AND currency = :currency
   AND payments > 1
 ORDER BY settlement_day DESC, id DESC LIMIT :count;
 
@@ -65,12 +65,13 @@ SELECT entry_detail.entry, entry_detail.position, entry_detail.amount_minor, ent
 FROM pick JOIN entry_detail ON entry_detail.entry = pick.id ORDER BY entry_detail.entry, entry_detail.position;
 
 -- name: open_about
--- Payments of an account that are at the bank, of messages that settle within some days. CROSS JOIN keeps SQLite from
--- beginning with all payments of the account.
+-- Payments of an account that are at the bank, of messages over any of its rails that settle within some days. CROSS JOIN
+-- keeps SQLite from beginning with all payments of the account.
 SELECT payment.id, payment.amount_minor, payment.settlement_day
-FROM message CROSS JOIN message_payment CROSS JOIN payment
-WHERE message_payment.message = message.id AND payment.id = message_payment.payment
-  AND message.profile = :profile AND message.settlement_day >= :since AND message.settlement_day <= :until
+FROM account_rail CROSS JOIN message CROSS JOIN message_payment CROSS JOIN payment
+WHERE account_rail.number = :account AND account_rail.currency = :currency AND message.profile = account_rail.profile
+  AND message_payment.message = message.id AND payment.id = message_payment.payment
+  AND message.settlement_day >= :since AND message.settlement_day <= :until
   AND message.currency = :currency AND payment.debtor_account = :account
   AND payment.state IN ('COMPOSED', 'SENT', 'ACCEPTED', 'IN_DOUBT', 'CANCEL_REQUESTED')
 LIMIT :count;

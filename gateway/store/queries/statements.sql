@@ -163,14 +163,15 @@ WHERE minor IS NOT NULL;
 SELECT COUNT(*) FROM entry WHERE payment IS NOT NULL;
 
 -- name: pick_not_booked!
--- Pick the payments of a relationship that no entry shows and that are not at their end otherwise (one: the message,
--- two: out, or answered as settled or returned, three: amount, four: since when, five: our account, six: the day on
--- which they were to settle). Messages whose payments are all shown are not looked at again.
+-- Pick the payments of every rail of an account that no entry shows and that are not at their end otherwise (one: the
+-- message, two: out, or answered as settled or returned, three: amount, four: since when, five: our account, six: the
+-- day on which they were to settle). Messages whose payments are all shown are not looked at again.
 INSERT INTO pick (id, one, two, three, four, five, six)
 WITH sent AS MATERIALIZED (
     SELECT message.id AS message, message.settlement_day AS day, message_payment.payment
     FROM message JOIN message_payment ON message_payment.message = message.id
-    WHERE message.booked = 0 AND message.profile = :profile AND message.currency = :currency),
+    WHERE message.booked = 0 AND message.currency = :currency AND message.profile IN
+        (SELECT profile FROM account_rail WHERE number = :account AND currency = :currency)),
 known AS MATERIALIZED (
     SELECT sent.message, sent.day, payment.id, payment.amount_minor, payment.changed_ms, payment.debtor_account,
            CASE WHEN payment.state IN ('SETTLED', 'RETURNED') THEN 'answered'
@@ -184,9 +185,10 @@ FROM known WHERE stage = 'out' OR (stage = 'answered'
     AND (SELECT COUNT(*) FROM allocation WHERE allocation.payment = known.id AND allocation.matched = known.matched) = 0);
 
 -- name: mark_booked!
--- Look no more at messages of which no payment was picked.
+-- Look no more at messages of every rail of an account of which no payment was picked.
 UPDATE message SET booked = 1
-WHERE booked = 0 AND profile = :profile AND currency = :currency AND id NOT IN (SELECT CAST(one AS BIGINT) FROM pick);
+WHERE booked = 0 AND currency = :currency AND id NOT IN (SELECT CAST(one AS BIGINT) FROM pick) AND profile IN
+    (SELECT profile FROM account_rail WHERE number = :account AND currency = :currency);
 
 -- name: look_again!
 -- Look again at the messages of the picked payments: something came back that statements have to show.

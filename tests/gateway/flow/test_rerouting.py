@@ -13,11 +13,12 @@ from adapters.profile import SHIPPED
 from gateway.app import Step
 from gateway.routing_settings import RouteSettings
 from simulators.stage import PROFILE, Stage
-from tests.gateway.flow.stand import START, Stand, chunk, opened, order
+from tests.gateway.flow.stand import DAY, START, Stand, booked, chunk, opened, order
 from tests.gateway.flow.test_changed_orders import BROKEN, Change, edit
 
 FAST = "fast"
 HOME = "000100000001"
+OPENING = 1_000_000_000
 
 
 def fast_profile(text: str) -> str:
@@ -177,3 +178,57 @@ def test_a_batch_is_routed_line_by_line_and_released_on_each_rail(rails: Stand) 
     rails.run("intake", "dispatch")
     assert profiles(rails) == {"PO-1": FAST, "PO-2": PROFILE, "PO-3": FAST}
     assert rails.states() == {"PO-1": "READY", "PO-2": "COMPOSED", "PO-3": "READY"}
+
+
+def send_over(stand: Stand, profile: str) -> None:
+    """Let a rail write what is ready for it, and send it. There is a key for one rail only here: both sign with it."""
+    sender = worker(stand, profile)
+    sender._signer = stand.workers["dispatch"]._signer  # type: ignore[attr-defined]
+    while sender.step(0):
+        pass
+    stand.run("relay")
+
+
+def answer_over(stand: Stand, profile: str, document: bytes) -> None:
+    """Take a document that comes over a rail."""
+    name = f"inbound.{profile}.2"
+    if name not in stand.workers:
+        stand.workers.update(stand.gateway.workers("inbound", "2"))
+    stand.workers[name].take([document])  # type: ignore[attr-defined]
+
+
+def test_what_another_rail_has_answered_and_the_accounts_statement_does_not_show_is_told(rails: Stand) -> None:
+    """The statement is the account's: it shows what has left over each of its rails."""
+    rails.submit(order(1))
+    assert profiles(rails) == {"PO-1": FAST}
+    send_over(rails, FAST)
+    paid = rails.payment("PO-1")
+    answer_over(rails, FAST, rails.bank.status("ACSC", [paid]))
+    assert rails.states() == {"PO-1": "SETTLED"}
+    for later in range(3):
+        rails.take(rails.bank.statement([], OPENING, day=DAY + timedelta(days=later)))
+    assert rails.open() == {"answered_not_booked": 1}
+    assert rails.sql("SELECT booked FROM message") == [(0,)]
+    day = DAY + timedelta(days=3)
+    rails.take(rails.bank.statement([booked(-100_000, paid, day=day)], OPENING, day=day))
+    assert (rails.open(), rails.faults()) == ({}, [])
+    assert rails.sql("SELECT booked FROM message") == [(1,)], "it is not looked at again"
+
+
+def test_what_has_left_over_another_rail_and_is_not_booked_in_time_is_told(rails: Stand) -> None:
+    """Nobody has answered, and no statement of the account shows it."""
+    rails.submit(order(1))
+    send_over(rails, FAST)
+    for later in range(4):
+        rails.take(rails.bank.statement([], OPENING, day=DAY + timedelta(days=later)))
+    assert rails.open() == {"late_settlement": 1}
+
+
+def test_a_batch_that_left_over_another_rail_is_found_by_its_sum(rails: Stand) -> None:
+    """One entry without a name, of the day and the sum of a message that went over the fast rail."""
+    rails.submit(order(1), order(2))
+    send_over(rails, FAST)
+    assert rails.sql("SELECT profile, payments FROM message") == [(FAST, 2)]
+    rails.take(rails.bank.statement([booked(-200_000, reference="NB1")], OPENING))
+    assert rails.states() == {"PO-1": "SETTLED", "PO-2": "SETTLED"}
+    assert rails.faults() == []

@@ -87,14 +87,34 @@ def conflicts(roles: Collection[Role]) -> list[tuple[Role, Role]]:
 def is_independent(checker: str, *makers: str) -> bool:
     """Tell whether a checker is none of the makers, and somebody at all.
 
-    Names are compared without case, surrounding blanks, and compatibility forms, so that nobody approves an own order
-    by writing the name another way.
+    Names are compared by what a reader sees of their letters and digits: without case, blanks, punctuation and what is
+    invisible, in one form of what has several, and with one letter for those of other alphabets that look like it. So
+    nobody approves an own order by writing the name another way; two people whose names look alike cannot check each
+    other.
     """
     name = _plain(checker)
     return bool(name) and all(name != _plain(maker) for maker in makers)
 
 
+_LOOKALIKES: Final[Mapping[str, str]] = {
+    "a": "\u0430\u03b1\u0251", "b": "\u0432\u03b2", "c": "\u0441", "d": "\u0501", "e": "\u0435\u03b5", "g": "\u0261",
+    "h": "\u043d\u04bb", "j": "\u0458\u0237", "k": "\u043a\u03ba", "l": "1i\u0456\u04cf\u03b9\u0131", "m": "\u043c",
+    "n": "\u03b7", "o": "0\u043e\u03bf", "p": "\u0440\u03c1", "q": "\u051b", "s": "\u0455", "t": "\u0442\u03c4",
+    "u": "\u03bc\u03c5", "v": "\u03bd", "w": "\u051d\u03c9", "x": "\u0445\u03c7", "y": "\u0443", "z": "\u03b6",
+}  # fmt: skip
+"""Folded letters and digits that look like a Latin letter: Cyrillic, Greek, and the few of Latin (after UTS 39)."""
+_ONE_FORM: Final = str.maketrans({other: letter for letter, others in _LOOKALIKES.items() for other in others})
+_UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+"""Letters and marks that have no glyph."""
+
+
 def _plain(name: str) -> str:
-    """Return a name as it is compared: NFKC, case-folded, without blanks around and invisible characters inside."""
+    """Return a name as it is compared: its letters, marks and digits, in one form of each, without what is unseen."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return "".join(each for each in folded if unicodedata.category(each) not in {"Cf", "Cc"}).strip()
+    seen = (each for each in folded if unicodedata.category(each)[0] in "LMN" and not _is_unseen(each))
+    return "".join(seen).translate(_ONE_FORM)
+
+
+def _is_unseen(character: str) -> bool:
+    """Tell whether a letter or mark is not shown: a filler, a joiner, or what selects a variant of the one before."""
+    return character in _UNSEEN or "VARIATION SELECTOR" in unicodedata.name(character, "")

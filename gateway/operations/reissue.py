@@ -77,7 +77,10 @@ def reissue(
         found = lookup.payment(db, key)
         payments.lock(db, [found.id])
         _require(db, found)
-        order = _corrected(lookup.body(db, found.id), changes, operator.user, operator)
+        order = _corrected(lookup.body(db, found.id), changes, operator.user)
+        if "execution_date" not in changes:
+            today = policy.home(order.debtor_account.number, order.currency).today(operator.now())
+            order = order.model_copy(update={"execution_date": max(order.execution_date, today)})
         new = _checked(db, policy, found, order, new_uetr(), operator)
         payments.add(db, [new], trail, f"re-issue of {found.id}")
         db.run("add_reissue", payment=new.id, from_state=found.state.value, replaces=found.id)
@@ -99,7 +102,7 @@ def _require(db: Session, found: Found) -> None:
         raise OperationRefused(f"payment {found.id} was re-issued already, as {row[1]} (payment {row[0]}, {row[2]})")
 
 
-def _corrected(body: bytes, changes: Mapping[str, str], maker: str, operator: Operator) -> Order:
+def _corrected(body: bytes, changes: Mapping[str, str], maker: str) -> Order:
     """Return the order with its corrections, under references of its own."""
     stored: dict[str, Any] = json.loads(body)
     stored.pop("uetr", None)
@@ -107,7 +110,6 @@ def _corrected(body: bytes, changes: Mapping[str, str], maker: str, operator: Op
     stored["maker"] = maker
     if stored.get("end_to_end_id"):
         stored["end_to_end_id"] = _next(stored["end_to_end_id"])
-    stored["execution_date"] = max(stored["execution_date"], operator.now().date().isoformat())
     for path, value in changes.items():
         _set(stored, path, value)
     try:

@@ -74,6 +74,32 @@ def test_a_maker_is_no_checker_however_the_name_is_written(name: str) -> None:
     assert not is_independent("sokha", "dara", name)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sok  dara", "sok-dara", "sokdara", "sok\u00a0dara", "sok dara\ufe0f", "so\u034fk dara", "\u115fsok dara",
+        "sok d\u0430ra", "s\u03bfk dara", "s0k dara", "so\u3164k dara", "sok dara\U000e0101",
+    ],
+)  # fmt: skip
+def test_a_name_that_reads_the_same_is_the_same_person(name: str) -> None:
+    """Blanks and punctuation inside, fillers, selectors, and letters of other alphabets that look alike."""
+    assert not is_independent(name, "sok dara")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("\u179f\u17bb\u1781\u17b6", "\u179f\u17bb\u1781"),
+        ("\u178f\u17b6\u179a\u17b6", "\u178f\u17b6\u179a"),
+        ("sok dara", "sok dany"),
+        ("clerk 1", "clerk 2"),
+    ],
+)
+def test_vowels_and_numbers_tell_people_apart(one: str, other: str) -> None:
+    """A Khmer vowel is a mark, and is seen."""
+    assert is_independent(one, other)
+
+
 def test_a_checker_is_somebody_else() -> None:
     """And somebody at all."""
     assert is_independent("dara", "sokha")

@@ -103,9 +103,14 @@ DELETE FROM waiting WHERE batch = :batch AND payment = :payment;
 
 -- name: funded_by_returns
 -- Of the picked payments, those that were ordered anew in the place of one that came back to the same account, with
--- what had come back.
-SELECT pick.id, (SELECT transfer.amount_minor FROM transfer
-                 WHERE transfer.subject = reissue.replaces AND transfer.cause = 'give_back' AND transfer.leg = 0)
-FROM pick JOIN reissue ON reissue.payment = pick.id
-JOIN payment AS old ON old.id = reissue.replaces JOIN payment AS new ON new.id = reissue.payment
-WHERE reissue.from_state = 'RETURNED' AND old.currency = new.currency AND old.debtor_account = new.debtor_account;
+-- what had come back. What was ordered anew and never paid out, and was ordered anew again, has left it there.
+WITH RECURSIVE chain AS (
+    SELECT pick.id AS payment, reissue.replaces, reissue.from_state
+    FROM pick JOIN reissue ON reissue.payment = pick.id
+    UNION ALL
+    SELECT chain.payment, earlier.replaces, earlier.from_state
+    FROM chain JOIN reissue AS earlier ON earlier.payment = chain.replaces WHERE chain.from_state <> 'RETURNED')
+SELECT chain.payment, (SELECT transfer.amount_minor FROM transfer
+                       WHERE transfer.subject = chain.replaces AND transfer.cause = 'give_back' AND transfer.leg = 0)
+FROM chain JOIN payment AS old ON old.id = chain.replaces JOIN payment AS new ON new.id = chain.payment
+WHERE chain.from_state = 'RETURNED' AND old.currency = new.currency AND old.debtor_account = new.debtor_account;

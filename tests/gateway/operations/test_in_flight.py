@@ -457,12 +457,12 @@ def test_a_statement_that_shows_what_people_had_given_up_is_told(stand: Stand) -
 # ------------------------------------------------------------------------------------------------------------ reissue
 
 
-def remake(stand: Stand, **changes: str) -> reissue.Reissued:
-    """Let a maker order the payment anew with other fields."""
+def remake(stand: Stand, key: str = "PO-1", **changes: str) -> reissue.Reissued:
+    """Let a maker order a payment anew with other fields."""
     gateway = stand.gateway
     fields = {name.replace("__", "."): value for name, value in changes.items()}
     return reissue.reissue(
-        person(stand, "olga"), gateway.policy, gateway.new_uetr, "PO-1", fields, "the payee's letter of today"
+        person(stand, "olga"), gateway.policy, gateway.new_uetr, key, fields, "the payee's letter of today"
     )
 
 
@@ -506,6 +506,36 @@ def test_a_re_issue_that_is_rejected_gives_the_returned_money_back_to_its_accoun
     stand.run("dispatch", "relay")
     stand.take(stand.bank.status("RJCT", [stand.payment("PO-1-R1")], "AC04"))
     assert stand.balances() == {"returned:000100000001": -100_000, "payable:fmis": 100_000}
+    assert stand.faults() == []
+
+
+def test_a_payment_is_ordered_anew_for_the_day_of_the_bank(stand: Stand) -> None:
+    """At one o'clock in the night the day in Phnom Penh is another one than in London; nobody needs to say so."""
+    [paid] = stand.sent(order())
+    stand.take(stand.bank.status("RJCT", [paid], "AC01"))
+    stand.clock.advance(timedelta(hours=16))
+    assert stand.clock.now().hour == 18, "of the day before, in London"
+    remake(stand)
+    assert stand.sql("SELECT settlement_day FROM payment WHERE order_id = 'PO-1-R1'") == [("2026-12-01",)]
+
+
+def test_the_next_try_after_a_rejected_one_is_paid_from_what_came_back(stand: Stand) -> None:
+    """The source is charged once for what its payee gets once, however many tries that takes."""
+    [paid] = stand.sent(order())
+    stand.take(stand.bank.status("ACSC", [paid]), stand.bank.giving_back(paid))
+    key = "PO-1"
+    for code in ("AC04", "AC01"):
+        made = remake(stand, key)
+        key = made.order_id
+        approvals.decide(person(stand, "pierre"), key, "approve", made.sha256)
+        stand.run("dispatch", "relay")
+        stand.take(stand.bank.status("RJCT", [stand.payment(key)], code))
+    assert stand.balances() == {"returned:000100000001": -100_000, "payable:fmis": 100_000}
+    made = remake(stand, key)
+    approvals.decide(person(stand, "pierre"), made.order_id, "approve", made.sha256)
+    stand.run("dispatch", "relay")
+    stand.take(stand.bank.status("ACSC", [stand.payment(made.order_id)]))
+    assert stand.balances() == {"bank:000100000001": -100_000, "payable:fmis": 100_000}
     assert stand.faults() == []
 
 

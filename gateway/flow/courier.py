@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from adapters.profile import Profile
 from adapters.transports import ANSWER, INQUIRE, SUBMIT, Handover, Outbound, Transport
-from gateway.core.lifecycle import OUT, State
 from gateway.flow import again, answering
 from gateway.flow.asking import asks
 from gateway.flow.desk import Desk
@@ -143,21 +142,14 @@ class Courier:
         return None
 
     def _is_over(self, db: Session, sheet: Sheet) -> bool:
-        """Drop the repetition of a message of which a payment has ended meanwhile, or is to be stopped.
-
-        What the bank has answered it has; what people have decided over, and perhaps ordered anew, must not leave.
-        """
+        """Drop the repetition of a message of which a payment has ended meanwhile, or is to be stopped."""
         if sheet.operation != SUBMIT or (sheet.letter.attempts <= 1 and sheet.sendings == 0):
             return False
-        standings = payments.lock_of_messages(db, [sheet.number])
-        if all(s.state in OUT and s.state is not State.CANCEL_REQUESTED for s in standings):
+        if again.is_whole(payments.lock_of_messages(db, [sheet.number])):
             return False
-        outbox.finish(db, [sheet.letter.id])
         trail = self._desk.trail()
-        doubt(db, [sheet.number], "not handed over again: a payment of its message has ended", trail)
-        db.pick([(sheet.number,)])
-        db.run("set_due", due_ms=trail.at_ms + self._profile.in_doubt_after_s * 1_000)
-        append(db, trail, "message.drop", {"message_id": sheet.message_id, "why": "a payment of it has ended"})
+        due_ms = trail.at_ms + self._profile.in_doubt_after_s * 1_000
+        again.drop(db, sheet.letter.id, sheet.number, sheet.message_id, due_ms, trail)
         self._desk.log.warning("not handed over again", message_id=sheet.message_id)
         return True
 

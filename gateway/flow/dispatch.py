@@ -12,7 +12,7 @@ from adapters.rails import rail
 from gateway.bus.base import BANK_EXCHANGE, bank_queues
 from gateway.core.batching import Parcel
 from gateway.core.lifecycle import OUT, Event, Move, State, advance
-from gateway.flow import asking, batches, expecting, outcomes
+from gateway.flow import again, asking, batches, expecting, outcomes
 from gateway.flow.composing import (
     CHANGED,
     Prepared,
@@ -300,6 +300,10 @@ class Dispatch:
             self._desk.reach("dispatch.chased")
         return touched
 
+    def _may_repeat(self, sendings: int) -> bool:
+        """Tell whether the same bytes may leave once more: the bank knows what comes twice, it was not too often."""
+        return self._profile.transport.idempotent and sendings <= self._profile.resends_max
+
     def _miss_pages(self, db: Session, trail: Trail) -> None:
         """Tell a person of statements whose pages do not all come (rule 62); the finding closes when they do."""
         before_ms = trail.at_ms - self._profile.in_doubt_after_s * 1_000
@@ -311,7 +315,8 @@ class Dispatch:
 
     def _chase(self, db: Session, row: tuple[int, str, str, str, int], trail: Trail) -> int:
         number, profile, name, digest, sendings = row
-        open_ones = [s for s in payments.lock_of_messages(db, [number]) if s.state in OUT]
+        standings = payments.lock_of_messages(db, [number])
+        open_ones = [s for s in standings if s.state in OUT]
         db.pick([(number,)])
         if not open_ones:
             db.run("set_due", due_ms=None)
@@ -333,9 +338,7 @@ class Dispatch:
         if ask_ms is not None:
             db.pick([(number,)])
             db.run("ask_first", at_ms=ask_ms)
-        elif any(s.state is State.CANCEL_REQUESTED for s in open_ones):
-            pass  # somebody wants one of them stopped: it is not handed over afresh
-        elif unheard and sendings <= self._profile.resends_max and not waits and self._profile.transport.idempotent:
+        elif unheard and not waits and again.is_whole(standings) and self._may_repeat(sendings):
             outbox.add(db, [self._letter(number, name, digest)], trail.at_ms)
             append(db, trail, "message.resend", {"message_id": name, "sha256": digest, "sendings": sendings})
         findings.open_again(db, Finding(

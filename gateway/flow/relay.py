@@ -11,10 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from adapters.transports import SUBMIT
 from gateway.bus.base import UNROUTABLE, Outgoing, Publisher, Unpublished
+from gateway.core.lifecycle import OUT
+from gateway.flow import again
 from gateway.flow.desk import Desk
 from gateway.flow.sending import mark_sent
-from gateway.store import archive, channels, findings, outbox
+from gateway.store import archive, channels, findings, outbox, payments
 from gateway.store.channels import Health
 from gateway.store.findings import Finding
 from gateway.store.outbox import Leased
@@ -58,6 +61,8 @@ class Relay:
                 return 0
             queue = outbox.kind_of(profile) if profile else kind
             for letter in outbox.lease(db, queue, now, now + desk.limits.lease_s * 1_000, count):
+                if profile and self._is_over(db, letter, profile):
+                    continue
                 try:
                     messages.append(self._outgoing(db, letter))
                     leased.append(letter)
@@ -80,6 +85,22 @@ class Relay:
             desk.log.warning("not published, will try again", kind=kind, messages=len(failed), reason=reason)
         desk.metrics.stage_items.labels("relay").inc(len(gone))
         return len(gone)
+
+    def _is_over(self, db: Session, letter: Leased, profile: str) -> bool:
+        """Drop the repetition of a message of which the bank or people have ended a payment meanwhile."""
+        assert letter.message is not None
+        row = db.one("sent_message", id=letter.message)
+        assert row is not None
+        operation, sendings = row[3], row[11]
+        if operation != SUBMIT or (letter.attempts <= 1 and not sendings):
+            return False
+        # Of one that is to be stopped nothing is dropped: perhaps the broker was away, and it has never left.
+        if all(s.state in OUT for s in payments.lock_of_messages(db, [letter.message])):
+            return False
+        trail = self._desk.trail()
+        again.drop(db, letter.id, letter.message, letter.message_id, trail.at_ms + self._due_ms[profile], trail)
+        self._desk.log.warning("not sent again", message_id=letter.message_id)
+        return True
 
     def _report(self, db: Session, letter: Leased, damaged: ArchiveDamaged, now_ms: int) -> None:
         """Keep a message whose archived bytes are no longer those that were signed, and tell a person."""

@@ -64,7 +64,8 @@ SELECT COUNT(*) FROM message WHERE due_ms IS NOT NULL;
 -- name: answers_of_message
 -- How many answers of the bank have moved payments of a message.
 SELECT COUNT(*) FROM message_payment JOIN move ON move.payment = message_payment.payment
-WHERE message_payment.message = :message AND move.event IN ('accept', 'settle', 'reject', 'return');
+WHERE message_payment.message = :message
+  AND move.event IN ('accept', 'settle', 'reject', 'return', 'cancel', 'refuse_cancel');
 
 -- name: sent_again
 -- Which of the picked payments are in a message that was sent more than once.

@@ -154,6 +154,22 @@ def test_an_answer_that_overtakes_the_mark_is_not_undone_by_it(stand: Stand, sta
     assert stand.faults() == []
 
 
+def test_a_message_of_which_the_bank_has_ended_a_payment_is_not_sent_again(stand: Stand) -> None:
+    """The bank has it, so its other payment was sent; what was rejected may have been ordered anew by now."""
+    stand.compose(order(1), order(2))
+    stand.dies("relay", "relay.bank_published")
+    assert len(stand.at_bank()) == 1
+    stand.take(stand.bank.status("RJCT", [stand.payment("PO-1")], "AC04"))
+    stand.clock.advance(LEASE)
+    stand.run("relay")
+    assert stand.at_bank() == []
+    assert stand.states() == {"PO-1": "REJECTED", "PO-2": "SENT"}
+    assert stand.sql("SELECT COUNT(*) FROM outbox") == [(0,)]
+    stand.take(stand.bank.status("ACSC", [stand.payment("PO-2")]))
+    assert stand.states() == {"PO-1": "REJECTED", "PO-2": "SETTLED"}
+    assert stand.faults() == []
+
+
 def test_a_message_whose_archived_bytes_were_changed_is_not_sent(stand: Stand) -> None:
     """The archive proves what it gives out: a signed payment that was tampered with on the disk stays here."""
     stand.compose(order(1))

@@ -49,7 +49,7 @@ def ask(stand: Stand, **channel: object) -> int:
 
 
 def answer(stand: Stand, status: str, reason: str | None = None, case_id: str | None = None) -> None:
-    """Let the bank answer the recall of the only payment."""
+    """Let the bank answer the only recall, which is of the first payment."""
     [case] = [row[0] for row in stand.sql("SELECT case_id FROM recall")]
     letters, paid = stand.bank.letters, stand.payment()
     said = RecallAnswer(
@@ -105,6 +105,22 @@ def test_a_recall_that_the_bank_grants_frees_the_money(stand: Stand) -> None:
     assert (stand.payment().state, recall_states(stand)) == ("CANCELLED", ["ACCEPTED"])
     assert stand.balances() == {}
     assert stand.faults() == []
+
+
+def test_a_message_of_which_the_bank_has_cancelled_a_payment_is_not_sent_again(stand: Stand) -> None:
+    """The bank has it; what is cancelled may have been ordered anew, and must not be there a second time."""
+    stand.sent(order(1), order(2))
+    cancel(stand)
+    ask(stand)
+    answer(stand, "CNCL")
+    assert stand.states() == {"PO-1": "CANCELLED", "PO-2": "SENT"}
+    stand.run("relay")
+    stand.at_bank()
+    stand.clock.advance(timedelta(hours=1))
+    stand.run("dispatch", "relay")
+    assert stand.states() == {"PO-1": "CANCELLED", "PO-2": "IN_DOUBT"}
+    assert stand.at_bank() == []
+    assert stand.open() == {"silent_bank": 1}
 
 
 def test_a_recall_that_is_pending_changes_nothing(stand: Stand) -> None:

@@ -140,7 +140,7 @@ class Told:
                 self._superseded.setdefault(one.document, set()).add(standing.id)
                 continue
             current.append(standing)
-            if one.event is not None:
+            if one.event is not None and _contradiction(one, standing) is None:
                 self._new[standing.id] = one.told_ms
         return current
 

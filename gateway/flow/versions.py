@@ -160,6 +160,8 @@ def _withdraw(
     siblings = [row for row in db.all("siblings_of_picked") if row[0] not in gone]
     others = [row for row in db.all("counterparts_of_picked") if row[0] not in gone]
     findings_of = db.all("entry_findings")
+    rests = _rests(db, rows, gone)
+    db.pick(numbers)
     db.run("look_again_at_entries")
     db.run("forget_shares")
     db.run("end_shown_again_picked", now_ms=trail.at_ms)
@@ -171,10 +173,19 @@ def _withdraw(
     transfers = [*ledger.undo(posted), *(_again(db, row) for row in siblings)]
     ledger.post(db, transfers, trail.at_ms)
     receipts.unbook(db, sorted(gone), trail)
-    _let_wait(db, profile, siblings, others, trail)
+    _let_wait(db, profile, [*siblings, *rests], others, trail)
     for kind, identity in findings_of:
         by = "the bank issued the statement again without this entry"
         findings.close(db, kind, identity, "reconcile", by, trail.at_ms)
+
+
+def _rests(db: Session, rows: Sequence[Sequence[Any]], gone: set[int]) -> list[Sequence[Any]]:
+    """Return the entries that stay and made up for what withdrawn ones had left open of their payments.
+
+    Their money is in suspense already, on the other side of what is taken back with those.
+    """
+    db.pick((row[5],) for row in rows if row[4] == "settle" and row[5] is not None)
+    return [row for row in db.all("open_parts_of_picked") if row[0] not in gone]
 
 
 def _stop_returns(db: Session, found: _Withdrawn, trail: Trail) -> set[int]:
@@ -214,11 +225,9 @@ def _again(db: Session, row: Sequence[Any]) -> Transfer:
     return cash("suspend", row[0], leg, row[1], f"suspense:{row[1]}", row[3], row[2])
 
 
-def _let_wait(db: Session, profile: Profile, siblings: Sequence[Any], others: Sequence[Any], trail: Trail) -> None:
+def _let_wait(db: Session, profile: Profile, parts: Sequence[Any], others: Sequence[Any], trail: Trail) -> None:
     """Let entries wait again whose other side the bank has taken back, each with its exception."""
-    waiting: list[tuple[int, str, str, str | None]] = [
-        (row[0], "suspense", str(row[3]), str(row[4])) for row in siblings
-    ]
+    waiting: list[tuple[int, str, str, str | None]] = [(row[0], "suspense", str(row[3]), str(row[4])) for row in parts]
     for row in others:
         state, minor = ("suspense", row[3]) if row[4] == "reversal" else (row[4], 0)
         waiting.append((row[0], state, str(minor), None))
@@ -226,7 +235,7 @@ def _let_wait(db: Session, profile: Profile, siblings: Sequence[Any], others: Se
         db.pick(waiting)
         if db.run("suspend_again") != len(waiting):
             raise Conflict("another worker has withdrawn the other side of an entry")
-    for row in (*siblings, *others):
+    for row in (*parts, *others):
         kind = "unmatched_debit" if row[3] < 0 else "unmatched_credit"
         evidence = {"entry": row[0], "amount": Money(row[3], row[2]).text(), "why": "the bank took its other side back"}
         found = Finding(kind, str(row[0]), profile.name, row[1], row[2], row[3], row[0], evidence)

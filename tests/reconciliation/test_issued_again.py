@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from gateway.operations.resolutions import Order, Rules, Way
 from schemas.model.money import Money
 from schemas.model.statement import Detail
 from simulators.stage import PROFILE
-from tests.gateway.flow.stand import RIEL, Stand, booked, order
+from tests.gateway.flow.stand import DAY, RIEL, Stand, booked, order
 from tests.reconciliation.paper import (
     BANK,
     OPENING,
@@ -142,6 +143,26 @@ def test_a_part_that_is_withdrawn_lets_the_other_wait_again(stand: Stand, gone: 
     assert sorted(seen(stand)) == [(-60_000, "part"), (-40_000, "part")]
     assert stand.balances().get(SUSPENSE, 0) == 0
     assert stand.open() == {"statement_differs": 2}
+
+
+def test_a_rest_waits_again_when_what_had_left_it_open_is_withdrawn(stand: Stand) -> None:
+    """Six tenths of an answered payment, and the rest; the bank corrects the first into the whole: too much left."""
+    [paid] = answered(stand, 1)
+    first = booked(-60_000, paid, reference="NB1")
+    rest = booked(-40_000, paid, reference="NB2", day=DAY + timedelta(days=1))
+    take(stand, statement(first), statement(rest, opening=OPENING - 60_000, day=1))
+    assert seen(stand) == [(-60_000, "settle"), (-40_000, "part")]
+    assert (stand.open(), stand.balances().get(SUSPENSE, 0)) == ({}, 0)
+    take(stand, statement(booked(-100_000, paid, reference="NB3"), issue=2))
+    take(stand, statement(rest, opening=OPENING - 100_000, day=1, issue=2))
+    assert sorted(seen(stand)) == [(-100_000, "settle"), (-40_000, "suspense")]
+    assert stand.balances()[SUSPENSE] == 40_000
+    assert stand.open() == {"unmatched_debit": 1, "statement_differs": 2}
+    take(stand, statement(first, issue=3))
+    take(stand, statement(rest, opening=OPENING - 60_000, day=1, issue=3))
+    assert sorted(seen(stand)) == [(-60_000, "part"), (-40_000, "part")]
+    assert stand.balances().get(SUSPENSE, 0) == 0
+    assert stand.open() == {"statement_differs": 4}
 
 
 def test_a_sweep_leg_that_is_withdrawn_lets_the_other_wait(stand: Stand) -> None:

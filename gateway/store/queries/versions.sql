@@ -118,6 +118,12 @@ DELETE FROM allocation WHERE entry IN (SELECT id FROM pick);
 SELECT entry.id, entry.account, entry.currency, entry.amount_minor, entry.matched
 FROM pick JOIN entry ON entry.counterpart = pick.id ORDER BY entry.id;
 
+-- name: open_parts_of_picked
+-- The entries that made up for what the settling entries of the picked payments had left open.
+SELECT entry.id, entry.account, entry.currency, entry.suspended_minor, entry.about
+FROM pick JOIN entry ON entry.about = pick.id
+WHERE COALESCE(entry.matched, '') = 'part' AND entry.suspended_minor <> 0 ORDER BY entry.id;
+
 -- name: untell_picked!
 -- Let the notices of the picked entries, which the bank has taken back, be looked for again.
 UPDATE entry SET matched = 'notice', fact = NULL WHERE fact IN (SELECT id FROM pick) AND matched = 'told';

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -207,6 +208,19 @@ def test_two_reports_at_once_are_told_apart_by_their_times(hill: Stand) -> None:
     assert hill.take(late, early) == ["APPLIED", "APPLIED"]
     assert hill.states() == {"PO-1": "REJECTED"}
     assert hill.open() == {}
+
+
+def test_a_report_that_contradicts_itself_makes_no_true_one_late(hill: Stand) -> None:
+    """It moved nothing, so what was said before it and comes after it still counts."""
+    paid = hill.sent(ordered(1), ordered(2))
+    clerk = Clerk(hill, created=START + timedelta(seconds=2))
+    [(_, [found])] = clerk.files()
+    mixed = replace(of(paid[0], "RJCT", "AC01"), end_to_end_id=paid[1].end_to_end_id)
+    hill.take(clerk.report(None, [block(found, None, mixed)]))
+    clerk.created = START + timedelta(seconds=1)
+    hill.take(clerk.report(None, [block(found, None, of(paid[0], "ACSC", None))]))
+    assert hill.states()["PO-1"] == "SETTLED"
+    assert hill.open() == {"unexpected_state": 1}
 
 
 def test_reports_made_in_the_same_moment_both_count(hill: Stand) -> None:

@@ -85,6 +85,8 @@ class Verified:
         certificate: whose key signed; trusted at the moment that was asked about.
         subject_key_id: of that certificate, 20 bytes.
         algorithm: ``ecdsa-sha256`` or ``rsa-sha256``.
+        content: SHA-256 (hex) of what AppHdr and Document say, whoever signed it and however: two documents with the
+            same are one, though their bytes differ in what nobody signs.
     """
 
     root: etree._Element
@@ -93,6 +95,7 @@ class Verified:
     certificate: x509.Certificate
     subject_key_id: bytes
     algorithm: str
+    content: str
 
 
 def sign(envelope: etree._Element, key: SigningKey, *, key_info: KeyNaming = "ski") -> bytes:
@@ -225,7 +228,8 @@ def _check(
         if reference.digest != computed:
             raise SignatureRefused(f"the {name} was changed after it was signed", code="DS0B", path=name)
     identifier = key_info.subject_key_id or certificates.subject_key_id(certificate)
-    return Verified(root, header, body, certificate, identifier, signed_info.algorithm)
+    content = digest(digests[1] + digests[2]).hex()
+    return Verified(root, header, body, certificate, identifier, signed_info.algorithm, content)
 
 
 def _parts(signature: etree._Element) -> tuple[etree._Element, bytes, etree._Element]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from lxml.etree import _Element
 
@@ -15,8 +16,13 @@ from schemas.model.statement import Entry, Statement
 _STATEMENTS = ("camt.052.001.08", "camt.053.001.08", "camt.054.001.08")
 
 
-def received(header: Header, document: _Element) -> Received:
+def received(header: Header, document: _Element, content: str) -> Received:
     """Read a verified Document by its definition.
+
+    Args:
+        header: of the message.
+        document: the Document that it heads.
+        content: SHA-256 of what the two say.
 
     Raises:
         DocumentRefused: no reader for it, a field that cannot be read, or another id than the header's (rule 1).
@@ -25,7 +31,7 @@ def received(header: Header, document: _Element) -> Received:
     if reader is None:
         text = f"{header.definition[:35]} is not a message that this rail takes"
         raise DocumentRefused(text, code="FF03", path="AppHdr/MsgDefIdr")
-    return reader(header, document)
+    return replace(reader(header, document), content=content)
 
 
 def _status_report(header: Header, document: _Element) -> Received:

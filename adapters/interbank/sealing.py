@@ -125,8 +125,8 @@ def facts_of(envelope: _Element) -> Facts:
 
 def unseal(
     profile: Profile, document: bytes, trust: TrustStore, at: datetime, dialect: Dialect
-) -> tuple[head001.Header, _Element]:
-    """Verify a document of the bank; return its header and its Document, which is what was verified.
+) -> tuple[head001.Header, _Element, str]:
+    """Verify a document of the bank; return its header, its Document, which is what was verified, and their SHA-256.
 
     Raises:
         DocumentRefused, SignatureRefused: nothing of it may be used.
@@ -149,7 +149,7 @@ def unseal(
         raise DocumentRefused(
             f"the header announces {header.definition[:35]}, the Document is another (rule 2)", path="AppHdr/MsgDefIdr"
         )
-    return header, verified.document
+    return header, verified.document, verified.content
 
 
 def _validate(profile: Profile, dialect: Dialect, root: _Element) -> None:

@@ -167,6 +167,7 @@ class Received:
         recalls: transfers that came in and that the bank asks back (camt.056): a person decides on each.
         statements: a Statement, then its entries, then the next; read while iterating. A transfer that came in is a
             notification with one entry.
+        content: SHA-256 (hex) of what was signed inside of it; None where all of its bytes were, or none.
     """
 
     definition: str
@@ -177,6 +178,7 @@ class Received:
     recall_answers: tuple[RecallAnswer, ...] = ()
     events: tuple[SystemEvent, ...] = ()
     recalls: tuple[RecallRequest, ...] = ()
+    content: str | None = None
 
 
 class Rail(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -50,6 +50,21 @@ class Reading:
     document: Document
     received: Received | None = None
     refused: DocumentRefused | None = None
+
+
+def copies_among(db: Session, profile: str, group: Sequence[Reading]) -> dict[str, str]:
+    """Return which documents say what one before them has said, by their SHA-256, and which that one is.
+
+    A signature covers what a message says, and not the blanks between its parts nor the signature's own value: with
+    other ones an old message would be a new document, to be had by whoever can read, and need not sign.
+    """
+    contents = {r.document.sha256: r.received.content for r in group if r.received and r.received.content}
+    if not contents:
+        return {}
+    db.pick((None, content) for content in set(contents.values()))
+    originals: dict[str, str] = dict(db.all("documents_of_contents", profile=profile))
+    first = {name: originals.setdefault(content, name) for name, content in contents.items()}
+    return {name: original for name, original in first.items() if original != name}
 
 
 @contextmanager

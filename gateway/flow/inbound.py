@@ -23,7 +23,7 @@ from gateway.bus.base import Consumer, Delivery
 from gateway.flow import outcomes, recalls, statements, statuses
 from gateway.flow.ahead import Ahead
 from gateway.flow.desk import Desk
-from gateway.flow.documents import Document, Reading, Whole, from_archive, pressed, read_whole
+from gateway.flow.documents import Document, Reading, Whole, copies_among, from_archive, pressed, read_whole
 from gateway.flow.hands import Hands, Job, Turn
 from gateway.flow.isolation import Isolation
 from gateway.store import archive, findings
@@ -162,7 +162,7 @@ class Inbound:
         with self._desk.store.transaction() as db:
             db.run(
                 "finish_document", sha256=sha256, state="FAILED", definition=None, message_id=None, code="FF10",
-                detail=reason, now_ms=trail.at_ms,
+                detail=reason, now_ms=trail.at_ms, content=None,
             )  # fmt: skip
             evidence = {"sha256": sha256, "reason": reason}
             found = Finding("document_failed", sha256, self._profile.name, evidence=evidence)
@@ -303,10 +303,16 @@ class Inbound:
         states: dict[str, str] = {}
         try:
             with self._desk.metrics.stage("inbound", self._desk.clock), self._desk.store.transaction() as db:
-                documents = [(r.document.sha256, r.received) for r in group if r.received]
+                copies = copies_among(db, self._profile.name, group)
+                documents = [
+                    (r.document.sha256, r.received) for r in group if r.received and r.document.sha256 not in copies
+                ]
                 told = statuses.apply(db, self._profile, documents, trail)
                 told += recalls.apply(db, self._profile, documents, trail)
                 for read in group:
+                    if (original := copies.get(read.document.sha256)) is not None:
+                        self._finish_copy(db, read, original, trail)
+                        continue
                     if read.refused is not None:
                         self._finish_refused(db, read, read.refused, trail)
                         states[read.document.sha256] = "REFUSED"
@@ -349,6 +355,7 @@ class Inbound:
         db.run(
             "finish_document", sha256=read.document.sha256, state=state, definition=received.definition,
             message_id=received.message_id, code=None, detail=None, now_ms=trail.at_ms,
+            content=received.content if state == "APPLIED" else None,
         )  # fmt: skip
         if read.document.sha256 in self._refused_before:
             by = "the same document was taken again and could be used"
@@ -357,11 +364,22 @@ class Inbound:
         facts = {"sha256": read.document.sha256, "definition": received.definition, "message_id": received.message_id}
         append(db, trail, "document.apply", facts)
 
+    def _finish_copy(self, db: Session, read: Reading, original: str, trail: Trail) -> None:
+        """Record that a document says what one before it has said, to the letter, under other bytes around it."""
+        assert read.received is not None
+        db.run(
+            "finish_document", sha256=read.document.sha256, state="APPLIED", definition=read.received.definition,
+            message_id=read.received.message_id, code=None, detail=f"a copy of document {original}",
+            now_ms=trail.at_ms, content=None,
+        )  # fmt: skip
+        append(db, trail, "document.copy", {"sha256": read.document.sha256, "original": original})
+        self._desk.log.info("bank document is a copy", sha256=read.document.sha256, original=original)
+
     def _finish_refused(self, db: Session, read: Reading, refused: DocumentRefused, trail: Trail) -> None:
         """Record why a document cannot be used, and where reading it stopped, for who has to call the bank."""
         db.run(
             "finish_document", sha256=read.document.sha256, state="REFUSED", definition=None, message_id=None,
-            code=refused.code, detail=str(refused)[:500], now_ms=trail.at_ms,
+            code=refused.code, detail=str(refused)[:500], now_ms=trail.at_ms, content=None,
         )  # fmt: skip
         evidence = {"sha256": read.document.sha256, "bytes": read.document.size, "reason": str(refused)[:500]}
         if refused.path:

@@ -82,8 +82,8 @@ def _answer(
     """Write what the bank has answered to one recall, and move its payment."""
     _, number, payment, state, case_id = row
     to = _STATES.get(answer.status, "PENDING")
-    if state == "CLOSED":  # the return has answered it before
-        return
+    if state == "CLOSED" or (to == "PENDING" and state in ("ACCEPTED", "REFUSED")):
+        return  # the return has answered it before, or what the bank has decided it is not still thinking about
     db.run("answer_recall", id=number, state=to, answer=answer.status, reason=answer.reason, now_ms=trail.at_ms)
     append(db, trail, "recall.answer", {
         "case_id": case_id, "payment": payment, "answer": answer.status, "reason": answer.reason,

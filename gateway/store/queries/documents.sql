@@ -22,10 +22,15 @@ SELECT state FROM document WHERE sha256 = :sha256;
 -- What became of the picked (one: SHA-256) documents.
 SELECT document.sha256, document.state FROM pick JOIN document ON document.sha256 = pick.one;
 
+-- name: documents_of_contents
+-- The documents of a relationship that were applied with the picked (one: SHA-256) signed contents.
+SELECT document.content_sha256, document.sha256 FROM pick
+JOIN document ON document.profile = :profile AND document.content_sha256 = pick.one;
+
 -- name: finish_document!
 -- Write what became of a document.
 UPDATE document SET state = :state, definition = :definition, message_id = :message_id, code = :code,
-                    detail = :detail, applied_ms = :now_ms
+                    detail = :detail, content_sha256 = :content, applied_ms = :now_ms
 WHERE sha256 = :sha256;
 
 -- name: unfinished_documents

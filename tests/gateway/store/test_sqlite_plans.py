@@ -10,13 +10,15 @@ import pytest
 from gateway.store.sqlite import SqliteStore
 
 DAYS: dict[str, Any] = {
-    "profile": "bank", "since": "2026-11-20", "until": "2026-12-01", "currency": "KHR", "account": "1", "count": 9,
+    "since": "2026-11-20", "until": "2026-12-01", "currency": "KHR", "account": "1", "count": 9,
 }  # fmt: skip
 LOOKUPS: list[tuple[str, dict[str, Any], str]] = [
     ("payments_of_messages", {"account": "1"}, "SCAN pick"),
     ("pieces_of", {}, "SCAN pick"),
     ("given_back", {}, "SCAN pick"),
-    ("open_about", DAYS, "SEARCH message USING INDEX message_by_day"),
+    ("messages_about", DAYS, "SEARCH message USING INDEX message_by_day"),
+    ("open_about", DAYS, "SCAN account_rail"),
+    ("pick_not_booked", DAYS, "MATERIALIZE known"),
 ]
 
 
@@ -32,4 +34,5 @@ def test_a_lookup_begins_with_what_is_looked_up(
         steps = [row[3] for row in db.connection.execute(text, parameters)]
     store.close()
     assert steps[0].startswith(begins)
-    assert not [step for step in steps[1:] if step.startswith(("SCAN payment", "SCAN entry", "SCAN transfer"))]
+    tables = ("message", "payment", "entry", "transfer")
+    assert not [step for step in steps[1:] if step.startswith(tuple(f"SCAN {table}" for table in tables))]

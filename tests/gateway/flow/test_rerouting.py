@@ -183,7 +183,7 @@ def test_a_batch_is_routed_line_by_line_and_released_on_each_rail(rails: Stand) 
 def send_over(stand: Stand, profile: str) -> None:
     """Let a rail write what is ready for it, and send it. There is a key for one rail only here: both sign with it."""
     sender = worker(stand, profile)
-    sender._signer = stand.workers["dispatch"]._signer  # type: ignore[attr-defined]
+    sender._signer = stand.workers["dispatch"]._signer  # type: ignore[attr-defined]  # the step by itself
     while sender.step(0):
         pass
     stand.run("relay")
@@ -194,7 +194,7 @@ def answer_over(stand: Stand, profile: str, document: bytes) -> None:
     name = f"inbound.{profile}.2"
     if name not in stand.workers:
         stand.workers.update(stand.gateway.workers("inbound", "2"))
-    stand.workers[name].take([document])  # type: ignore[attr-defined]
+    stand.workers[name].take([document])  # type: ignore[attr-defined]  # the step by itself
 
 
 def test_what_another_rail_has_answered_and_the_accounts_statement_does_not_show_is_told(rails: Stand) -> None:

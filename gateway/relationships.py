@@ -142,7 +142,6 @@ def relationship(
         clearing_system=profile.message.clearing_system,
         settlement_method=profile.message.settlement_method,
         days_ahead_max=profile.days_ahead_max,
-        time_zone=profile.time_zone,
         remittance_lines_max=profile.message.remittance_lines_max,
         addresses_required=profile.message.addresses_required,
         regulatory_reporting=profile.message.regulatory_reporting,

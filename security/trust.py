@@ -17,7 +17,8 @@ Every refusal is a `SignatureRefused` with one of these codes (ISO 20022 Externa
     DS0G  the signer may not sign this: it speaks for somebody else        (NotAllowedPayment)
     DS0H  the signer may not sign for this account                         (NotAllowedAccount)
 
-DS0A and DS0B are raised where signatures are read (xmldsig.py, jws.py); DS0H by the checks of an order.
+DS0A and DS0B are raised where signatures are read (xmldsig.py, jws.py). DS0H is never raised of a
+message that comes in: a bank's certificate speaks for all of the bank.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ from schemas.model.identifiers import instruction_id, message_id
 from schemas.model.money import Money
 from schemas.model.payment import Account, Payment
 from schemas.orders import payment_of_json
+from security.certificates import subject_bic
 from security.keys import SigningKey
 
 WRITTEN_FOR = timedelta(seconds=60)
@@ -132,11 +133,12 @@ def write(made_by: Rail, profile: Profile, parcel: Parcel, number: int, key: Sig
     accounts = frozenset(p.debtor_account.number for p in parcel.payments)
 
     def inspect(facts: Facts) -> None:
-        """Compare what the finished message says with what was meant (rules 1 to 9)."""
-        refusals = check_message(_message_facts(profile, facts, parcel, accounts, task.created))
+        """Compare what the finished message says with what was meant, and with whose key signs it."""
+        refusals = check_message(_message_facts(profile, facts, parcel, accounts, subject_bic(key.certificate), now))
         if refusals:
             text = "; ".join(str(x) for x in refusals)
-            raise DocumentRefused(f"the composed message breaks a rule: {text}", path=refusals[0].path)
+            first = refusals[0]
+            raise DocumentRefused(f"the composed message breaks a rule: {text}", code=first.code, path=first.path)
 
     made = made_by.compose(profile, task, parcel.payments, key, inspect)
     return Written(
@@ -196,9 +198,12 @@ def still_holds(prepared: Prepared, relationship: Relationship, now: datetime) -
 
 
 def _message_facts(
-    profile: Profile, facts: Facts, parcel: Parcel, accounts: frozenset[str], now: datetime
+    profile: Profile, facts: Facts, parcel: Parcel, accounts: frozenset[str], signer_bic: str | None, now: datetime
 ) -> MessageFacts:
-    """Return what the message rules look at, from the finished message."""
+    """Return what the message rules look at, from the finished message, the key that will sign it, and the profile.
+
+    A key of a relationship signs for that relationship's accounts.
+    """
     settings = profile.message
     return MessageFacts(
         header=_header(facts),
@@ -211,7 +216,8 @@ def _message_facts(
         declared_count=int(facts.stated_count),
         amounts=_amounts(facts.amounts, parcel.currency),
         control_sum=facts.stated_sum,
-        signer_bic=profile.own_bic,
+        signer_bic=signer_bic,
+        signer_accounts=frozenset(own.number for own in profile.accounts),
         debtor_accounts=accounts,
         settlement_method=settings.settlement_method,
         clearing_system=settings.clearing_system,

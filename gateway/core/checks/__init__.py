@@ -3,7 +3,7 @@
 Three lists, by what a rule looks at:
 
     CHECKS          (Payment, Context)   rules 13-16, 19-29, 31-35, 37-51, 53
-    MESSAGE_CHECKS  (MessageFacts)       rules 1-12, 17, 36
+    MESSAGE_CHECKS  (MessageFacts)       rules 1-12, 17, 36, of each message of ours before it is signed
     BATCH_CHECKS    (BatchFacts)         rules 18, 52
 
 A rule returns its refusals, most often none. The functions stand in one module a family: references, amounts, dates,
@@ -123,8 +123,8 @@ AMOUNT_RULES = frozenset({*range(19, 25), 26})
 def check(payment: Payment, context: Context) -> list[Refusal]:
     """Return every refusal of one payment, in the order of the rules; an empty list means that it may be paid.
 
-    Uniqueness is checked against ``context.seen``, which the caller fills: ``context.seen.add(payment)`` after each
-    payment that it takes, so that two equal references in one message are found as well.
+    Uniqueness (rules 13, 14 and 16) is checked against ``context.seen``, as far as the caller has filled it. Intake
+    leaves it empty here, and asks the database once for the references of a whole group (`references_taken`).
     """
     found: list[Refusal] = []
     for rule in _of_rail(context.rail.rules):
@@ -135,7 +135,7 @@ def check(payment: Payment, context: Context) -> list[Refusal]:
 
 
 def check_message(facts: MessageFacts, rules: frozenset[int] | None = None) -> list[Refusal]:
-    """Return every refusal of one bank message's header and group; ``rules`` as in ``RailRules``."""
+    """Return every refusal of one message's header and group; ``rules`` as in ``RailRules``."""
     chosen = [rule for rule in MESSAGE_CHECKS if rules is None or rule_number(rule) in rules]
     return [refusal for rule in chosen for refusal in rule(facts)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Literal
@@ -51,7 +51,6 @@ class RailRules:
         regulatory_reporting: a customer's payment carries a regulatory report (rule 53).
         days_ahead_max: how far ahead an order may be dated.
         rules: numbers of the rules that hold on this rail, or None for every rule.
-        time_zone: of the cut-off times, e.g. ``Asia/Phnom_Penh``; the caller makes ``Context.now_local`` in it.
     """
 
     name: str
@@ -66,7 +65,6 @@ class RailRules:
     settlement_method: str | None = "CLRG"
     days_ahead_max: int = 30
     rules: frozenset[int] | None = None
-    time_zone: str = "Asia/Phnom_Penh"
     remittance_lines_max: int = 10
     addresses_required: bool = False
     regulatory_reporting: bool = False
@@ -88,7 +86,11 @@ class SourceRules:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """References that are taken already. The caller fills it from the store and adds each payment that it takes."""
+    """References that are taken already, as far as the caller has put them here.
+
+    Intake puts in what the store has of its orders' EndToEndIds and UETRs, and those of each order that it takes;
+    InstrIds it does not, which are made of the payments' own numbers.
+    """
 
     end_to_end_ids: set[tuple[str, str]] = field(default_factory=set)
     """(debtor account number, EndToEndId)."""
@@ -145,20 +147,21 @@ class BlockFacts:
 
 @dataclass(frozen=True, slots=True)
 class MessageFacts:
-    """A bank message's header beside its group header, ours before it is signed or theirs after it is verified.
+    """A message's header beside its group header, as the finished message of ours says them before it is signed.
 
     Attributes:
         header: the business application header, or None on a rail that has none; its rules hold then of themselves.
         now, tolerance: against which the creation date is compared.
         control_sum: CtrlSum as written, or None where the message states none.
         amounts: of the transactions, in their order.
-        signer_bic: for whom the verified key speaks; None before signing, when our own key is not chosen yet.
-        signer_accounts: the accounts for which this key may sign, or None for all of the signer's.
+        signer_bic: for whom the key speaks, by its certificate; None where that names nobody.
+        signer_accounts: the accounts for which this key may sign, or None for any.
         debtor_accounts: the accounts that the message debits.
-        known_message_ids: MsgIds that were seen before from this sender.
+        known_message_ids: MsgIds that were used before, where the caller knows them; a unique key of the database holds
+            it across messages (rule 11).
         settlement_account: SttlmAcct, where stated.
         blocks: the payment-information blocks of a pain.001.
-        known_block_ids: PmtInfIds that were seen before from this sender.
+        known_block_ids: PmtInfIds that were used before, likewise (rule 12).
         participants: on a rail whose PmtInfId is ``sender/receiver/reference``: BIC8 -> the bank's code where it is
             not its BIC8; None on all others.
     """
@@ -187,7 +190,7 @@ class MessageFacts:
 
 @dataclass(frozen=True, slots=True)
 class BatchFacts:
-    """A whole batch of a source: what it declared, and what arrived. Made from payments, or from sums in the store.
+    """A whole batch of a source: what it declared, and what arrived, from sums in the store.
 
     Attributes:
         declared_totals_minor, totals_minor: currency -> exact sum in minor units.
@@ -203,32 +206,6 @@ class BatchFacts:
     category_purposes: frozenset[str | None]
     line_purposes: frozenset[str | None]
     debtor_accounts: frozenset[str]
-
-    @classmethod
-    def of(
-        cls, batch_id: str, declared_count: int, declared_totals_minor: Mapping[str, int], payments: Iterable[Payment]
-    ) -> BatchFacts:
-        """Sum up the payments of a batch."""
-        count = 0
-        totals: dict[str, int] = {}
-        categories, purposes, accounts = set(), set(), set()
-        for payment in payments:
-            count += 1
-            amount = payment.amount
-            totals[amount.currency] = totals.get(amount.currency, 0) + amount.amount_minor
-            categories.add(payment.category_purpose)
-            purposes.add(payment.purpose or payment.category_purpose)
-            accounts.add(payment.debtor_account.number)
-        return cls(
-            batch_id,
-            declared_count,
-            declared_totals_minor,
-            count,
-            totals,
-            frozenset(categories),
-            frozenset(purposes),
-            frozenset(accounts),
-        )
 
 
 def same_bank(one: Agent, other: Agent) -> bool:

@@ -1,4 +1,4 @@
-"""Rules 1 to 12, 17 and 36: a bank message's header and groups, before we sign it or after we verify it."""
+"""Rules 1 to 12, 17 and 36: the header and groups of a message to a bank, before it is signed."""
 
 from __future__ import annotations
 
@@ -67,7 +67,10 @@ def rule_06_possible_duplicate(facts: MessageFacts) -> Sequence[Refusal]:
 
 
 def rule_07_signer(facts: MessageFacts) -> Sequence[Refusal]:
-    """7: the signer may speak for Fr (DS0G), and for the accounts that the message debits (DS0H)."""
+    """7: the key that signs may speak for Fr (DS0G), and for the accounts that the message debits (DS0H).
+
+    Of a message that comes in, `security.trust` says in whose name its certificate may speak.
+    """
     refusals = []
     header = facts.header
     if header is not None and facts.signer_bic is not None and bic8(facts.signer_bic) != bic8(header.from_bic):
@@ -111,14 +114,21 @@ def rule_10_blocks_add_up(facts: MessageFacts) -> Sequence[Refusal]:
 
 
 def rule_11_message_id_unique(facts: MessageFacts) -> Sequence[Refusal]:
-    """11: MsgId is unique for its sender (DU01)."""
+    """11: MsgId is unique for its sender (DU01), as far as the MsgIds are known that were seen before.
+
+    Of ours that holds without: a MsgId is made of a number that is taken once, and ``message (message_id)`` is unique
+    in the database.
+    """
     if facts.group_message_id not in facts.known_message_ids:
         return NOTHING
     return (Refusal(11, "DU01", "GrpHdr/MsgId", f"{facts.group_message_id} was seen before from this sender"),)
 
 
 def rule_12_block_id_unique(facts: MessageFacts) -> Sequence[Refusal]:
-    """12: PmtInfId is unique, in the message and for its sender (DU02)."""
+    """12: PmtInfId is unique, in the message and as far as those are known that were used before (DU02).
+
+    Across our messages the primary key of the table ``block`` holds it.
+    """
     seen = set(facts.known_block_ids)
     found = []
     for number, block in enumerate(facts.blocks, start=1):

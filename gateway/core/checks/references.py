@@ -11,7 +11,10 @@ from schemas.model.refusal import Refusal
 
 
 def rule_13_end_to_end_id_unique(payment: Payment, context: Context) -> Sequence[Refusal]:
-    """13: EndToEndId is unique for the debtor's account (DU04), or ``NOTPROVIDED``."""
+    """13: EndToEndId is unique for the debtor's account (DU04), or ``NOTPROVIDED``.
+
+    Against what was taken before, intake asks the database; its unique index ``payment_end_to_end_id`` holds it.
+    """
     return _end_to_end_id_taken(payment.debtor_account.number, payment.end_to_end_id, context.seen)
 
 
@@ -23,7 +26,11 @@ def _end_to_end_id_taken(account: str, reference: str, seen: Seen) -> Sequence[R
 
 
 def rule_14_instruction_id_unique(payment: Payment, context: Context) -> Sequence[Refusal]:
-    """14: InstrId is unique (DU05)."""
+    """14: InstrId is unique (DU05), as far as ``context.seen`` has those that are taken.
+
+    Ours is made of the payment's number (`schemas.model.identifiers.instruction_id`), the primary key of ``payment``,
+    so intake has none to ask for.
+    """
     if payment.instruction_id not in context.seen.instruction_ids:
         return NOTHING
     return (Refusal(14, "DU05", "instruction_id", f"{payment.instruction_id} was used before"),)
@@ -40,7 +47,10 @@ def rule_15_no_slash_at_the_ends(payment: Payment, context: Context) -> Sequence
 
 
 def rule_16_uetr(payment: Payment, context: Context) -> Sequence[Refusal]:
-    """16: UETR is a UUID version 4 in lower case (CH16) and unique (DU03)."""
+    """16: UETR is a UUID version 4 in lower case (CH16) and unique (DU03).
+
+    Against what was taken before, intake asks the database; its unique index ``payment_uetr`` holds it.
+    """
     if not is_uetr(payment.uetr):
         return (Refusal(16, "CH16", "uetr", "not a UUID version 4 in lower case"),)
     return _uetr_taken(payment.uetr, context.seen)

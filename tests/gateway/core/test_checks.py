@@ -30,7 +30,7 @@ from gateway.core.checks import (
 )
 from schemas.codes import REASONS
 from schemas.model.money import Money
-from schemas.model.payment import Account, Party
+from schemas.model.payment import Account
 from tests.gateway.core.check_cases import CASES, CONTEXT, MONDAY, OUR_ACCOUNT, PAYMENT, RAIL, Case, put
 
 RULES: list[Callable[..., object]] = [*CHECKS, *MESSAGE_CHECKS, *BATCH_CHECKS]
@@ -313,12 +313,3 @@ def test_the_amount_rules_are_those_of_the_amounts_module() -> None:
     """The list of rules that say nothing of an unreadable amount follows the module."""
     in_module = {rule_number(rule) for rule in CHECKS if rule.__module__.endswith(".amounts")}
     assert in_module == AMOUNT_RULES
-
-
-def test_batch_facts_are_summed_from_payments() -> None:
-    """A batch's purposes are its lines' own, or their category where a line has none."""
-    salary = replace(PAYMENT, purpose=None, category_purpose="SALA", creditor=Party("Sok Dara"))
-    facts = BatchFacts.of("B1", 2, {"KHR": 250_000_000}, [salary, PAYMENT])
-    assert (facts.count, facts.totals_minor) == (2, {"KHR": 250_000_000})
-    assert facts.line_purposes == {"SALA", "SUPP"}
-    assert facts.debtor_accounts == {OUR_ACCOUNT}

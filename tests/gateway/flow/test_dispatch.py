@@ -176,6 +176,24 @@ def test_when_all_are_bad_all_are_held_and_the_worker_comes_to_rest(stand: Stand
     assert stand.faults() == []
 
 
+@pytest.mark.parametrize("code", ["DS0G", "DS0H"])
+def test_a_key_that_may_not_sign_sends_nothing(stand: Stand, code: str) -> None:
+    """A key of somebody else, or one of a relationship that does not have the account: each payment waits (rule 7)."""
+    worker = stand.workers["dispatch"]
+    assert isinstance(worker, Dispatch)
+    if code == "DS0G":
+        strange = stand.bank.stranger()
+        worker._signer = lambda: strange
+    else:
+        others = tuple(own for own in worker._profile.accounts if own.number != RIEL)
+        worker._profile = worker._profile.model_copy(update={"accounts": others})
+    stand.compose(order())
+    assert stand.states() == {"PO-1": "HELD"}
+    assert stand.sql("SELECT reason FROM move WHERE event = 'hold'") == [(code,)]
+    assert stand.open() == {"cannot_compose": 1}
+    assert stand.documents() == []
+
+
 def test_a_crash_while_composing_leaves_the_payments_ready(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither half a message nor a reservation without one; the next worker composes once."""
 

@@ -1,1 +1,1 @@
-"""Who may, who signed, who did: keys and trust, signatures on messages and orders, roles, the audit chain."""
+"""Who may, who signed, who did: keys, trust, signatures on messages and orders, maker and checker, the audit chain."""

@@ -1,7 +1,12 @@
-"""What each role of an operator may do: one table, and the rule that a maker is not the checker.
+"""The rule that a maker is not the checker, and the table of roles for a web console that is not built yet.
 
-Roles are given to people by the administrator; keys belong to the security officer; nobody can do both ends of
-anything. `INCOMPATIBLE` names the roles that one person must not hold together.
+`is_independent` holds today: whoever approves, confirms or answers is another person than whoever proposed it. Nobody
+has a role so far: the command line trusts the machine, whose operating system says who may run it, and every deed is
+in the audit trail with the name given and the machine's user.
+
+The table says what each role may do once people have accounts of their own: roles are given by the administrator, keys
+belong to the security officer, and nobody can do both ends of anything. `INCOMPATIBLE` names the roles that one person
+must not hold together. Nothing but its tests asks it yet.
 """
 
 from __future__ import annotations

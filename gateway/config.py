@@ -64,7 +64,7 @@ class SourceSettings(_Table):
     batch_timeout_s: int = Field(default=3_600, ge=1)
 
     def approval_limit(self, currency: str) -> Money | None:
-        """Return the largest amount that needs no approval, or None where every amount passes."""
+        """Return the largest amount that needs no approval, or None where every amount needs one."""
         text = self.approval_limits.get(currency)
         return None if text is None else Money.parse(text, currency)
 
@@ -78,8 +78,7 @@ class WorkerSettings(_Table):
         dispatch_batch: payments claimed for one round of composing.
         relay_batch: messages published in one window of confirms.
         inbound_batch: bank documents taken at once; each may be large.
-        reconcile_batch: statement entries matched in one transaction.
-        events_batch: payment outcomes in one event message.
+        reconcile_batch: statement entries stored and matched in one slice; the whole statement is one transaction.
         wait_s: longest wait for work before a worker looks at its clock again.
         lease_s: how long a claim holds; then another worker may take the work over.
         retries_max: attempts after which a message goes to the dead letters.
@@ -94,7 +93,6 @@ class WorkerSettings(_Table):
     relay_batch: int = Field(default=500, ge=1, le=5_000)
     inbound_batch: int = Field(default=10, ge=1, le=500)
     reconcile_batch: int = Field(default=5_000, ge=1, le=50_000)
-    events_batch: int = Field(default=500, ge=1, le=500)
     wait_s: float = Field(default=1.0, gt=0, le=60)
     lease_s: int = Field(default=60, ge=5, le=3_600)
     retries_max: int = Field(default=5, ge=0, le=100)

@@ -115,6 +115,7 @@ def test_a_source_says_what_needs_a_second_person(path: Path) -> None:
     ("old", "new", "said"),
     [
         ("[workers]", "[workers]\nintake_bach = 3", "workers.intake_bach: unknown key"),
+        ("[workers]", "[workers]\nevents_batch = 500", "workers.events_batch: unknown key"),
         ("[workers]", "[workers]\nintake_batch = 0", "workers.intake_batch: should be greater than"),
         ('bus_url = "memory://"', 'bus_url = "kafka://x"', "bus_url: an address begins with memory:// or amqp://"),
         ('"4000000000"', "4000000000", "sources.fmis.approval_limits.KHR: should be a valid string"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -13,10 +13,9 @@ from schemas.model.money import Money
 Matcher = Literal[
     "reversal", "reference", "receipts", "batch", "parts", "charges", "sweeps", "free_text", "alike", "subset"
 ]
-"""The names of the matchers; gateway/core/matchers says what each does."""
-DEFAULT_ORDER: tuple[Matcher, ...] = (
-    "reversal", "reference", "receipts", "batch", "parts", "charges", "sweeps", "free_text", "alike", "subset",
-)  # fmt: skip
+"""The names of the matchers, as gateway/core/pipeline.py has them; gateway/core/matchers says what each does."""
+DEFAULT_ORDER: tuple[Matcher, ...] = get_args(Matcher)
+"""As they stand above: the order that holds where a profile says no other."""
 LedgerAccount = Annotated[str, Field(pattern=r"^(charges|interest|differences)$")]
 
 

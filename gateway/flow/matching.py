@@ -30,10 +30,6 @@ from gateway.store.trail import Trail
 from schemas.errors import Conflict
 from schemas.model.money import Money
 
-NAMING = frozenset({"reversal", "reference", "batch", "parts", "charges", "sweeps", "receipts"})
-"""Matchers that go by what an entry says of itself."""
-SEARCHING = frozenset({"batch", "free_text", "alike", "subset"})
-"""Matchers that need candidates which are searched for, where an entry names nothing."""
 WAITING = ("parts", "reversal")
 """Matchers that explain an entry by another one which nobody has explained."""
 WAITING_MAX = 500
@@ -143,7 +139,7 @@ class Matching:
     def _ask_naming(self, left: list[EntryFacts], given: Slice, pool: Pool, posted: _Posted) -> list[EntryFacts]:
         """Ask the matchers that go by what an entry says of itself; return the entries that none of them knows."""
         for name in self._rules.order:
-            left = self._ask(name, left, given, pool, posted) if name in NAMING else left
+            left = self._ask(name, left, given, pool, posted) if MATCHERS[name].names else left
         return left
 
     def _slice(self, given: Slice, *, searching: bool) -> None:
@@ -156,7 +152,7 @@ class Matching:
         elif left:
             self._finder.widen(left, pool)
             for name in self._rules.order:
-                if name in SEARCHING:
+                if MATCHERS[name].searches:
                     left = self._ask(name, left, given, pool, posted)
         if left and "reversal" in self._rules.order:
             self._finder.look_back(left, pool)
@@ -170,7 +166,7 @@ class Matching:
         self, name: str, entries: Sequence[EntryFacts], given: Slice, pool: Pool, posted: _Posted
     ) -> list[EntryFacts]:
         """Let one matcher look at entries; return those that it does not know."""
-        find, left = MATCHERS[name], []
+        find, left = MATCHERS[name].find, []
         for entry in entries:
             if entry.id in pool.taken:
                 continue

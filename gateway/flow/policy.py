@@ -12,7 +12,6 @@ from adapters.profile import Profile
 from gateway.core.calendar import BusinessCalendar, value_day
 from gateway.core.checks import Context, RailRules, Seen, SourceRules
 from gateway.core.matching import Tolerance
-from gateway.core.pipeline import MATCHERS
 from gateway.core.pool import MatchingRules
 from gateway.core.routing import Asked, Decision, Now, RoutingTable
 from schemas.model.payment import Agent, Payment
@@ -106,7 +105,7 @@ def matching_rules(profile: Profile) -> MatchingRules:
     """Return what a relationship says of matching."""
     said = profile.matching
     return MatchingRules(
-        order=tuple(name for name in said.order if name in MATCHERS),
+        order=said.order,
         tolerances={
             currency: Tolerance(said.absolute_minor(currency), given.relative_bp, given.account)
             for currency, given in said.tolerances.items()

@@ -72,6 +72,8 @@ class Kind:
         hours_large: the same where its amount is large (``LARGE_MINOR``).
         holds_money: an amount in suspense belongs to it until it is resolved; what a message and not a statement has
             brought holds none.
+        of_entry: it may be about a statement's entry, whose number is then its identity; it closes when the entry is
+            explained.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Kind:
     hours: int
     hours_large: int
     holds_money: bool = False
+    of_entry: bool = False
 
 
 _OF_ORDERS = (
@@ -132,11 +135,11 @@ _OF_DOCUMENTS = (
     Kind("ambiguous_payment", "A status report's reference names several payments; none of them moves.",
          (*_STATUS, "end_to_end_id", "payments"), OF_FACTS, 24, 24),
     Kind("returned_unknown", "Money is said to come back, or came back, for a payment that is not ours.",
-         (*_ENTRY, *_STATUS[:-1]), OF_MONEY, 48, 24, holds_money=True),
+         (*_ENTRY, *_STATUS[:-1]), OF_MONEY, 48, 24, holds_money=True, of_entry=True),
     Kind("unexpected_state", "The bank says something of a payment that contradicts what is known of it.",
-         (*_ENTRY[:-1], *_STATUS), OF_MONEY, 8, 2, holds_money=True),
+         (*_ENTRY[:-1], *_STATUS), OF_MONEY, 8, 2, holds_money=True, of_entry=True),
     Kind("amount_differs", "An amount is not the payment's, and charges do not explain the difference (rule 56).",
-         (*_ENTRY, *_STATUS[:-1]), OF_MONEY, 24, 4, holds_money=True),
+         (*_ENTRY, *_STATUS[:-1]), OF_MONEY, 24, 4, holds_money=True, of_entry=True),
 )  # fmt: skip
 
 _OF_STATEMENTS = (
@@ -164,18 +167,20 @@ _OF_STATEMENTS = (
 )  # fmt: skip
 
 _OF_ENTRIES = (
-    Kind("unmatched_credit", "Money came in, and nothing says for what.", _ENTRY, OF_MONEY, 48, 24, holds_money=True),
-    Kind("unmatched_debit", "Money left, and nothing says for what.", _ENTRY, OF_MONEY, 8, 2, holds_money=True),
+    Kind("unmatched_credit", "Money came in, and nothing says for what.", _ENTRY, OF_MONEY, 48, 24,
+         holds_money=True, of_entry=True),
+    Kind("unmatched_debit", "Money left, and nothing says for what.", _ENTRY, OF_MONEY, 8, 2,
+         holds_money=True, of_entry=True),
     Kind("duplicate_entry", "A second entry for a payment that is booked already, or a second return of it (rule 65).",
-         _ENTRY, OF_MONEY, 8, 2, holds_money=True),
+         _ENTRY, OF_MONEY, 8, 2, holds_money=True, of_entry=True),
     Kind("duplicate_payment", "Somebody paid us a second time for the same thing.",
-         ("receipt", *_ENTRY), OF_MONEY, 48, 24, holds_money=True),
+         ("receipt", *_ENTRY), OF_MONEY, 48, 24, holds_money=True, of_entry=True),
     Kind("currency_differs", "An entry names something of another currency.", _ENTRY, OF_MONEY, 24, 4,
-         holds_money=True),
+         holds_money=True, of_entry=True),
     Kind("batch_sum_differs", "A batch entry is not the sum of its details, and charges do not explain it (rule 63).",
-         _ENTRY, OF_MONEY, 24, 4, holds_money=True),
+         _ENTRY, OF_MONEY, 24, 4, holds_money=True, of_entry=True),
     Kind("unmatched", "An entry in suspense of which the matching rules gave no kind: a defect of the gateway.",
-         _ENTRY, OF_MONEY, 8, 2, holds_money=True),
+         _ENTRY, OF_MONEY, 8, 2, holds_money=True, of_entry=True),
 )  # fmt: skip
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -185,6 +190,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     }
 )
 """Every kind, by name."""
+ENTRY_KINDS: tuple[str, ...] = tuple(kind.name for kind in KINDS.values() if kind.of_entry)
+"""The kinds of what keeps an entry from being explained."""
 
 
 def due_ms(kind: str, found_ms: int, amount_minor: int | None, currency: str | None) -> int:

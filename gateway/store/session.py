@@ -3,7 +3,8 @@
 The statements stand in queries/*.sql, each with one line of intent, and are loaded with aiosql. What must differ
 between the engines stands in queries/sqlite.sql and queries/postgres.sql under the same name. Two marks in the text
 become the engine's own locking clause: ``/*lock*/`` (of the table ``payment`` alone: ``/*lock payment*/``) and
-``/*lock skip*/``; SQLite has one writer at a time and needs none.
+``/*lock skip*/``; SQLite has one writer at a time and needs none. A third, ``/*kinds of entries*/``, becomes the list
+of those kinds of exceptions (gateway/core/kinds.py).
 
 A statement over many rows never names them one by one: the rows are put into the temporary table ``pick`` (id, one,
 two, three, ..., eight) and joined.
@@ -22,6 +23,8 @@ from typing import Any, ClassVar
 
 import aiosql
 from yoyo import get_backend, read_migrations
+
+from gateway.core.kinds import ENTRY_KINDS
 
 Row = tuple[Any, ...]
 PICK_COLUMNS = ("id", "one", "two", "three", "four", "five", "six", "seven", "eight")
@@ -139,6 +142,7 @@ def load_queries(engine: str, driver: str, lock: str, lock_skip: str) -> Any:
     text = "\n".join((folder / n).read_text(encoding="utf-8") for n in (*common, f"{engine}.sql"))
     text = text.replace("/*lock skip*/", lock_skip).replace("/*lock*/", lock)
     text = text.replace("/*lock payment*/", f"{lock} OF payment" if lock else "")
+    text = text.replace("/*kinds of entries*/", ", ".join(f"'{kind}'" for kind in ENTRY_KINDS))
     return aiosql.from_str(text, driver, mandatory_parameters=False)
 
 

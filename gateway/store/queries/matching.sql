@@ -92,8 +92,7 @@ FROM pick WHERE entry.id = pick.id AND entry.counterpart IS NULL
 -- name: entry_findings
 -- The open exceptions of the picked entries.
 SELECT exception.kind, exception.identity FROM pick
-JOIN exception ON exception.kind IN ('unmatched_debit', 'unmatched_credit', 'amount_differs', 'currency_differs',
-    'duplicate_entry', 'unexpected_state', 'returned_unknown', 'batch_sum_differs', 'duplicate_payment')
+JOIN exception ON exception.kind IN (/*kinds of entries*/)
     AND exception.identity = CAST(pick.id AS TEXT)
 WHERE exception.state <> 'resolved';
 
@@ -122,7 +121,6 @@ FROM (SELECT * FROM entry WHERE account = :account AND currency = :currency AND 
         AND matched IN ('suspense', 'sweep', 'notice') AND statement <> :statement
       ORDER BY id DESC LIMIT :count) AS entry
 WHERE (SELECT COUNT(*) FROM exception
-       WHERE exception.kind IN ('unmatched_debit', 'unmatched_credit', 'amount_differs', 'currency_differs',
-           'duplicate_entry', 'unexpected_state', 'returned_unknown', 'batch_sum_differs', 'duplicate_payment')
+       WHERE exception.kind IN (/*kinds of entries*/)
          AND exception.identity = CAST(entry.id AS TEXT) AND exception.state IN ('resolved', 'proposed')) = 0
 ORDER BY id;

@@ -250,14 +250,28 @@ def unpackaged_data(files: list[File]) -> Iterator[str]:
             yield f"{file.name}:1: not in [tool.setuptools.package-data]"
 
 
+def unlisted_modules(files: list[File]) -> Iterator[str]:
+    """What only one part of the gateway may import is forbidden to all its other parts, each by name."""
+    children = {file.name.split("/")[1].removesuffix(".py") for file in files if file.is_python
+                and file.name.startswith("gateway/") and file.name != "gateway/__init__.py"}  # fmt: skip
+    text = next(file.text for file in files if file.name == "pyproject.toml")
+    for contract in tomllib.loads(text)["tool"]["importlinter"]["contracts"]:
+        only = re.match(r"Only gateway\.(\w+) speaks", contract["name"])
+        if only:
+            listed = {name.removeprefix("gateway.") for name in contract["source_modules"]}
+            for child in sorted(children - listed - {only.group(1)}):
+                yield f"pyproject.toml:1: {contract['name']}: gateway.{child} is not in its list"
+
+
 Rule = Callable[[list[File]], Iterator[str]]
 RULES: tuple[Rule, ...] = (
     long_functions, long_files, missing_docstrings, floats, naive_times, own_clocks, unfinished, bare_names, addresses,
-    unreasoned_ignores, engine_statements, unpackaged_data,
+    unreasoned_ignores, engine_statements, unpackaged_data, unlisted_modules,
 )  # fmt: skip
 
 _PYPROJECT = (
     '[tool.ruff.lint]\nignore = [\n  "E501",\n]\n[tool.mypy]\n[tool.setuptools.package-data]\n"*" = ["*.sql"]\n'
+    '[[tool.importlinter.contracts]]\nname = "Only gateway.bus speaks AMQP"\nsource_modules = ["gateway.app"]\n'
 )
 _STATEMENTS = "".join(f"-- name: statement_{number}\nselect 1;\n" for number in range(ENGINE_STATEMENTS_MAX + 1))
 BREAKS: dict[str, tuple[File, ...]] = {
@@ -278,6 +292,7 @@ BREAKS: dict[str, tuple[File, ...]] = {
     "unreasoned_ignores": (File("pyproject.toml", _PYPROJECT), File("gateway/a.py", "x = 1  # noqa: E501\n")),
     "engine_statements": (File("gateway/store/queries/sqlite.sql", _STATEMENTS),),
     "unpackaged_data": (File("gateway/a.xml", "<a/>"),),
+    "unlisted_modules": (File("gateway/a.py", ""), File("gateway/flow/a.py", "")),
 }
 
 

@@ -1,4 +1,4 @@
-"""The second process of an embedded gateway: does what it is handed, and keeps nothing.
+"""A process beside a worker or an embedded gateway: does what it is handed, and keeps nothing.
 
     python -m gateway.hand <file descriptor of its socket>
 

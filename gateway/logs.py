@@ -1,7 +1,8 @@
 """Logs: one event a line, JSON for machines or readable in a terminal, without secrets and without surprises.
 
 The processors are plain functions in a list, each does one thing. ``create`` returns a logger that is handed on as an
-argument; nothing is configured globally, neither at import nor later. What an event is about stands in the event.
+argument, and configures nothing globally. Only a whole process sends there what writes without a logger of its own, the
+bus and libraries (`gateway.process.route_library_logs`). What an event is about stands in the event.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ fact that arrives twice posts once.
     charges:<account>     what the bank took for its services                    debit
     interest:<account>    interest that the bank took or gave                    either
     differences:<account> what an entry differed from its payment, as tolerated  either
-    own_transfers:<currency>  sweeps of which one leg has come                   either
     receipts:<source>     money received that a source expected                  credit
     opening:<account>     the opening balance of the first statement             credit
     own_transfers:<currency>  money on its way between two accounts of ours      either

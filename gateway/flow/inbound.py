@@ -1,7 +1,8 @@
-"""Bank documents in: kept byte for byte before they are parsed, verified, read, applied, acknowledged.
+"""Bank documents in: kept byte for byte before anything comes of them; verified, read, applied, acknowledged.
 
-Two transactions: the first keeps the bytes, the second applies what they say. A document that cannot be used stays in
-the archive and becomes an exception; the same bytes again change nothing.
+Two transactions: the first keeps the bytes, the second applies what they say. Where a second process reads ahead, a
+small document has been verified and read in memory by the time its bytes are kept. A document that cannot be used stays
+in the archive and becomes an exception; the same bytes again change nothing.
 
 A signed document is held in memory, for its signature covers all of it. An unsigned statement may be of any size: it
 goes into the archive part by part, and is read from there piece by piece.

@@ -5,7 +5,8 @@ row and the hash of the row before it:
 
     SHA-256( tag, previous hash, stream, sequence, at, actor, action, body )     each with its length in front
 
-so that no two different rows are the same bytes. A bulk move is one row whose body carries `digest_of` its list.
+so that no two different rows are the same bytes. A bulk move is one row whose body carries the SHA-256 of its list
+(`gateway.store.trail.digest_of_moves`).
 
 A chain alone cannot show that its newest rows were cut off, or that its newest row was replaced: nothing comes after
 them. `Head`, kept elsewhere (a log, a printed report, another database), closes that.
@@ -110,15 +111,6 @@ def canonical(details: Mapping[str, Any]) -> bytes:
     """
     _refuse_floats(details)
     return json.dumps(details, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-
-
-def digest_of(rows: Iterable[str | int]) -> str:
-    """Return the SHA-256 (hexadecimal) of a list, its order included: what a bulk move's one row carries."""
-    digest = hashlib.sha256(b"treasury gateway list 1")
-    for row in rows:
-        text = str(row).encode()
-        digest.update(len(text).to_bytes(4, "big") + text)
-    return digest.hexdigest()
 
 
 def verify(links: Iterable[Link], heads: Mapping[str, Head] | None = None) -> Iterator[Break]:

@@ -120,8 +120,8 @@ def subject_bic(certificate: x509.Certificate) -> str | None:
     return None
 
 
-def subject_name(*, owner_name: str, owner_bic: str | None, country: str = "KH") -> x509.Name:
-    """Build a subject: country, organisation, the BIC as organizationIdentifier, and the name as common name.
+def subject_name(*, owner_name: str, owner_bic: str | None) -> x509.Name:
+    """Build a subject: Cambodia, organisation, the BIC as organizationIdentifier, and the name as common name.
 
     Raises:
         ValueError: the BIC is not one.
@@ -130,7 +130,7 @@ def subject_name(*, owner_name: str, owner_bic: str | None, country: str = "KH")
         message = f"not a BIC: {owner_bic!r}"
         raise ValueError(message)
     attributes = [
-        x509.NameAttribute(NameOID.COUNTRY_NAME, country),
+        x509.NameAttribute(NameOID.COUNTRY_NAME, "KH"),
         x509.NameAttribute(NameOID.ORGANIZATION_NAME, owner_name),
     ]
     if owner_bic is not None:

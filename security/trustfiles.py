@@ -64,11 +64,6 @@ def store_certificate(folder: Path, kind: TrustKind, name: str, certificate: x50
     return _store(folder / kind / f"{name}.pem", certificate.public_bytes(Encoding.PEM))
 
 
-def store_revocation_list(folder: Path, name: str, revocation_list: x509.CertificateRevocationList) -> Path:
-    """Write a revocation list into a trust folder, replacing the older one of that name, and return its path."""
-    return _store(folder / "revocation" / f"{name}.crl", revocation_list.public_bytes(Encoding.PEM))
-
-
 def _certificates(folder: Path) -> Iterator[tuple[Path, x509.Certificate]]:
     """Yield every certificate of a folder with its file."""
     for path in sorted(folder.glob("*.pem")):

@@ -192,11 +192,6 @@ class Sources:
             self._chronicle.note("order", missing=len(missing))
         return len(missing)
 
-    @property
-    def published_all(self) -> bool:
-        """Whether every message went out at least once."""
-        return all(letter.sent is not None for letter in self._letters)
-
 
 class Approver:
     """A person who is not the maker and decides on what waits for an approval, as the console has it done.

@@ -240,6 +240,17 @@ def engine_statements(files: list[File]) -> Iterator[str]:
         yield f"gateway/store/queries:1: {said}: {found}"
 
 
+def unused_statements(files: list[File]) -> Iterator[str]:
+    """A statement that nobody asks for is read, translated and mended for nothing."""
+    asking = [file.text for file in files if file.is_python and file.name.startswith(("gateway/", "simulators/"))]
+    asked = {name for text in asking for name in re.findall(r"\"(\w+)\"", text)}
+    for file in (one for one in files if one.name.startswith("gateway/store/queries/")):
+        for number, line in enumerate(file.text.splitlines(), 1):
+            named = re.match(r"--\s*name:\s*(\w+)", line)
+            if named and named.group(1) not in asked:
+                yield f"{file.name}:{number}: nobody asks for {named.group(1)}"
+
+
 def unpackaged_data(files: list[File]) -> Iterator[str]:
     """Data beside the code is installed with it, else the installed gateway lacks its SQL."""
     text = next(file.text for file in files if file.name == "pyproject.toml")
@@ -266,7 +277,7 @@ def unlisted_modules(files: list[File]) -> Iterator[str]:
 Rule = Callable[[list[File]], Iterator[str]]
 RULES: tuple[Rule, ...] = (
     long_functions, long_files, missing_docstrings, floats, naive_times, own_clocks, unfinished, bare_names, addresses,
-    unreasoned_ignores, engine_statements, unpackaged_data, unlisted_modules,
+    unreasoned_ignores, engine_statements, unused_statements, unpackaged_data, unlisted_modules,
 )  # fmt: skip
 
 _PYPROJECT = (
@@ -291,6 +302,7 @@ BREAKS: dict[str, tuple[File, ...]] = {
     "addresses": (File("a.lock", "a==1 @ https://b/c\n"), File("docs/a.md", "see /root/x\n")),
     "unreasoned_ignores": (File("pyproject.toml", _PYPROJECT), File("gateway/a.py", "x = 1  # noqa: E501\n")),
     "engine_statements": (File("gateway/store/queries/sqlite.sql", _STATEMENTS),),
+    "unused_statements": (File("gateway/store/queries/a.sql", "-- name: nobodys!\nselect 1;\n"),),
     "unpackaged_data": (File("gateway/a.xml", "<a/>"),),
     "unlisted_modules": (File("gateway/a.py", ""), File("gateway/flow/a.py", "")),
 }

@@ -157,12 +157,9 @@ class Protected:
         return replace(arrival, handle=handle, fault=fault)
 
 
-def protected(
-    inner: Transport, settings: ProtectionSettings | None, vault: Vault, *, bytes_max: int,
-    ticks: Callable[[], float] = time.monotonic,
-) -> Transport:  # fmt: skip
+def protected(inner: Transport, settings: ProtectionSettings | None, vault: Vault, *, bytes_max: int) -> Transport:
     """Return a transport with the protection that its profile asks for, or as it is."""
-    return inner if settings is None else Protected(inner, settings, vault, bytes_max=bytes_max, ticks=ticks)
+    return inner if settings is None else Protected(inner, settings, vault, bytes_max=bytes_max)
 
 
 def _copy(source: BinaryIO, path: Path) -> None:

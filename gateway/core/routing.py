@@ -123,11 +123,6 @@ class Route:
     before_cut_off: bool | None = None
     channel_up: bool | None = None
 
-    @property
-    def takes_all(self) -> bool:
-        """Whether it has no condition."""
-        return self.covers(Route("", ()))
-
     def covers(self, other: Route) -> bool:
         """Tell whether it matches every payment that another route matches: after it, the other one is never reached.
 

@@ -88,8 +88,6 @@ class Hands(Protocol):
 
     ahead: bool
     """Whether it is done while others work, so that it pays to hand it over before its turn has come."""
-    waited_s: float
-    """Seconds in which this process had nothing else to do than wait for the other one."""
     worth_bytes: int
     """Smallest document that is worth to be handed over; a smaller one is read before its answer would have come."""
 
@@ -120,7 +118,6 @@ class OwnHands:
     """Does each piece in this thread, when its result is asked for."""
 
     ahead = False
-    waited_s = 0.0
     worth_bytes = 0
     pid = None
 
@@ -199,7 +196,6 @@ class SecondProcess:
         self._link: Connection | None = None
         self._not_before_s = 0.0
         self._heard_s = 0.0
-        self.waited_s = 0.0
 
     @property
     def pid(self) -> int | None:
@@ -247,11 +243,7 @@ class SecondProcess:
         if spare is not None:
             self._take_back(spare)
             return True
-        started_s = time.monotonic()
-        try:
-            return self._collect(seconds)
-        finally:
-            self.waited_s += time.monotonic() - started_s
+        return self._collect(seconds)
 
     def _spare(self) -> int | None:
         """Return the piece that the other process will do last, if it has enough without it and has not begun it."""

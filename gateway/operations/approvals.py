@@ -40,13 +40,11 @@ class Proposal:
         payment: its row.
         order: the order as accepted; this is what will be sent.
         sha256: of the order; a decision has to name it.
-        earlier: who decided over it before: (approver, decision, SHA-256, when in milliseconds).
     """
 
     payment: Found
     order: Order
     sha256: str
-    earlier: tuple[tuple[str, str, str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +76,7 @@ def proposal(db: Session, key: str) -> Proposal:
         )
     order = order_of_json(body)
     _compare(found, order)
-    earlier = tuple((row[0], row[1], row[2], row[3]) for row in db.all("payment_approvals", id=found.id))
-    return Proposal(found, order, digest, earlier)
+    return Proposal(found, order, digest)
 
 
 def decide(operator: Operator, key: str, choice: Choice, digest: str, reason: str = "") -> Decision:

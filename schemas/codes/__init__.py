@@ -51,8 +51,6 @@ def _reasons() -> tuple[Mapping[str, Reason], frozenset[str], frozenset[str]]:
     return MappingProxyType(reasons), status, returned
 
 
-CURRENCY_NAMES = _column("currencies.csv", "name")
-"""ISO 4217 code -> English name, of the currencies that money can be in (no metals, funds of no unit, test codes)."""
 _EXPONENTS = {code: int(exponent) for code, exponent in _column("currencies.csv", "exponent").items()}
 COUNTRY_NAMES = _column("countries.csv", "name")
 """ISO 3166-1 alpha-2 code -> English short name."""

@@ -12,14 +12,12 @@ if TYPE_CHECKING:
     from schemas.iso20022.xml import Record
 
 
-def write_original_message(
-    message_id: str | None, name: str | None, created: datetime | None = None, tag: str = "OrgnlGrpInf"
-) -> Markup:
+def write_original_message(message_id: str | None, name: str | None, created: datetime | None = None) -> Markup:
     """Return the original message: its id, its definition, and when it was made; nothing unless both are known."""
     if message_id is None or name is None:
         return NOTHING
     return el(
-        tag,
+        "OrgnlGrpInf",
         leaf("OrgnlMsgId", message_id),
         leaf("OrgnlMsgNmId", name),
         leaf("OrgnlCreDtTm", timestamp(created) if created else None),
@@ -40,7 +38,7 @@ def opt_moment(record: Record, path: str) -> datetime | None:
     return record.moment(path) if record.opt(path) is not None else None
 
 
-def opt_uetr(record: Record, path: str = "OrgnlUETR") -> str | None:
-    """Return a UETR in lower case, as UETRs are compared, or None."""
-    uetr = record.opt(path)
+def opt_uetr(record: Record) -> str | None:
+    """Return the original's UETR in lower case, as UETRs are compared, or None."""
+    uetr = record.opt("OrgnlUETR")
     return uetr.lower() if uetr else None

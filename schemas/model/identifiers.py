@@ -17,7 +17,6 @@ from schemas.codes import COUNTRIES
 
 IDENTIFIER_LENGTH_MAX = 35
 """Max35Text: MsgId, InstrId, EndToEndId, TxId."""
-ACCOUNT_LENGTH_MAX = 34
 NOT_PROVIDED = "NOTPROVIDED"
 """EndToEndId of a payment whose orderer gave none (ISO 20022 usage rule)."""
 

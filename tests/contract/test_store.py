@@ -202,7 +202,7 @@ def test_text_that_looks_like_sql_is_text(store: Store) -> None:
     evil = "'; DROP TABLE payment; --"
     with store.transaction() as db:
         payments.add(db, [new(1, order_id=evil, end_to_end_id="100%", uetr="%s:id")], TRAIL, evil)
-        row = db.one("find_payment", number=None, key=evil)
+        row = db.one("payments_by_order_id", order_id=evil, source=None)
         assert row is not None
         assert row[4] == evil
         assert [s.uetr for s in payments.lock_by_uetr(db, ["%s:id"])] == ["%s:id"]

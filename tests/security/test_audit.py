@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from security.audit import GENESIS, BreakKind, Head, Link, canonical, digest_of, link, verify
+from security.audit import GENESIS, BreakKind, Head, Link, canonical, link, verify
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -222,15 +222,3 @@ def test_details_with_more_than_one_spelling_are_refused(details: dict[str, Any]
     """A float, a name that is no text, an object that JSON does not have."""
     with pytest.raises(TypeError):
         canonical(details)
-
-
-@given(some.lists(some.text(max_size=5), max_size=6), some.lists(some.text(max_size=5), max_size=6))
-def test_two_lists_have_one_digest_only_when_they_are_equal(one: list[str], two: list[str]) -> None:
-    """Order, borders and number of rows count."""
-    assert (digest_of(one) == digest_of(two)) == (one == two)
-
-
-def test_a_digest_is_64_hexadecimal_digits() -> None:
-    """It stands in the JSON body of the bulk move's row; a number is its text."""
-    assert len(digest_of(range(1000))) == 64
-    assert digest_of([1, 2]) == digest_of(["1", "2"])

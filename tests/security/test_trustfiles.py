@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from schemas.errors import ConfigurationError, SignatureRefused
 from security.authority import Authority, Revoked, create_authority, revoke
 from security.keys import FileKey
-from security.trustfiles import load_trust, store_certificate, store_revocation_list
+from security.trustfiles import load_trust, store_certificate
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -39,10 +39,12 @@ def test_a_filled_folder_is_a_trust_store(filled: tuple[Path, Authority, FileKey
 def test_an_imported_revocation_list_counts_from_the_next_load(filled: tuple[Path, Authority, FileKey]) -> None:
     """PEM or DER, as the authority gives it; the newer one of a name replaces the older."""
     folder, middle, key = filled
-    store_revocation_list(folder, "payments", revoke(middle, [], at=NOW))
+    path = folder / "revocation" / "payments.crl"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(revoke(middle, [], at=NOW).public_bytes(Encoding.PEM))
     load_trust(folder).check(key.certificate, NOW)
     revocation = revoke(middle, [Revoked(key.certificate.serial_number, NOW)], at=NOW)
-    (folder / "revocation" / "payments.crl").write_bytes(revocation.public_bytes(Encoding.DER))
+    path.write_bytes(revocation.public_bytes(Encoding.DER))
     with pytest.raises(SignatureRefused, match="DS0C"):
         load_trust(folder).check(key.certificate, NOW)
 

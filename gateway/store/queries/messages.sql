@@ -57,10 +57,6 @@ FROM message WHERE id = :id;
 -- Whether a message already waits to be emitted.
 SELECT COUNT(*) FROM outbox WHERE message = :message;
 
--- name: next_due
--- How many messages still wait for answers.
-SELECT COUNT(*) FROM message WHERE due_ms IS NOT NULL;
-
 -- name: answers_of_message
 -- How many answers of the bank have moved payments of a message.
 SELECT COUNT(*) FROM message_payment JOIN move ON move.payment = message_payment.payment

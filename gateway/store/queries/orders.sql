@@ -27,12 +27,6 @@ SELECT id, source, batch_id, state, declared_count, declared_totals, chunks, rec
        received, refused_count, deadline_ms
 FROM batch WHERE source = :source AND batch_id = :batch_id /*lock*/;
 
--- name: lock_batch_by_number
--- The same by its number.
-SELECT id, source, batch_id, state, declared_count, declared_totals, chunks, received_chunks, received_count,
-       received, refused_count, deadline_ms
-FROM batch WHERE id = :id /*lock*/;
-
 -- name: open_batch!
 -- Open a batch as its first chunk declares it; nothing when another worker was first.
 INSERT INTO batch (id, source, batch_id, state, declared_count, declared_totals, chunks, received_chunks,
@@ -92,7 +86,3 @@ SELECT id, source, order_id, message_id, position, reasons, at_ms FROM refusal O
 -- name: message_refusals
 -- The refused orders of one message, in their order.
 SELECT order_id, position, reasons FROM refusal WHERE source = :source AND message_id = :message_id ORDER BY position;
-
--- name: refusal_reasons
--- Every refusal's reasons, for counting.
-SELECT reasons FROM refusal;

@@ -93,12 +93,6 @@ FROM payment LEFT JOIN message ON message.id = payment.message
 WHERE (payment.debtor_account, payment.end_to_end_id) IN
     (SELECT account_rail.number, pick.two FROM pick JOIN account_rail ON account_rail.profile = pick.one);
 
--- name: find_payment
--- One payment by its number, UETR, or order id.
-SELECT id, state, version, source, order_id, batch, profile, debtor_account, end_to_end_id, uetr, amount_minor,
-       currency, settlement_day, received_ms, changed_ms, message, reason, info, content_sha256
-FROM payment WHERE id = :number OR uetr = :key OR order_id = :key ORDER BY id LIMIT 1;
-
 -- name: list_payments
 -- Payments, newest first, of one state or of all.
 SELECT id, state, source, order_id, batch, amount_minor, currency, debtor_account, uetr, end_to_end_id, changed_ms,

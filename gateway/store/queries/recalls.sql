@@ -89,10 +89,6 @@ INSERT INTO reissue (payment, from_state, replaces) VALUES (:payment, :from_stat
 SELECT reissue.payment, payment.order_id, payment.state FROM reissue JOIN payment ON payment.id = reissue.payment
 WHERE reissue.replaces = :replaces;
 
--- name: replaced_by
--- What a payment was ordered anew in the place of.
-SELECT reissue.replaces, reissue.from_state FROM reissue WHERE reissue.payment = :payment;
-
 -- name: forget_ready!
 -- A payment is not to be composed any more.
 DELETE FROM ready WHERE profile = :profile AND payment = :payment;

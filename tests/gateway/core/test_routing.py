@@ -206,4 +206,3 @@ def test_a_route_that_is_called_unreachable_never_decides(one: Route, two: Route
         assert routes.decide(paid, Now(NOON, {"b"} if away else ())).route != "below"
     assert one.covers(one)
     assert Route("all", ("a",)).covers(one)
-    assert Route("all", ("a",)).takes_all

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,7 +15,7 @@ from schemas import receipts as bills
 from schemas.model.money import Money
 from schemas.model.statement import Detail, Entry, Statement
 from simulators.stage import PROFILE
-from tests.gateway.flow.stand import DAY, RIEL, START, Paid, Stand, booked, order
+from tests.gateway.flow.stand import DAY, RIEL, START, Stand, booked, order
 
 OPENING = 1_000_000_000
 SECOND = "000100000003"
@@ -292,11 +291,6 @@ def test_payments_that_would_sum_to_an_entry_are_proposed_and_never_posted(stand
     (proposed,) = stand.evidence("unmatched_debit")["proposed"]
     assert (proposed["rule"], sorted(proposed["payments"])) == ("subset_sum", [1, 3])
     assert set(stand.states().values()) == {"SENT"}
-
-
-def all_paid(paid: Sequence[Paid]) -> list[Entry]:
-    """Return an entry a payment."""
-    return [booked(-p.amount.amount_minor, p, reference=f"NB{p.id}") for p in paid]
 
 
 # -------------------------------------------------------------------------------------------------------- notices

@@ -80,7 +80,8 @@ docs: $(RUNTIME) ## Write again the documents that are generated from the code.
 	@{ echo '# The lifecycle of a payment'; echo; \
 	echo 'Written by `make docs` from the table in gateway/core/lifecycle.py. A pair of state and event that is not here'; \
 	echo 'is a recorded duplicate or an exception for a person, never silence.'; echo; echo '```mermaid'; \
-	$(BIN)/python -c 'from gateway.core.lifecycle import diagram; print(diagram(), end="")'; echo '```'; } > docs/lifecycle.md
+	$(BIN)/python -c 'from gateway.core.lifecycle import diagram; print(diagram(), end="")'; echo '```'; echo; \
+	$(BIN)/python -c 'from gateway.core.lifecycle import events; print(events(), end="")'; } > docs/lifecycle.md
 	@$(BIN)/python -c 'import pathlib, re; from gateway.core.kinds import table; page = pathlib.Path("docs/exceptions.md"); \
 	page.write_text(re.sub(r"(?ms)^\| kind \|.*?(?=^$$)", lambda _: table(), page.read_text(), count=1))'
 

@@ -14,7 +14,7 @@ import typer
 
 from gateway.cli.root import app
 from gateway.core.kinds import ENTRY_KINDS, KINDS, table
-from gateway.core.lifecycle import diagram
+from gateway.core.lifecycle import diagram, events
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -30,6 +30,11 @@ _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 def test_the_lifecycle_diagram_is_the_table() -> None:
     """A picture that shows another lifecycle than the table is worse than none; `make docs` writes it again."""
     assert diagram() in (DOCS / "lifecycle.md").read_text(encoding="utf-8")
+
+
+def test_the_events_are_explained_beside_the_diagram() -> None:
+    """A word on an arrow says little; `make docs` writes what each means again."""
+    assert events() in (DOCS / "lifecycle.md").read_text(encoding="utf-8")
 
 
 # ---------------------------------------------------------------------------------------------------------- links

@@ -189,6 +189,12 @@ def advance(state: State, event: Event) -> Move | Late | Conflict:
     return Late() if (state, event) in LATE else Conflict()
 
 
+def events() -> str:
+    """Return what the events mean as a table in Markdown, for docs/lifecycle.md."""
+    lines = ["| event | when |", "|---|---|", *(f"| `{event}` | {text} |" for event, text in EVENT_MEANINGS.items())]
+    return "\n".join(lines) + "\n"
+
+
 def diagram() -> str:
     """Return the table as a Mermaid state diagram, for docs/lifecycle.md."""
     lines = ["stateDiagram-v2", "    [*] --> RECEIVED"]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from gateway.core.lifecycle import OUT, Event, State
 
@@ -28,8 +28,8 @@ class EntryFacts:
 
     Attributes:
         amount_minor: signed: negative leaves our account.
-        rule: what named the candidate: ``uetr``, ``instruction_id``, ``end_to_end_id``, ``servicer_reference``, or
-            ``operator`` for a person.
+        rule: what named the candidate: ``uetr``, ``instruction_id``, ``end_to_end_id`` or ``servicer_reference``;
+            ``free_text`` or ``alike``, the matcher that found it without; or ``operator`` for a person.
         text: what the bank and the payer wrote, as one line.
         batch_name: MsgId or PmtInfId of the batch that the entry books, as we sent it.
         batch_count: how many payments it books, as the bank states it.
@@ -114,6 +114,11 @@ class Tolerance:
         return size <= self.absolute_minor and size * 10_000 <= abs(amount_minor) * self.relative_bp
 
 
+Matched = Literal["settle", "return", "part", "batch", "charge", "receipt", "sweep", "reversal", "suspense"]
+"""What an entry is, in this order: it books a payment, gives one back, books a part of one, books several; it is what
+the bank took, money for a bill, a leg of a transfer between accounts of ours; it takes another back; nobody knows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """What of an entry belongs to one payment, where an entry books several or several book one; signed as it."""
@@ -122,7 +127,7 @@ class Share:
     payment: int
     minor: int
     event: Event | None = None
-    matched: str = "settle"
+    matched: Matched = "settle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,7 @@ class Explanation:
     """What an entry is.
 
     Attributes:
-        matched: ``settle``, ``return``, ``charge`` or ``suspense``.
+        matched: what it is.
         payment: the payment it belongs to, when matched.
         event: what it does to the payment; None when the payment knows already.
         charge_minor: part of the entry that is charges beside the payment, signed as the entry.
@@ -145,7 +150,7 @@ class Explanation:
         receipt: the expected receipt that it pays.
     """
 
-    matched: str
+    matched: Matched
     payment: int | None = None
     event: Event | None = None
     charge_minor: int = 0

@@ -232,7 +232,9 @@ def test_what_the_transport_cannot_use_is_found(tmp_path: Path, key: str, hosts:
 def test_no_secret_is_ever_said(tmp_path: Path) -> None:
     """What the check prints goes into tickets and mails."""
     put(tmp_path, bank__hosts="nonsense", client__key="SECRET-1", key_passphrase="SECRET-2")
-    assert "SECRET" not in str(found(tmp_path, SFTP))
+    said = found(tmp_path, SFTP)
+    assert said, "nothing was found, so nothing was said"
+    assert "SECRET" not in str(said)
 
 
 def test_a_watched_folder_has_its_folders(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ _OF_MESSAGES = (
          ("message_id", "payments", "why"), OF_FACTS, 2, 1),
     Kind("recall_refused", "The bank refused to give a payment back, or to stop it.",
          ("case_id", "payment", "answer", "reason", "info"), OF_FACTS, 24, 4),
-    Kind("recall_unknown", "The bank answers a recall that is not ours, or asks us to give something back.",
+    Kind("recall_unknown", "The bank answers a recall that is not ours, or in no known way, or asks us for money.",
          ("document", "case_id", "status", "reason", "reference", "info"), OF_FACTS, 24, 24),
     Kind("archive_damaged", "The archived bytes of a message are not those that were signed; it is not sent.",
          ("message_id", "sha256", "why"), OF_FACTS, 4, 4),

@@ -28,9 +28,21 @@ stays what the bank says.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from gateway.core.lifecycle import Posting
 from schemas.model.value import Value
 
+_RECIPES: Mapping[Posting, tuple[str, str]] = MappingProxyType(
+    {
+        Posting.RESERVE: ("payable", "transit"),
+        Posting.SETTLE: ("transit", "bank"),
+        Posting.RELEASE: ("transit", "payable"),
+        Posting.GIVE_BACK: ("bank", "returned"),
+    }
+)
+"""Debit and credit of what a payment's move posts: ``payable`` is the source's, everything else is our account's."""
 OWN_SOURCE = "gateway"
 """Who orders what is given back: the gateway itself, for two people. No source system may have this name."""
 
@@ -70,14 +82,7 @@ def posting(recipe: Posting, payment: int, source: str, account: str, amount_min
         amount_minor: the payment's amount; for GIVE_BACK, what came back.
         currency: of the amount.
     """
-    if recipe is Posting.RESERVE:
-        debit, credit = f"payable:{source}", f"transit:{account}"
-    elif recipe is Posting.SETTLE:
-        debit, credit = f"transit:{account}", f"bank:{account}"
-    elif recipe is Posting.RELEASE:
-        debit, credit = f"transit:{account}", f"payable:{source}"
-    else:
-        debit, credit = f"bank:{account}", f"returned:{account}"
+    debit, credit = (f"{side}:{source if side == 'payable' else account}" for side in _RECIPES[recipe])
     return Transfer(recipe.value, payment, 0, debit, credit, amount_minor, currency)
 
 

@@ -24,7 +24,7 @@ from gateway.flow.policy import Policy
 from gateway.store import findings, payments
 from gateway.store.findings import Finding
 from gateway.store.session import Session
-from gateway.store.times import from_ms
+from gateway.store.times import from_ms, to_ms
 from gateway.store.trail import Trail
 from schemas.errors import Conflict, DocumentRefused
 from schemas.model.identifiers import message_id
@@ -195,4 +195,4 @@ def due_at(now: datetime, profile: Profile) -> int | None:
     after_s = profile.channel.inquire_after_s
     if after_s is None or not asks(profile):
         return None
-    return int(now.timestamp() * 1_000) + after_s * 1_000
+    return to_ms(now) + after_s * 1_000

@@ -252,16 +252,16 @@ class Finder:
             several = (e.batch_count or 0) > 1 or (e.counterparty is None and e.counterparty_account is None)
             if e.amount_minor > 0 or e.day is None or not several or pool.alike.get(e.id) or e.batch_name:
                 continue
-            for bundle, total in self._bundles_about(e):
+            for bundle, total in self._bundles_about(e, e.day):
                 if total in (-e.amount_minor, -e.amount_minor - e.charges_minor):
                     pool.bundles.setdefault(e.id, []).append(bundle)
         self._know(pool, {n for found in pool.bundles.values() for b in found for n in b.payments})
 
-    def _bundles_about(self, entry: EntryFacts) -> list[tuple[Bundle, int]]:
+    def _bundles_about(self, entry: EntryFacts, day: date) -> list[tuple[Bundle, int]]:
         """Return the batches about a day, each with the sum of what of it is still to be booked."""
-        key = (entry.account, entry.currency, entry.day or date.min)
+        key = (entry.account, entry.currency, day)
         if key not in self._sums:
-            since, until = self._window(entry.day)
+            since, until = self._window(day)
             found = self._db.all(
                 "messages_about", account=entry.account, currency=entry.currency, since=since, until=until,
                 count=MESSAGES_MAX,
@@ -293,10 +293,9 @@ class Finder:
             pool.nearby[e.id] = self._near[key]
         self._know(pool, {n for found in pool.nearby.values() for n in found})
 
-    def _window(self, day: date | None) -> tuple[str, str]:
-        middle = day or date.min
+    def _window(self, day: date) -> tuple[str, str]:
         reach = timedelta(days=self._rules.days)
-        return (middle - reach).isoformat(), (middle + reach).isoformat()
+        return (day - reach).isoformat(), (day + reach).isoformat()
 
     # ------------------------------------------------------------------------------------------------------ payments
 

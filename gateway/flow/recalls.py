@@ -38,7 +38,7 @@ def apply(db: Session, profile: Profile, documents: Sequence[tuple[str, Received
     """Answer the cases that these documents speak of, and note what the bank's system announces.
 
     A cancellation that is confirmed before settlement frees the money; one confirmed after it waits for the return. A
-    refusal leaves the payment where it stood, and a person is told.
+    refusal leaves the payment where it stood, and a person is told; so is one of an answer that nobody understands.
     """
     for sha256, received in documents:
         for event in received.events:
@@ -55,7 +55,7 @@ def apply(db: Session, profile: Profile, documents: Sequence[tuple[str, Received
     moves: dict[int, PaymentMove] = {}
     for place, (sha256, answer) in enumerate(answers):
         found = cases.get(place, [])
-        if len(found) != 1:
+        if len(found) != 1 or answer.status not in _STATES:
             _unknown(db, profile, sha256, answer, trail)
             continue
         _answer(db, found[0], answer, standings, moves, trail)
@@ -81,7 +81,7 @@ def _answer(
 ) -> None:  # fmt: skip
     """Write what the bank has answered to one recall, and move its payment."""
     _, number, payment, state, case_id = row
-    to = _STATES.get(answer.status, "PENDING")
+    to = _STATES[answer.status]
     if state == "CLOSED" or (to == "PENDING" and state in ("ACCEPTED", "REFUSED")):
         return  # the return has answered it before, or what the bank has decided it is not still thinking about
     db.run("answer_recall", id=number, state=to, answer=answer.status, reason=answer.reason, now_ms=trail.at_ms)
@@ -134,10 +134,10 @@ def _asked_of_us(db: Session, profile: Profile, sha256: str, plea: RecallRequest
 
 
 def _unknown(db: Session, profile: Profile, sha256: str, answer: RecallAnswer, trail: Trail) -> None:
-    """Tell a person of an answer that no case of ours explains."""
+    """Tell a person of an answer that no case of ours explains, or whose status nobody here knows: nothing moves."""
     evidence = {
         "document": sha256, "case_id": answer.case_id, "status": answer.status, "reason": answer.reason,
-        "reference": answer.uetr or answer.end_to_end_id,
+        "reference": answer.uetr or answer.end_to_end_id, "info": answer.info,
     }  # fmt: skip
     kept = {k: v for k, v in evidence.items() if v is not None}
     found = Finding("recall_unknown", f"{sha256}:{answer.path}", profile.name, evidence=kept)

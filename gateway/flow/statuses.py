@@ -22,6 +22,7 @@ from gateway.store import findings, payments
 from gateway.store.findings import Finding
 from gateway.store.payments import PaymentMove, Standing
 from gateway.store.session import Session
+from gateway.store.times import to_ms
 from gateway.store.trail import Trail, append
 from schemas.model.identifiers import payment_number
 from schemas.model.status import Return, StatusReport, TransactionStatus
@@ -203,7 +204,7 @@ def _of_many(sha256: str, report: StatusReport) -> Iterable[_Said]:
 
 
 def _told_ms(report: StatusReport) -> int | None:
-    return None if report.created is None else round(report.created.timestamp() * 1_000)
+    return None if report.created is None else to_ms(report.created)
 
 
 def _find(db: Session, profile: Profile, said: Sequence[_Said]) -> list[list[Standing]]:

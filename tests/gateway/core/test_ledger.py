@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.ledger import Transfer, cash, posting, reverse
+from gateway.core.ledger import _RECIPES, Transfer, cash, posting, reverse
 from gateway.core.lifecycle import FINAL, OUT, Event, Move, Posting, State, advance
 
 ACCOUNT, SOURCE = "000100000001", "fmis"
@@ -108,6 +108,13 @@ def test_a_recipe_moves_between_two_accounts(recipe: Posting, debit: str, credit
     """The four recipes, as the architecture names their accounts."""
     made = posting(recipe, 7, SOURCE, ACCOUNT, 1250, "KHR")
     assert made == Transfer(recipe.value, 7, 0, debit, credit, 1250, "KHR")
+
+
+def test_a_recipe_that_nobody_wrote_posts_nothing() -> None:
+    """A new recipe without its accounts stops, instead of posting as another one does."""
+    assert set(_RECIPES) == set(Posting)
+    with pytest.raises(KeyError):
+        posting("unheard_of", 7, SOURCE, ACCOUNT, 1250, "KHR")  # type: ignore[arg-type]  # what a new recipe would be
 
 
 @given(st.integers(-(10**18), 10**18).filter(bool))

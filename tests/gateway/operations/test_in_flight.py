@@ -183,6 +183,21 @@ def test_an_answer_to_a_recall_that_nobody_asked_for_moves_nothing(stand: Stand)
     assert stand.open() == {"recall_unknown": 1}
 
 
+def test_an_answer_that_nobody_understands_is_not_taken_for_pending(stand: Stand) -> None:
+    """A status in no list may be a yes or a no: the recall goes on waiting, and a person reads what the bank said."""
+    stand.sent(order())
+    cancel(stand)
+    ask(stand)
+    before = recall_states(stand)
+    answer(stand, "MODI")
+    assert (stand.payment().state, recall_states(stand)) == ("CANCEL_REQUESTED", before)
+    assert stand.sql("SELECT answer FROM recall") == [(None,)]
+    assert stand.open() == {"recall_unknown": 1}
+    assert stand.evidence("recall_unknown")["status"] == "MODI"
+    answer(stand, "CNCL")
+    assert stand.payment().state == "CANCELLED"
+
+
 @pytest.mark.parametrize("reason", ["", "because", "AC04"])
 def test_a_cancellation_has_a_reason_that_banks_know(stand: Stand, reason: str) -> None:
     """It is written into the message; a bank refuses any other."""

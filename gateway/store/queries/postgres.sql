@@ -17,8 +17,8 @@ SELECT pick.id, found.id FROM pick CROSS JOIN LATERAL (
     LIMIT :count) AS found;
 
 -- name: legs
--- For each picked entry (one: account, two: currency, three: amount) entries of that account and amount whose other
--- side is not known.
+-- For each picked entry (one: account, two: currency, three: amount) the oldest entries of that account and amount whose
+-- other side is not known. Adding nothing keeps the planner from the index of the numbers.
 SELECT pick.id, found.* FROM pick CROSS JOIN LATERAL (
     SELECT entry.id, entry.account, entry.currency, entry.amount_minor, COALESCE(entry.booking_day, entry.value_day),
            entry.matched, entry.about, entry.servicer_reference, entry.end_to_end_id, entry.uetr, entry.reference,
@@ -26,7 +26,7 @@ SELECT pick.id, found.* FROM pick CROSS JOIN LATERAL (
     FROM entry WHERE entry.account = pick.one AND entry.currency = pick.two
       AND entry.amount_minor = CAST(pick.three AS BIGINT) AND entry.matched IN ('suspense', 'sweep')
       AND entry.counterpart IS NULL
-    LIMIT :count) AS found;
+    ORDER BY entry.id + 0 LIMIT :count) AS found;
 
 -- name: payments_of_messages
 -- The payments of the picked messages that are paid from an account, with what is booked on them.

@@ -13,17 +13,19 @@ SELECT entry_id, payment_id FROM (
 WHERE place <= :count;
 
 -- name: legs
--- For each picked entry (one: account, two: currency, three: amount) entries of that account and amount whose other
--- side is not known.
-SELECT * FROM (
+-- For each picked entry (one: account, two: currency, three: amount) the oldest entries of that account and amount whose
+-- other side is not known.
+SELECT asking, id, account, currency, amount_minor, day, matched, about, servicer_reference, end_to_end_id, uetr,
+       reference, reversal FROM (
     SELECT pick.id AS asking, entry.id, entry.account, entry.currency, entry.amount_minor,
            COALESCE(entry.booking_day, entry.value_day) AS day, entry.matched, entry.about, entry.servicer_reference,
-           entry.end_to_end_id, entry.uetr, entry.reference, entry.reversal
+           entry.end_to_end_id, entry.uetr, entry.reference, entry.reversal,
+           ROW_NUMBER() OVER (PARTITION BY pick.id ORDER BY entry.id) AS place
     FROM pick CROSS JOIN entry INDEXED BY entry_unsettled
     WHERE entry.account = pick.one AND entry.currency = pick.two AND entry.amount_minor = CAST(pick.three AS BIGINT)
       AND entry.matched IN ('suspense', 'sweep', 'notice') AND entry.matched <> 'notice'
       AND entry.counterpart IS NULL)
-LIMIT -1;
+WHERE place <= :count;
 
 -- name: payments_of_messages
 -- The payments of the picked messages that are paid from an account, with what is booked on them. CROSS JOIN keeps the

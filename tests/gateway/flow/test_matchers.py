@@ -395,3 +395,14 @@ def test_what_a_person_has_decided_on_is_not_looked_at_again(stand: Stand) -> No
     show(stand, day=1, opening=closing)
     assert received(stand) == [("OPEN", 0)]
     assert stand.balances()[SUSPENSE] == -100_000
+
+
+def test_the_oldest_of_many_equal_legs_are_looked_at(stand: Stand) -> None:
+    """On each engine: as many as are asked for, and the same ones."""
+    waiting = [booked(-500, reference=f"NB{n}") for n in range(25)]
+    stand.take(stand.bank.statement(waiting, opening=1_000_000))
+    numbers = [row[0] for row in stand.sql("SELECT id FROM entry ORDER BY id")]
+    with stand.gateway.store.transaction() as db:
+        db.pick([(1, RIEL, "KHR", "-500")])
+        found = db.all("legs", count=20)
+    assert [row[1] for row in found] == numbers[:20]

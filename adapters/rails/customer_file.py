@@ -219,6 +219,7 @@ def read_unsigned(profile: Profile, source: BinaryIO) -> Received | None:
 
 def definition_of(source: BinaryIO) -> str | None:
     """Return which message an XML document is, or None for anything else."""
+    source.seek(0)
     head = source.read(statement_files.HEAD_BYTES)
     source.seek(0)
     if statement_files.kind_of(head) != "XML":

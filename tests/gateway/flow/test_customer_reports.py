@@ -19,7 +19,7 @@ from schemas.model.statement import Entry
 from schemas.model.status import BlockStatus, Return
 from simulators.stage import Stage
 from tests.gateway.flow.customers import ACCOUNTS, PAYROLL, Clerk, block, of, opened_at
-from tests.gateway.flow.stand import DAY, START, Stand, order
+from tests.gateway.flow.stand import DAY, START, Killed, Stand, order
 
 HILL, RIVER = ACCOUNTS["hill-bank"], ACCOUNTS["river-bank"]
 
@@ -79,6 +79,18 @@ def test_enough_numbers_are_taken_for_files_written_ahead() -> None:
     """What a rail keeps apart is not known before its orders are read: a number for each payment is enough."""
     assert messages_max(rail("customer_file"), ["KHR"] * 5, 500) == 5
     assert messages_max(rail("high_value"), ["KHR"] * 9, 2) == 5 + 2, "three kinds, each in messages of its own"
+
+
+def test_a_report_that_was_kept_by_a_process_that_died_is_applied(hill: Stand) -> None:
+    """Nobody brings it again where it came in the exchange that handed the file over."""
+    hill.sent(ordered(1))
+    hill.kill_at = "inbound.archived"
+    with pytest.raises(Killed):
+        hill.take(Clerk(hill).report("ACSP"))
+    hill.clock.advance(timedelta(minutes=6))
+    hill.step("inbound")
+    assert hill.states() == {"PO-1": "ACCEPTED"}
+    assert hill.open() == {}
 
 
 # ------------------------------------------------------------------------------------------------------------ levels

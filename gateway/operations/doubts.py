@@ -139,7 +139,10 @@ def confirm(operator: Operator, profiles: Mapping[str, Profile], key: str, diges
         if not is_independent(trail.actor, maker):
             raise OperationRefused(f"{trail.actor} proposed it; another person must confirm it")
         if seen != version:
-            raise OperationRefused(f"payment {standing.id} has moved since it was proposed; propose it anew")
+            raise OperationRefused(
+                f"payment {standing.id} has moved since it was proposed, or its message has left once more; "
+                "ask the bank again, and propose it anew"
+            )
         made = Choice(choice)
         _require_possible(db, standing, made)
         state = _carry_out(db, profiles, standing, made, f"{reason} ({maker}, {trail.actor})", trail)
@@ -153,7 +156,7 @@ def confirm(operator: Operator, profiles: Mapping[str, Profile], key: str, diges
 
 
 def _in_doubt(db: Session, key: str) -> tuple[Standing, int]:
-    """Return a payment in doubt, or one that the bank was asked to stop, locked, and how often it has moved."""
+    """Return a payment in doubt, or one that the bank was asked to stop, locked, and how often it moved or left."""
     found = lookup.payment(db, key)
     (standing,) = payments.lock(db, [found.id])
     if standing.state not in _OPEN:
@@ -169,9 +172,9 @@ def _require_possible(db: Session, standing: Standing, choice: Choice) -> None:
     """
     db.pick([(standing.id,)])
     [(message, name, _, _)] = db.all("messages_of_payments")
+    if db.value("outbox_has_message", message=message):
+        raise OperationRefused(f"message {name} still waits to be handed over; nothing of it is decided yet")
     if choice is not Choice.RESEND:
-        if db.value("outbox_has_message", message=message):
-            raise OperationRefused(f"message {name} still waits to be handed over; nothing of it is decided yet")
         return
     others = [s for s in payments.lock_of_messages(db, [message]) if s.state is not State.IN_DOUBT]
     if others:

@@ -77,8 +77,9 @@ LEFT JOIN doubt_proposal ON doubt_proposal.payment = payment.id
 WHERE payment.state IN ('IN_DOUBT', 'CANCEL_REQUESTED') ORDER BY payment.changed_ms, payment.id LIMIT :count;
 
 -- name: version_of_payment
--- How often a payment has moved.
-SELECT version FROM payment WHERE id = :id;
+-- How often a payment has moved, or its message has left: what the bank was asked before either says nothing any more.
+SELECT payment.version + COALESCE(message.sendings + message.repeats, 0)
+FROM payment LEFT JOIN message ON message.id = payment.message WHERE payment.id = :id;
 
 -- name: add_reissue!
 -- A payment is ordered anew in the place of another one.

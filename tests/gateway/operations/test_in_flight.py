@@ -13,7 +13,7 @@ from gateway.operations import approvals, cancellation, channels, doubts, reissu
 from gateway.operations.cancellation import Cancellation
 from gateway.operations.doubts import Choice
 from gateway.operations.operator import Operator
-from schemas.errors import OperationRefused
+from schemas.errors import HandoverUnknown, OperationRefused
 from schemas.iso20022 import camt029
 from schemas.model.status import RecallAnswer, TransactionStatus
 from simulators.bank_letters import ORIGINAL
@@ -425,6 +425,44 @@ def test_what_still_waits_to_leave_is_not_given_up(stand: Stand) -> None:
     doubts.propose(person(stand, "olga"), "PO-1", Choice.REJECT, "not received")
     confirm(stand, "pierre")
     assert stand.payment().state == "REJECTED"
+
+
+def never_had(stand: Stand, wire: Wire, *orders: int) -> None:
+    """Compose payments whose message is cut off before the bank has it."""
+    stand.compose(*[order(number) for number in orders])
+    wire.breaks.append(HandoverUnknown("cut before the last byte"))
+    courier(stand, wire)
+    stand.step("relay")
+    wire.taken.clear()
+
+
+def test_what_waits_to_go_out_again_is_not_sent_a_third_time(stand: Stand) -> None:
+    """Decided on before it has left, that would be done after it had left, and be paid twice."""
+    wire = Wire(idempotent=False)
+    never_had(stand, wire, 1)
+    doubts.propose(person(stand, "olga"), "PO-1", Choice.RESEND, "the bank has nothing of it")
+    confirm(stand, "pierre")
+    with pytest.raises(OperationRefused, match="still waits to be handed over"):
+        doubts.propose(person(stand, "sok"), "PO-1", Choice.RESEND, "the bank has nothing of it")
+    stand.step("relay")
+    assert len(wire.taken) == 1
+
+
+@pytest.mark.parametrize("choice", [Choice.RESEND, Choice.REJECT])
+def test_what_was_proposed_before_a_message_left_is_not_done_after_it(stand: Stand, choice: Choice) -> None:
+    """That the bank had nothing of it was true then: now it would be paid twice, or paid and given up."""
+    wire = Wire(idempotent=False)
+    never_had(stand, wire, 1, 2)
+    seen = {
+        key: doubts.propose(person(stand, "olga"), key, made, "the bank has nothing of it").sha256
+        for key, made in {"PO-1": Choice.RESEND, "PO-2": choice}.items()
+    }
+    doubts.confirm(person(stand, "pierre"), stand.gateway.profiles, "PO-1", seen["PO-1"])
+    stand.step("relay")
+    with pytest.raises(OperationRefused, match="its message has left once more"):
+        doubts.confirm(person(stand, "pierre"), stand.gateway.profiles, "PO-2", seen["PO-2"])
+    stand.step("relay")
+    assert len(wire.taken) == 1
 
 
 def test_a_recall_that_leads_nowhere_is_decided_by_two_people(stand: Stand) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import count
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from lxml import etree
 
@@ -56,6 +56,8 @@ class Conduct:
         silent: there are no reports.
         cut: each report comes cut off before it comes whole.
         withheld: statements that are not sent until one more day has been closed.
+        return_days: closings after which what was booked comes back.
+        fee_minor: what the bank takes at each closing for an account that was ever used.
     """
 
     rejections: Mapping[str, str] = field(default_factory=dict)
@@ -69,9 +71,18 @@ class Conduct:
     silent: bool = False
     cut: bool = False
     withheld: int = 0
+    return_days: int = 1
+    fee_minor: int = 0
 
 
 FLAWLESS = Conduct()
+
+
+class Fate(NamedTuple):
+    """What the desk has decided of one payment: why it is rejected, or None where it is booked."""
+
+    payment: Payment
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -94,6 +105,16 @@ class _Account:
     movements: list[Movement] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class _Returning:
+    """A payment that comes back: to which account, why, and after how many closings of the books."""
+
+    account: str
+    payment: Payment
+    reason: str
+    closings: int
+
+
 class CustomerDesk:
     """The desk and its books.
 
@@ -102,28 +123,47 @@ class CustomerDesk:
         statements: one of `STATEMENTS`.
         now: the bank's clock.
         conduct: how it behaves; it may be changed at any time.
+        checks_duplicates: it refuses a file of a MsgId that it has had (DU01); else it pays what comes again.
 
     Attributes:
         letters: what is under way to the customer.
         paid: EndToEndIds in the order in which they were booked.
+        fates: MsgId -> what was decided of its payments, each time that it came.
+        returned: what came back of what was booked.
+        booked: every booking, in order.
     """
 
     def __init__(
-        self, openings: Mapping[str, Money], statements: str, now: Callable[[], datetime], conduct: Conduct = FLAWLESS
+        self,
+        openings: Mapping[str, Money],
+        statements: str,
+        now: Callable[[], datetime],
+        conduct: Conduct = FLAWLESS,
+        *,
+        checks_duplicates: bool = True,
     ) -> None:
         self._accounts = {number: _Account(money, money) for number, money in openings.items()}
         self._write, self._form, self._now = STATEMENTS[statements], statements, now
         self.conduct = conduct
         self.letters: list[Letter] = []
         self.paid: list[str] = []
+        self.fates: dict[str, list[Fate]] = {}
+        self.returned: list[Payment] = []
+        self.booked: list[Movement] = []
+        self._checks_duplicates = checks_duplicates
         self._numbers = count(1)
         self._known: set[str] = set()
-        self._returning: list[tuple[str, Payment, str]] = []
+        self._returning: list[_Returning] = []
         self._withheld: list[tuple[str, bytes]] = []
 
     def balance(self, account: str) -> Money:
         """Return what is on an account."""
         return self._accounts[account].balance
+
+    def expects(self) -> bool:
+        """Tell whether something will still come of what it has taken: a letter, a statement, or a return."""
+        unstated = any(account.movements for account in self._accounts.values())
+        return bool(self.letters or self._returning or self._withheld or unstated)
 
     def due(self) -> list[Letter]:
         """Take the letters whose time has come, in the order in which they lie there."""
@@ -143,12 +183,18 @@ class CustomerDesk:
             self._report([self._whole("NOTPROVIDED", "pain.001.001.03", "RJCT", refused.code)], "pain.001.001.03")
             return
         name = etree.QName(root).namespace.rpartition(":")[2]
-        if group.message_id in self._known or self.conduct.refuse_file:
-            reason = "DU01" if group.message_id in self._known else self.conduct.refuse_file
+        fates = self.fates.setdefault(group.message_id, [])
+        is_known = self._checks_duplicates and group.message_id in self._known
+        if is_known or self.conduct.refuse_file:
+            reason = "DU01" if is_known else self.conduct.refuse_file
+            if not is_known:
+                fates += [Fate(payment, reason) for block in blocks for payment in block.payments]
             self._report([self._whole(group.message_id, name, "RJCT", reason)], name)
             return
         self._known.add(group.message_id)
         decided = [(block, [self._decide(payment) for payment in block.payments]) for block in blocks]
+        for block, reasons in decided:
+            fates += map(Fate, block.payments, reasons)
         reports = [self._decision(group.message_id, name, decided)]
         if self.conduct.pending_first:
             reports.insert(0, self._whole(group.message_id, name, "PDNG", None))
@@ -167,7 +213,7 @@ class CustomerDesk:
             return "AM03"
         if payment.amount.amount_minor > account.balance.amount_minor:
             return "AM04"
-        account.balance = Money(account.balance.amount_minor - payment.amount.amount_minor, account.balance.currency)
+        self._add(account, -payment.amount.amount_minor)
         return None
 
     def _book_block(self, block: pain001.Block, reasons: Sequence[str | None]) -> None:
@@ -185,7 +231,7 @@ class CustomerDesk:
                 self._book(number, "payment", -payment.amount.amount_minor, payment)
         for payment in accepted:
             if (back := _asked(self.conduct.returns, payment)) is not None:
-                self._returning.append((number, payment, back))
+                self._returning.append(_Returning(number, payment, back, self.conduct.return_days))
 
     def _book(
         self, account: str, kind: Kind, minor: int, payment: Payment | None = None, text: str = "",
@@ -193,21 +239,21 @@ class CustomerDesk:
     ) -> None:  # fmt: skip
         number = next(self._numbers)
         party = payment.creditor.name if payment else None
-        self._accounts[account].movements.append(
-            Movement(
-                number,
-                account,
-                minor,
-                kind,
-                self._day(),
-                f"PD{number:08d}",
-                payment.end_to_end_id if payment else None,
-                text,
-                party if party and party.isascii() else None,
-                payment.creditor_account.number if payment else None,
-                reason,
-            )
+        movement = Movement(
+            number,
+            account,
+            minor,
+            kind,
+            self._day(),
+            f"PD{number:08d}",
+            payment.end_to_end_id if payment else None,
+            text,
+            party if party and party.isascii() else None,
+            payment.creditor_account.number if payment else None,
+            reason,
         )
+        self._accounts[account].movements.append(movement)
+        self.booked.append(movement)
 
     def _day(self) -> date:
         return self._now().date()
@@ -272,6 +318,7 @@ class CustomerDesk:
 
     def close_day(self) -> None:
         """Close the books of the day: a statement for each account on which something was booked."""
+        self._charge()
         for number, account in self._accounts.items():
             if not account.movements:
                 continue
@@ -288,15 +335,25 @@ class CustomerDesk:
             self.letters.append(Letter(self._now(), next(self._numbers), name, content))
         self._give_back()
 
+    def _charge(self) -> None:
+        """Take the fee of the day."""
+        for number, account in self._accounts.items():
+            if self.conduct.fee_minor and (account.movements or account.sequence):
+                self._add(account, -self.conduct.fee_minor)
+                self._book(number, "charge", -self.conduct.fee_minor)
+
     def _give_back(self) -> None:
         """Book what comes back: it stands on the statement of the next day."""
-        for number, payment, reason in self._returning:
-            account = self._accounts[number]
-            account.balance = Money(
-                account.balance.amount_minor + payment.amount.amount_minor, account.balance.currency
-            )
+        for one in self._returning:
+            one.closings -= 1
+        for number, payment, reason in [(x.account, x.payment, x.reason) for x in self._returning if not x.closings]:
+            self._add(self._accounts[number], payment.amount.amount_minor)
             self._book(number, "return", payment.amount.amount_minor, payment, reason=reason)
-        self._returning = []
+            self.returned.append(payment)
+        self._returning = [one for one in self._returning if one.closings]
+
+    def _add(self, account: _Account, minor: int) -> None:
+        account.balance = Money(account.balance.amount_minor + minor, account.balance.currency)
 
 
 def _asked(table: Mapping[str, str], payment: Payment) -> str | None:

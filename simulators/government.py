@@ -101,7 +101,8 @@ class Government:
     Args:
         random: the seeded source of every choice.
         today: the day of the orders; it is also part of their numbers, so days do not collide.
-        accounts: the accounts that each source pays from, by (source, currency).
+        accounts: the accounts that each source pays from, by (source, currency): one, or several of which each order,
+            and each payroll, has one.
         whole_riel: the rail has no decimals in KHR, so a fraction of a riel is a defect.
         khmer: free text may be Khmer; False for a rail with the Latin character set only.
         defects: the kinds of bad orders that may be made.
@@ -115,14 +116,14 @@ class Government:
         random: Random,
         today: date,
         *,
-        accounts: Mapping[tuple[str, str], str] = ACCOUNTS,
+        accounts: Mapping[tuple[str, str], str | tuple[str, ...]] = ACCOUNTS,
         whole_riel: bool = True,
         khmer: bool = True,
         defects: Sequence[Defect] = DEFECTS,
     ) -> None:
         self._random = random
         self._today = today
-        self._accounts = accounts
+        self._accounts = {key: (said,) if isinstance(said, str) else said for key, said in accounts.items()}
         self._step = 1 if khmer else 2
         """Remittance texts stand in pairs, Latin first: every second one is Latin."""
         self._defects = [defect for defect in defects if defect.needs != "riel" or whole_riel]
@@ -206,7 +207,8 @@ class Government:
         return f"{source}-{self._day}-{self._messages:07d}"
 
     def _salaries(self, source: str, amounts: Iterable[int], spoiled: Mapping[int, Defect]) -> Iterator[Order]:
-        account = {"number": self._accounts[source, "KHR"]}
+        numbers = self._accounts[source, "KHR"]
+        account = {"number": self._random.choice(numbers) if len(numbers) > 1 else numbers[0]}
         today, prefix = self._today.isoformat(), f"SAL-{self._day}-"
         remittances, bits = _SALARY_REMITTANCES[:: self._step], self._random.getrandbits
         for position, minor in enumerate(amounts):
@@ -239,7 +241,7 @@ class Government:
         ministry, name = MINISTRIES[draw & 15], SUPPLIERS[draw >> 4 & 511]
         bank = BANKS[draw >> 13 & 7]
         currency = "USD" if (draw >> 16) % _SHARE_OF_USD == 0 and (source, "USD") in self._accounts else "KHR"
-        size = draw >> 110
+        numbers, size = self._accounts[source, currency], draw >> 110
         minor = 5_000 + size % 20_000_000 if currency == "USD" else 100 * (100_000 + size % 900_000_000)
         texts = _SUPPLIER_REMITTANCES[:: self._step]
         referenced = (draw >> 18) % _SHARE_OF_REFERENCES == 0
@@ -252,7 +254,7 @@ class Government:
             "currency": currency,
             "execution_date": self._today.isoformat(),
             "debtor": _DEBTOR,
-            "debtor_account": {"number": self._accounts[source, currency]},
+            "debtor_account": {"number": numbers[(draw >> 22) % len(numbers)]},
             "ultimate_debtor": {"name": ministry.name},
             "creditor": {"name": name, "address": _ADDRESSES[(draw >> 24) % len(_ADDRESSES)]},
             "creditor_account": {"number": _account_number(draw >> 50, bank.digits)},
@@ -277,7 +279,7 @@ class Government:
             "currency": net["currency"],
             "execution_date": net["execution_date"],
             "debtor": _DEBTOR,
-            "debtor_account": {"number": self._accounts[source, net["currency"]]},
+            "debtor_account": net["debtor_account"],
             "creditor": _TAX_OFFICE,
             "creditor_account": {"number": TAX_ACCOUNT},
             "creditor_agent": {"bic": CENTRAL_BANK},

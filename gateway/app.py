@@ -179,6 +179,10 @@ class Gateway:
         """Return where the secrets of a relationship's transport lie."""
         return FolderVault(self.settings.secrets_folder / profile.name)
 
+    def transport(self, profile: Profile) -> Transport:
+        """Return a connection to a bank off the bus, for one worker; not connected yet."""
+        return connect(profile, self.vault(profile))
+
     def signer(self, profile: Profile) -> Callable[[], SigningKey]:
         """Return a function that gives the key that signs for a profile now, looked up again every minute."""
         ring, found = KeyRing(self.settings.keys_folder), _Signer()
@@ -317,7 +321,7 @@ class Gateway:
         """Return what a worker needs that speaks to a bank's own server, and has a thread of its own for it."""
         desk = self.desk(name, shared=False)
         inbound = Inbound(desk, None, profile, self.trust(profile), profile.transport.kind, hands=OwnHands(self.kit()))
-        return desk, profile, connect(profile, self.vault(profile)), inbound
+        return desk, profile, self.transport(profile), inbound
 
     def inbound(self, name: str, profile: Profile, channel: str = "bus") -> Inbound:
         """Return an inbound worker of a relationship that documents are handed to."""

@@ -45,8 +45,11 @@ from simulators.world_checks import (
     troubles,
 )
 from simulators.world_chronicle import Chronicle, Report
+from simulators.world_clerks import Clerks
 from simulators.world_commerce import Commerce, Courier
 from simulators.world_commerce_checks import commercial_troubles
+from simulators.world_files import Files
+from simulators.world_files_checks import file_troubles
 from simulators.world_ground import START, Ground, SimulatedGateway, ground
 from simulators.world_people import Approver, Forger, Officer, Sources
 from simulators.world_weather import Weather, draw
@@ -107,6 +110,7 @@ class World:
         self.broker = MemoryBus(self.clock, retry_limit=self.weather.limits.retries_max)
         self.broker.declare((PROFILE,))
         self.faulty = FaultyBus(self.broker, Random(f"{seed} faults"), self.weather.faults)
+        self.files = Files(seed, self._ground.files_profile, self.clock.now, self.scheduler.reach, self.chronicle)
         self.gateway = self._make_gateway(folder / f"world-{seed}.sqlite")
         self.bank = self._make_bank()
         policy = self._ground.resources["policy"]
@@ -131,6 +135,7 @@ class World:
         return self._ground.gateway(
             path, self.clock, self.chronicle, guard=guard, reach=self.scheduler.reach, limits=self.weather.limits,
             new_uetr=lambda: str(uuid.UUID(int=uetrs.getrandbits(128), version=4)),
+            file_bank=self.files.profile, wire=self.files.wire,
         )  # fmt: skip
 
     def _breaks(self) -> float:
@@ -185,6 +190,7 @@ class World:
 
         yield person("approver", lambda store: Approver(store, clock, random))
         yield person("cashiers", lambda store: Cashiers(store, clock, random, rules, lambda: self._cashiers_work))
+        yield person("clerks", lambda store: Clerks(store, clock, random, self.gateway.profiles, self.files.said))
         yield person("officer", lambda store: Officer(store, clock, random))
         yield Process("courier", self._start_courier, self.faulty, set())
         yield Process("sources", lambda _bus, _opened: self.sources, self.faulty, set())
@@ -211,7 +217,8 @@ class World:
             self._last_day()
             logged = [f"the gateway logged: {line}" for line in self.chronicle.errors]
             books = self._books()
-            wrong = [*troubles(books), *cashier_troubles(books), *commercial_troubles(books, self.commerce), *logged]
+            wrong = [*troubles(books), *cashier_troubles(books), *commercial_troubles(books, self.commerce)]
+            wrong += [*file_troubles(books, self.files), *logged]
         except Exception as error:
             raise WorldBroken(self.seed, [f"{type(error).__name__}: {error}"]) from error
         if wrong:
@@ -254,6 +261,7 @@ class World:
         self.commerce.pass_day(self._today())
         self._service().end_of_day(self._today())
         self.commerce.close_day(self._today(), self.clock.now())
+        self.files.close_day(self._today())
         self.days.append(self._today())
         self.chronicle.note("closing", day=self._today())
 
@@ -265,7 +273,7 @@ class World:
     def _forge(self) -> None:
         """Let somebody lie: about a payment message in the bank's name, or order in another source's name."""
         with self.gateway.store.transaction() as db:
-            found = messages_on_the_way(db)
+            found = messages_on_the_way(db, PROFILE)
         if found and self._random.random() < 0.7:  # noqa: PLR2004 - mostly the bank's name
             status, reason = self._random.choice((("ACSC", None), ("RJCT", "AC04"), ("RJCT", "DS0B")))
             self.forger.answer(self._random.choice(found), status, reason)
@@ -276,6 +284,7 @@ class World:
     def _go_calm(self) -> None:
         self._stormy = False
         self.commerce.post.calm()
+        self.files.calm()
         self.points.calm()
         self.scheduler.calm()
         held = self.faulty.calm()
@@ -288,23 +297,24 @@ class World:
             self.scheduler.drain()
             with self.gateway.store.transaction() as db:
                 missing = self.sources.resend(taken_messages(db))
-                left = open_payments(db)
-            if not missing and not left:
+                left = open_payments(db, PROFILE)
+                at_the_file_bank = self.files.expects(db)
+            if not missing and not left and not at_the_file_bank:
                 break
             self.clock.advance(CALM_STRIDE)
         self.clock.advance_to(datetime.combine(self._today(), datetime.min.time(), PHNOM_PENH) + timedelta(hours=18))
         self._end_of_day()
         self.scheduler.drain()
         with self.gateway.store.transaction() as db:
-            left = open_payments(db)
-        return not left.keys() - {"IN_DOUBT"} and not self.bank.expects()
+            left, at_the_file_bank = open_payments(db, PROFILE), self.files.expects(db)
+        return not left.keys() - {"IN_DOUBT"} and not self.bank.expects() and not at_the_file_bank
 
     def _last_day(self) -> None:
         """Let an operator call the bank about what is still open, and have the missing statements sent again."""
         self._cashiers_work = False
         self._night()
         with self.gateway.store.transaction() as db:
-            about = messages_on_the_way(db)
+            about = messages_on_the_way(db, PROFILE)
         for message_id in about:
             self._service().say(self.bank.answer_again(message_id))
         self.scheduler.drain()
@@ -315,7 +325,7 @@ class World:
         for day in missing:
             self._service().resend_statement(day)
         self.scheduler.drain()
-        self.clock.advance(CALM_STRIDE)
+        self.clock.advance(max(CALM_STRIDE, timedelta(seconds=self.files.profile.in_doubt_after_s)))  # doubts are over
         self.scheduler.drain()
         self.chronicle.note("call", messages=len(about), statements=len(missing))
 

@@ -73,8 +73,13 @@ class Books:
     @cached_property
     def payments(self) -> list[Payment]:
         """Every payment, by number."""
-        columns = "id, state, source, order_id, content_sha256, uetr, debtor_account, amount_minor, message"
+        columns = "id, state, source, order_id, content_sha256, uetr, debtor_account, amount_minor, message, profile"
         return [Payment(*row) for row in self.rows(f"SELECT {columns} FROM payment ORDER BY id")]  # noqa: S608 - our own text
+
+    @property
+    def at_the_bank(self) -> list[Payment]:
+        """The payments that leave over the bus, to the central bank."""
+        return [p for p in self.payments if p.profile == self.profile.name]
 
     @property
     def ordered(self) -> list[Payment]:
@@ -105,6 +110,7 @@ class Payment:
     account: str
     amount_minor: int
     message: int | None
+    profile: str
 
     def __str__(self) -> str:
         """Name it as a person would look it up."""
@@ -148,10 +154,10 @@ def only_a_person_has_work_left(books: Books) -> Iterator[str]:
     for kind, identity, evidence in books.rows(_UNRESOLVED.format(profile=books.profile.name)):
         if json.loads(evidence).get("rule") == "sweep":
             continue  # world_commerce_checks.py knows which of them may wait
-        silent = kind == "silent_bank" and any(p.state in OUT and p.message == int(identity) for p in books.payments)
+        silent = kind == "silent_bank" and any(p.state in OUT and p.message == int(identity) for p in books.at_the_bank)
         # What the bank never had, and never will have, is late as well until two people have decided over it.
         late = kind == "late_settlement" and any(
-            p.state in OUT and p.id == json.loads(evidence)["first_payment"] for p in books.payments
+            p.state in OUT and p.id == json.loads(evidence)["first_payment"] for p in books.at_the_bank
         )
         if kind not in EXPLAINED and not silent and not late:
             yield f"{kind} {identity} is open: {evidence}"
@@ -257,11 +263,12 @@ def nothing_is_paid_twice(books: Books) -> Iterator[str]:
 def both_know_the_same(books: Books) -> Iterator[str]:
     """What the bank settled is settled here, what it returned is returned, what it rejected is rejected."""
     here: dict[str, set[str]] = defaultdict(set)
-    for p in books.ordered:
+    ordered = [p for p in books.at_the_bank if p.source != OWN_SOURCE]
+    for p in ordered:
         here[p.state].add(p.uetr)
     yield from _compare("settled", here["SETTLED"] | here["RETURNED"], books.bank.settled)
     yield from _compare("returned", here["RETURNED"], books.bank.returned)
-    seen = books.bank.seen([p.uetr for p in books.ordered])
+    seen = books.bank.seen([p.uetr for p in ordered])
     yield from _compare("rejected", here["REJECTED"], seen - books.bank.settled)
 
 
@@ -276,7 +283,7 @@ def what_is_open_is_beyond_a_machine(books: Books) -> Iterator[str]:
     """Every payment is final, but for those that the bank never saw although they were sent as often as is allowed."""
     final = {State.SETTLED, State.RETURNED, State.REJECTED, State.CANCELLED}
     lost = _lost_messages(books)
-    for p in books.payments:
+    for p in books.at_the_bank:
         if p.state not in final and not (p.state == State.IN_DOUBT and p.message in lost):
             yield f"{p} is still open"
 
@@ -334,20 +341,19 @@ def taken_messages(db: Session) -> set[tuple[str, str]]:
     return {(row[0], row[1]) for row in _rows(db, "SELECT source, message_id FROM inbox")}
 
 
-def open_payments(db: Session) -> dict[str, int]:
-    """Return how many payments still wait for something, by state."""
-    counts: Counter[str] = Counter()
-    for state, _, count, _ in db.all("count_states"):
-        if state in _STILL_OPEN:
-            counts[state] += count
-    return dict(counts)
+def open_payments(db: Session, profile: str) -> dict[str, int]:
+    """Return how many payments still wait for something, by state; of what is at a bank, only at this one."""
+    out = ",".join(f"'{state.value}'" for state in OUT)
+    query = f"SELECT state, COUNT(*) FROM payment WHERE profile = '{profile}' OR state NOT IN ({out}) GROUP BY state"  # noqa: S608 - our own text
+    return {state: count for state, count in _rows(db, query) if state in _STILL_OPEN}
 
 
-def messages_on_the_way(db: Session) -> list[str]:
-    """Return the MsgIds of the bank messages that hold a payment without an end."""
+def messages_on_the_way(db: Session, profile: str) -> list[str]:
+    """Return the MsgIds of the messages to a bank that hold a payment without an end."""
     states = ",".join(f"'{state.value}'" for state in OUT)
     query = "SELECT DISTINCT message.message_id FROM message JOIN payment ON payment.message = message.id"
-    return [row[0] for row in _rows(db, f"{query} WHERE payment.state IN ({states}) ORDER BY message.id")]
+    query += f" WHERE message.profile = '{profile}' AND payment.state IN ({states}) ORDER BY message.id"
+    return [row[0] for row in _rows(db, query)]
 
 
 def missing_statements(db: Session, days: Sequence[date], accounts: Mapping[str, Money] | Sequence[str]) -> list[date]:

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from adapters.profile import Profile
+from adapters.transports import Transport
 from gateway.app import Gateway
 from gateway.clock import Clock, ManualClock
 from gateway.config import WorkerSettings
@@ -29,6 +30,7 @@ from security.jws import OrderKey, OrderKeys
 from security.keys import FileKey, SigningKey
 from security.trust import TrustStore
 from simulators import world_commerce as commercial
+from simulators import world_files as files
 from simulators.bank_letters import Envelope
 from simulators.stage import OPENINGS, PROFILE, SOURCES, VALID_BEFORE, StagedSettings
 
@@ -66,6 +68,12 @@ class Ground:
         return profile
 
     @property
+    def files_profile(self) -> Profile:
+        """The relationship that customer files go out over, before a world has drawn how its bank is."""
+        profile: Profile = self.resources["files_profile"]
+        return profile
+
+    @property
     def profile(self) -> Profile:
         """The relationship that payments go out over."""
         profile: Profile = self.resources["profiles"][PROFILE]
@@ -81,6 +89,8 @@ class Ground:
         reach: Callable[[str], None],
         limits: WorkerSettings,
         guard: Callable[[Store], Store],
+        file_bank: Profile,
+        wire: Callable[[], Transport],
     ) -> SimulatedGateway:
         """Return a gateway on its own copy of the template database.
 
@@ -92,20 +102,27 @@ class Ground:
             reach: called at every crash point.
             limits: how much the workers take at once.
             guard: what stands around every worker's database.
+            file_bank: the relationship that customer files go out over, as its bank is in this world.
+            wire: makes a connection to that bank.
         """
         shutil.copyfile(Path(self.folder.name) / "template.sqlite", path)
         settings = self.settings.model_copy(update={"database_url": f"sqlite:///{path}", "workers": limits})
         made = SimulatedGateway(
-            settings, log, clock, new_uetr, reach, self.resources["metrics"], durable=False, guard=guard
+            settings, log, clock, new_uetr, reach, self.resources["metrics"], durable=False, guard=guard, wire=wire
         )
         made.own_key, made.gateway_trust = self.own_key, self.gateway_trust
-        for name in ("profiles", "calendar", "policy", "order_keys"):
+        for name in ("calendar", "policy", "order_keys"):
             setattr(made, name, self.resources[name])
+        made.profiles = {**self.resources["profiles"], file_bank.name: file_bank}
         return made
 
 
 def _unguarded(store: Store) -> Store:
     return store
+
+
+def _nowhere() -> Transport:
+    raise AssertionError("no wire leads anywhere")
 
 
 @dataclass
@@ -118,6 +135,7 @@ class SimulatedGateway(Gateway):
     """
 
     guard: Callable[[Store], Store] = _unguarded
+    wire: Callable[[], Transport] = _nowhere
     opened: list[Store] = field(default_factory=list)
     own_key: FileKey = field(init=False)
     gateway_trust: TrustStore = field(init=False)
@@ -132,9 +150,15 @@ class SimulatedGateway(Gateway):
         del profile
         return lambda: self.own_key
 
+    def transport(self, profile: Profile) -> Transport:
+        """Return a connection to the bank that takes files."""
+        del profile
+        return self.wire()
+
     def desk(self, stream: str, *, shared: bool = True) -> Desk:
-        """Return one worker's tools, with a guarded database."""
-        desk = super().desk(stream, shared=shared)
+        """Return one worker's tools, with a guarded database; one thread runs all, so that all share a connection."""
+        del shared
+        desk = super().desk(stream)
         self.opened.append(desk.store)
         return replace(desk, store=self.guard(desk.store))
 
@@ -164,12 +188,15 @@ def ground() -> Ground:
     settings = _settings(Path(folder.name))
     model = Gateway(settings, None, ManualClock(START), durable=False)
     central = model.profiles
-    model.profiles = {**central, commercial.PROFILE: commercial.profile(central[PROFILE])}
+    model.profiles = {
+        **central, commercial.PROFILE: commercial.profile(central[PROFILE]), files.PROFILE: files.profile(),
+    }  # fmt: skip
     model.prepare()
     model.close()
     resources = {
         "profiles": central, "calendar": model.calendar, "policy": commercial.expecting(model.policy),
-        "commercial_profile": model.profiles[commercial.PROFILE], "metrics": Metrics(),
+        "commercial_profile": model.profiles[commercial.PROFILE], "files_profile": model.profiles[files.PROFILE],
+        "metrics": Metrics(),
         "order_keys": OrderKeys(
             OrderKey.of(k.public_key, source=k.source, key_id=k.key_id) for k in source_keys.values()
         ),
@@ -192,7 +219,7 @@ def _settings(folder: Path) -> StagedSettings:
         sources={
             name: {
                 "keys": [{"kid": f"{name}-1", "file": unused}],
-                "accounts": list(OPENINGS),
+                "accounts": [*OPENINGS, *files.OPENINGS],
                 "approval_limits": APPROVAL_LIMITS,
             }
             for name in SOURCES

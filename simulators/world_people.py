@@ -25,6 +25,7 @@ from simulators.defects import DEFECTS
 from simulators.government import Government, Submission, sign
 from simulators.stage import PROFILE
 from simulators.world_chronicle import Chronicle
+from simulators.world_files import DEBITED
 
 PATIENCE = timedelta(minutes=40)
 """How long a source waits for the outcome of a message before it sends the same bytes again."""
@@ -113,7 +114,7 @@ class Sources:
     def plan(self, today: date, plan: Plan) -> None:
         """Write the orders of one day, each message with the time at which it goes out."""
         defects = self._random.sample(DEFECTS, len(DEFECTS))
-        government = Government(self._random, today, defects=defects)
+        government = Government(self._random, today, accounts=DEBITED, defects=defects)
         written = [(s, None) for s in government.payroll(plan.lines, bad=plan.bad_lines, chunk=plan.chunk)]
         codes = {x.order_id: x.codes for x in government.expected}
         start = self._clock.now()

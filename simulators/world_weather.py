@@ -16,7 +16,8 @@ STORE_POINTS = ("store.idle", "store.uncommitted", "store.committed", "store.tol
 FLOW_POINTS = (
     "intake.committed", "dispatch.released", "dispatch.committed", "dispatch.chased", "relay.bank_leased",
     "relay.bank_published", "relay.bank_marked", "relay.event_leased", "relay.event_published", "relay.event_marked",
-    "inbound.archived", "inbound.applied", "inbound.acknowledged",
+    "relay.courier_leased", "relay.courier_handed_over", "relay.courier_marked", "inbound.archived", "inbound.applied",
+    "inbound.acknowledged", "inbound.collected", "inbound.let_go",
 )  # fmt: skip
 """The points that the gateway's workers name; what is not here dies like everything else."""
 

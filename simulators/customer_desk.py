@@ -126,6 +126,7 @@ class CustomerDesk:
         checks_duplicates: it refuses a file of a MsgId that it has had (DU01); else it pays what comes again.
 
     Attributes:
+        form: of its statements.
         letters: what is under way to the customer.
         paid: EndToEndIds in the order in which they were booked.
         fates: MsgId -> what was decided of its payments, each time that it came.
@@ -143,7 +144,7 @@ class CustomerDesk:
         checks_duplicates: bool = True,
     ) -> None:
         self._accounts = {number: _Account(money, money) for number, money in openings.items()}
-        self._write, self._form, self._now = STATEMENTS[statements], statements, now
+        self._write, self.form, self._now = STATEMENTS[statements], statements, now
         self.conduct = conduct
         self.letters: list[Letter] = []
         self.paid: list[str] = []
@@ -323,7 +324,7 @@ class CustomerDesk:
             if not account.movements:
                 continue
             account.sequence += 1
-            name = f"{self._form}-{number}-{account.sequence:04d}"
+            name = f"{self.form}-{number}-{account.sequence:04d}"
             sheet = Sheet(
                 number, name, name[-35:], account.sequence, self._day(), account.opening, account.balance,
                 tuple(account.movements), self._now(),

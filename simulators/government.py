@@ -145,7 +145,7 @@ class Government:
         withheld: tuple[Order, str] | None = None
         for position in range(count):
             if withheld is not None:
-                order = self._tax(*withheld, source)
+                order = self._tax(*withheld)
                 withheld = None
             else:
                 order = self._supplier(source)
@@ -266,7 +266,7 @@ class Government:
             else texts[(draw >> 40) % len(texts)],
         }
 
-    def _tax(self, net: Order, net_id: str, source: str) -> Order:
+    def _tax(self, net: Order, net_id: str) -> Order:
         """Return the transfer of the tax that was withheld from an order, rounded to whole units."""
         self._orders += 1
         number = f"TX-{self._day}-{self._orders:07d}"

@@ -1,4 +1,4 @@
-"""Two people of a simulated world who decide over payments in doubt: one calls the bank and proposes, the other confirms.
+"""Two people of a simulated world who decide over payments in doubt: one calls the bank and proposes, one confirms.
 
 They do what ``gateway doubt`` does. What the bank has booked its statement settles, so that they mostly wait for that;
 what it has rejected, and told nobody of, they reject; what it never had goes out again, or is given up.

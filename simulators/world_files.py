@@ -7,7 +7,7 @@ how it behaves from file to file, the wire to it (world_wire.py), and what it sa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from random import Random
@@ -238,8 +238,3 @@ def draw_manners(random: Random) -> Manners:
         late_s_max=random.choice((600, 7_200, 172_800)), withheld_max=random.choice((0, 0, 2)),
         return_days_max=random.choice((1, 2, 3)), fee_minor=random.choice((0, 0, 300)),
     )  # fmt: skip
-
-
-def as_drawn(manners: Manners, **changes: object) -> Manners:
-    """Return other manners, for a test that wants one of them always."""
-    return replace(manners, **changes)  # type: ignore[arg-type]  # the caller names them

@@ -72,7 +72,7 @@ def both_know_the_same_of_files(books: Books, files: Files) -> Iterator[str]:
 
     What it never had is nowhere paid: it was declined before it left, or given up by two people afterwards.
     """
-    names = dict(books.rows(_MESSAGES))
+    names: dict[int | None, str] = dict(books.rows(_MESSAGES))
     returned = {payment_number(payment.instruction_id) for payment in files.desk.returned}
     given_up = {row[0] for row in books.rows(_GIVEN_UP)}
     known = {payment_number(fate.payment.instruction_id) for fates in files.desk.fates.values() for fate in fates}

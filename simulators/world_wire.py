@@ -112,7 +112,7 @@ class Gate:
         if self._happens("cut before", self._weather.cut_before):
             raise HandoverUnknown("cut before the last byte (injected)")
         self._reach("wire.sending")
-        if not self.idempotent or not self.taken[outbound.name]:
+        if not self.knows(outbound.name):
             self.taken[outbound.name] += 1
             self._take(outbound.content)
         elif self._random.random() < COIN:
@@ -122,6 +122,10 @@ class Gate:
         if self._happens("cut after", self._weather.cut_after):
             raise HandoverUnknown("cut after the last byte (injected)")
         return Handover(self._answers() if self._weather.answers else ())
+
+    def knows(self, name: str) -> bool:
+        """Tell whether a file of this name is one that was taken before, and no other one."""
+        return self.idempotent and self.taken[name] > 0
 
     def _answers(self) -> tuple[bytes, ...]:
         """Return what is due, which the bank forgets with that: a process that dies now has lost it."""

@@ -37,10 +37,11 @@ AGAIN_MS = 5_000
 
 
 class Sheet:
-    """A message in hand: its letter, its row, and its bytes."""
+    """A message in hand: its letter, its row, its bytes, and until when nobody else takes it."""
 
-    def __init__(self, letter: Leased, row: tuple[object, ...], content: bytes) -> None:
+    def __init__(self, letter: Leased, row: tuple[object, ...], content: bytes, until_ms: int) -> None:
         self.letter = letter
+        self.until_ms = until_ms
         self.number = int(str(row[0]))
         self.message_id, self.definition, self.operation = str(row[1]), str(row[2]), str(row[3])
         self.name = str(row[4] or row[1])
@@ -87,10 +88,9 @@ class Courier:
         desk = self._desk
         with desk.metrics.stage("relay", desk.clock) as stage:
             sheet = self._take()
-            if sheet is None:
+            if sheet is None or self._slept(sheet):
                 stage.skip()
                 return 0
-            desk.reach("relay.courier_leased")
             known = None
             try:
                 handover = self._transport.send(sheet.outbound())
@@ -125,10 +125,11 @@ class Courier:
             now_ms = desk.now_ms()
             if channels.of(db, name).health(now_ms) is not Health.UP:
                 return None
-            leased = outbox.lease(db, outbox.kind_of(name), now_ms, now_ms + LEASES * desk.limits.lease_s * 1_000, 1)
+            until_ms = now_ms + LEASES * desk.limits.lease_s * 1_000
+            leased = outbox.lease(db, outbox.kind_of(name), now_ms, until_ms, 1)
             if not leased:
                 return None
-            sheet = self._sheet(db, leased[0])
+            sheet = self._sheet(db, leased[0], until_ms)
             if sheet is None or self._is_over(db, sheet):
                 return None
             if self._transport.idempotent or sheet.operation != SUBMIT:
@@ -140,6 +141,14 @@ class Courier:
         # An earlier handover had begun and nobody knows how it ended: it is never begun again by itself.
         self._doubt(sheet, "handover_unknown", "the gateway ended while it was being handed over")
         return None
+
+    def _slept(self, sheet: Sheet) -> bool:
+        """Tell whether this process slept until its lease was over: others have the message, or people have decided."""
+        self._desk.reach("relay.courier_leased")
+        if self._desk.now_ms() < sheet.until_ms:
+            return False
+        self._desk.log.warning("lease is over, not handed over", message_id=sheet.message_id)
+        return True
 
     def _is_over(self, db: Session, sheet: Sheet) -> bool:
         """Drop the repetition of a message of which a payment has ended meanwhile, or is to be stopped."""
@@ -153,13 +162,13 @@ class Courier:
         self._desk.log.warning("not handed over again", message_id=sheet.message_id)
         return True
 
-    def _sheet(self, db: Session, letter: Leased) -> Sheet | None:
+    def _sheet(self, db: Session, letter: Leased, until_ms: int) -> Sheet | None:
         """Return a message with its bytes; one whose bytes were changed is kept, and a person is told."""
         row = db.one("sent_message", id=letter.message)
         assert row is not None
         assert letter.sha256 is not None
         try:
-            return Sheet(letter, row, archive.get(db, letter.sha256))
+            return Sheet(letter, row, archive.get(db, letter.sha256), until_ms)
         except ArchiveDamaged as damaged:
             evidence = {"message_id": letter.message_id, "sha256": letter.sha256, "why": str(damaged)}
             found = Finding("archive_damaged", letter.message_id, subject=letter.message, evidence=evidence)

@@ -204,6 +204,23 @@ def test_a_process_that_dies_before_the_first_byte_leaves_a_doubt_where_nobody_c
     assert stand.sql("SELECT sendings FROM message WHERE due_ms IS NOT NULL") == [(1,)], "its answer is waited for"
 
 
+@pytest.mark.parametrize("idempotent", [True, False])
+def test_a_process_that_slept_until_its_lease_was_over_hands_nothing_over(stand: Stand, *, idempotent: bool) -> None:
+    """Others have the message by now, or people have given it up because the bank had nothing of it."""
+    wire = Wire(idempotent=idempotent)
+    stand.compose(order())
+    made = courier(stand, wire)
+
+    def sleep(_: str) -> None:
+        stand.clock.advance(timedelta(minutes=5))
+
+    made._desk = replace(made._desk, reach=sleep)
+    assert (stand.step("relay"), wire.taken) == (0, [])
+    courier(stand, wire)
+    stand.step("relay")
+    assert (len(wire.taken), state(stand)) == ((1, "SENT") if idempotent else (0, "IN_DOUBT"))
+
+
 def test_a_name_that_the_bank_has_already_was_taken_before(stand: Stand) -> None:
     """The refusal of a second copy says that the first one arrived."""
     wire = Wire()

@@ -45,7 +45,7 @@ from simulators.world_checks import (
     troubles,
 )
 from simulators.world_chronicle import Chronicle, Report
-from simulators.world_clerks import Clerks
+from simulators.world_clerks import PATIENCES, Clerks
 from simulators.world_commerce import Commerce, Courier
 from simulators.world_commerce_checks import commercial_troubles
 from simulators.world_files import Files
@@ -190,7 +190,8 @@ class World:
 
         yield person("approver", lambda store: Approver(store, clock, random))
         yield person("cashiers", lambda store: Cashiers(store, clock, random, rules, lambda: self._cashiers_work))
-        yield person("clerks", lambda store: Clerks(store, clock, random, self.gateway.profiles, self.files.said))
+        profiles, call, patience = self.gateway.profiles, self.files.said, random.choice(PATIENCES)
+        yield person("clerks", lambda store: Clerks(store, clock, random, profiles, call, patience))
         yield person("officer", lambda store: Officer(store, clock, random))
         yield Process("courier", self._start_courier, self.faulty, set())
         yield Process("sources", lambda _bus, _opened: self.sources, self.faulty, set())

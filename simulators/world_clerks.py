@@ -20,8 +20,8 @@ from schemas.errors import OperationRefused
 from simulators.world_files import PROFILE, Word
 
 MAKER, CHECKER = "clerk-sophea", "clerk-rithy"
-PATIENCE = timedelta(minutes=20)
-"""How long a payment is in doubt before somebody calls the bank: longer than a process may sleep."""
+PATIENCES = (timedelta(0), timedelta(minutes=20), timedelta(hours=5))
+"""How long a payment is in doubt before somebody calls the bank, by the world."""
 HASTY = 0.1
 """How often they do not wait for the statement."""
 CONFIRMED = 0.8
@@ -43,12 +43,14 @@ class Clerks:
         random: the seeded source of what they decide.
         profiles: the bank relationships in use.
         call: the bank's telephone.
+        patience: one of ``PATIENCES``.
     """
 
     def __init__(
-        self, store: Store, clock: ManualClock, random: Random, profiles: Mapping[str, Profile], call: Telephone
-    ) -> None:
-        self._store, self._clock, self._random = store, clock, random
+        self, store: Store, clock: ManualClock, random: Random, profiles: Mapping[str, Profile], call: Telephone,
+        patience: timedelta,
+    ) -> None:  # fmt: skip
+        self._store, self._clock, self._random, self._patience = store, clock, random, patience
         self._profiles, self._call = profiles, call
         self._maker, self._checker = (Operator(store, clock, name) for name in (MAKER, CHECKER))
 
@@ -57,7 +59,7 @@ class Clerks:
         del wait_s
         with self._store.transaction() as db:
             listed = doubts.listed(db, DOUBTS_MAX)
-        old = self._clock.now() - PATIENCE
+        old = self._clock.now() - self._patience
         return sum(self._look(doubt) for doubt in listed if doubt.profile == PROFILE and doubt.since <= old)
 
     def _look(self, doubt: Doubt) -> bool:

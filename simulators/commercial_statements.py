@@ -45,6 +45,8 @@ class Movement:
         text: what the payer wrote.
         party_account: the other side's account.
         reason: why the money comes back, of a return.
+        inside: what it books together, where the statement lists that (camt).
+        is_inside: it is one of those, and no booking of its own.
     """
 
     number: int
@@ -58,6 +60,8 @@ class Movement:
     party: str | None = None
     party_account: str | None = None
     reason: str | None = None
+    inside: tuple[Movement, ...] = ()
+    is_inside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,8 @@ def _entry(one: Movement, currency: str, modern: bool) -> str:
         _leaf("NtryRef", str(one.number)) + _amount(one.amount_minor, currency)
         + (_leaf("RvslInd", "true") if one.kind == "reversal" else "") + status
         + _el("BookgDt", _leaf("Dt", day)) + _el("ValDt", _leaf("Dt", day)) + _leaf("AcctSvcrRef", one.reference)
-        + _el("BkTxCd", _el("Domn", code)) + _el("NtryDtls", _details(one, currency, modern)),
+        + _el("BkTxCd", _el("Domn", code))
+        + _el("NtryDtls", "".join(_details(inside, currency, modern) for inside in one.inside or (one,))),
     )  # fmt: skip
 
 
@@ -157,7 +162,9 @@ def _details(one: Movement, currency: str, modern: bool) -> str:
         parties += _el(f"{side}Acct", _el("Id", _el("Othr", _leaf("Id", one.party_account))))
     told = _el("RltdPties", parties) if parties else ""
     remittance = _el("RmtInf", _leaf("Ustrd", one.text)) if one.text else ""
-    amount = _amount(one.amount_minor, currency) if modern else ""
+    amount = _amount(one.amount_minor, currency)
+    if not modern:  # that version has the amount of a transaction elsewhere, and needs none where there is one of them
+        amount = _el("AmtDtls", _el("TxAmt", amount.partition("<CdtDbtInd>")[0])) if one.is_inside else ""
     back = _el("RtrInf", _el("Rsn", _leaf("Cd", one.reason))) if one.reason else ""
     return _el("TxDtls", references + amount + told + remittance + back)
 

@@ -7,7 +7,7 @@ test says exactly what happens. What it writes is a letter, with the moment from
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import count
 from types import MappingProxyType
@@ -21,8 +21,10 @@ from schemas.model.money import Money
 from schemas.model.payment import Payment
 from schemas.model.status import BlockStatus, StatusReport, TransactionStatus
 from simulators.commercial_statements import Kind, Movement, Sheet, Writer, camt, csv, mt940
+from simulators.customer_returns import Original, told_back
 
 Level = Literal["transaction", "block", "group"]
+ToldBack = Literal["", "pain.007", "pacs.004"]
 REPORTS: Mapping[str, str] = MappingProxyType({
     "pain.001.001.03": "pain.002.001.03", "pain.001.001.05": "pain.002.001.05", "pain.001.001.09": "pain.002.001.10",
     "pain.001.001.11": "pain.002.001.12",
@@ -58,6 +60,8 @@ class Conduct:
         withheld: statements that are not sent until one more day has been closed.
         return_days: closings after which what was booked comes back.
         fee_minor: what the bank takes at each closing for an account that was ever used.
+        itemised: a statement lists what was booked as one entry, where its form has a place for that.
+        told_back: what comes back is told by a message of its own as well (pain.007, or pacs.004).
     """
 
     rejections: Mapping[str, str] = field(default_factory=dict)
@@ -73,6 +77,8 @@ class Conduct:
     withheld: int = 0
     return_days: int = 1
     fee_minor: int = 0
+    itemised: bool = False
+    told_back: ToldBack = ""
 
 
 FLAWLESS = Conduct()
@@ -110,7 +116,7 @@ class _Returning:
     """A payment that comes back: to which account, why, and after how many closings of the books."""
 
     account: str
-    payment: Payment
+    original: Original
     reason: str
     closings: int
 
@@ -201,7 +207,7 @@ class CustomerDesk:
             reports.insert(0, self._whole(group.message_id, name, "PDNG", None))
         self._report(reports, name)
         for block, reasons in decided:
-            self._book_block(block, reasons)
+            self._book_block(group.message_id, name, block, reasons)
 
     def _decide(self, payment: Payment) -> str | None:
         """Return why a payment is rejected, or None; the money of what is accepted is taken into account at once."""
@@ -217,7 +223,7 @@ class CustomerDesk:
         self._add(account, -payment.amount.amount_minor)
         return None
 
-    def _book_block(self, block: pain001.Block, reasons: Sequence[str | None]) -> None:
+    def _book_block(self, message_id: str, version: str, block: pain001.Block, reasons: Sequence[str | None]) -> None:
         """Book what was accepted: as one entry where the customer wants that, else one by one."""
         accepted = [p for p, reason in zip(block.payments, reasons, strict=True) if reason is None]
         if not accepted:
@@ -226,21 +232,32 @@ class CustomerDesk:
         self.paid += [payment.end_to_end_id for payment in accepted]
         if block.batch_booking:
             total = sum(payment.amount.amount_minor for payment in accepted)
-            self._book(number, "payment", -total, text=block.block_id)
+            inside = accepted if self.conduct.itemised else ()
+            self._book(number, "payment", -total, text=block.block_id, inside=inside)
         else:
             for payment in accepted:
                 self._book(number, "payment", -payment.amount.amount_minor, payment)
         for payment in accepted:
             if (back := _asked(self.conduct.returns, payment)) is not None:
-                self._returning.append(_Returning(number, payment, back, self.conduct.return_days))
+                original = Original(message_id, version, block.block_id, payment)
+                self._returning.append(_Returning(number, original, back, self.conduct.return_days))
 
     def _book(
         self, account: str, kind: Kind, minor: int, payment: Payment | None = None, text: str = "",
-        reason: str | None = None,
+        reason: str | None = None, inside: Sequence[Payment] = (),
     ) -> None:  # fmt: skip
+        movement = self._movement(account, kind, minor, payment, text, reason)
+        parts = [self._movement(account, kind, -x.amount.amount_minor, x, "", None) for x in inside]
+        movement = replace(movement, inside=tuple(replace(part, is_inside=True) for part in parts))
+        self._accounts[account].movements.append(movement)
+        self.booked.append(movement)
+
+    def _movement(
+        self, account: str, kind: Kind, minor: int, payment: Payment | None, text: str, reason: str | None
+    ) -> Movement:
         number = next(self._numbers)
         party = payment.creditor.name if payment else None
-        movement = Movement(
+        return Movement(
             number,
             account,
             minor,
@@ -253,8 +270,6 @@ class CustomerDesk:
             payment.creditor_account.number if payment else None,
             reason,
         )
-        self._accounts[account].movements.append(movement)
-        self.booked.append(movement)
 
     def _day(self) -> date:
         return self._now().date()
@@ -347,10 +362,16 @@ class CustomerDesk:
         """Book what comes back: it stands on the statement of the next day."""
         for one in self._returning:
             one.closings -= 1
-        for number, payment, reason in [(x.account, x.payment, x.reason) for x in self._returning if not x.closings]:
-            self._add(self._accounts[number], payment.amount.amount_minor)
-            self._book(number, "return", payment.amount.amount_minor, payment, reason=reason)
+        for one in (x for x in self._returning if not x.closings):
+            payment = one.original.payment
+            self._add(self._accounts[one.account], payment.amount.amount_minor)
+            self._book(one.account, "return", payment.amount.amount_minor, payment, reason=one.reason)
             self.returned.append(payment)
+            if self.conduct.told_back:
+                name = f"{self.conduct.told_back}-{next(self._numbers):08d}"
+                self._send(
+                    self._now(), name, told_back(self.conduct.told_back, name, one.original, one.reason, self._now())
+                )
         self._returning = [one for one in self._returning if one.closings]
 
     def _add(self, account: _Account, minor: int) -> None:

@@ -21,7 +21,7 @@ from schemas.model.identifiers import payment_number
 from schemas.model.money import Money
 from schemas.model.payment import Payment
 from simulators.commercial_statements import TABLE
-from simulators.customer_desk import REPORTS, STATEMENTS, Conduct, CustomerDesk, Level
+from simulators.customer_desk import REPORTS, STATEMENTS, Conduct, CustomerDesk, Level, ToldBack
 from simulators.government import ACCOUNTS
 from simulators.names import PHNOM_PENH
 from simulators.stage import OWN_BIC
@@ -38,6 +38,7 @@ OPENINGS = {
 NUMBERS = {money.currency: number for number, money in OPENINGS.items()}
 DEBITED = {key: (number, number, NUMBERS[key[1]]) for key, number in ACCOUNTS.items()}
 """What each source pays from: one order in three goes to this bank."""
+TOLD_BACK: tuple[ToldBack, ...] = ("", "pain.007", "pacs.004")
 LEVELS: tuple[Level, ...] = ("transaction", "block", "group")
 CALM_FEE_MINOR = 500
 """What the bank takes at each closing of a calm day, so that each account has one more statement at the end."""
@@ -99,6 +100,8 @@ class Manners:
         withheld_max: statements that may be held back at a closing.
         return_days_max: closings until a payment comes back.
         fee_minor: what it takes at each closing.
+        itemised: it lists what it books as one entry.
+        told_back: how it tells of what comes back, beside its statement.
     """
 
     rejections: Mapping[str, float]
@@ -113,6 +116,8 @@ class Manners:
     withheld_max: int
     return_days_max: int
     fee_minor: int
+    itemised: bool
+    told_back: ToldBack
 
 
 class Files:
@@ -157,7 +162,7 @@ class Files:
         manners = self._manners
         withheld = 0 if self._is_calm else self._random.randint(0, manners.withheld_max)
         fee = CALM_FEE_MINOR if self._is_calm else manners.fee_minor
-        self.desk.conduct = Conduct(withheld=withheld, fee_minor=fee)
+        self.desk.conduct = Conduct(withheld=withheld, fee_minor=fee, told_back=manners.told_back)
         self.desk.close_day()
         self._chronicle.note("files", day=today, withheld=withheld, booked=len(self.desk.booked))
 
@@ -211,7 +216,7 @@ class Files:
             pending_first=pending, swapped=happens(manners.swapped), twice=happens(manners.twice),
             silent=happens(manners.silent),
             late_s=random.randint(0, manners.late_s_max) if happens(manners.late) else 0,
-            return_days=random.randint(1, manners.return_days_max),
+            return_days=random.randint(1, manners.return_days_max), itemised=manners.itemised,
         )  # fmt: skip
 
 
@@ -237,4 +242,5 @@ def draw_manners(random: Random) -> Manners:
         pending=some(0.5), swapped=some(0.5), twice=some(0.3), silent=some(0.3), late=some(0.4),
         late_s_max=random.choice((600, 7_200, 172_800)), withheld_max=random.choice((0, 0, 2)),
         return_days_max=random.choice((1, 2, 3)), fee_minor=random.choice((0, 0, 300)),
+        itemised=random.choice((True, False)), told_back=random.choice(TOLD_BACK),
     )  # fmt: skip

@@ -190,8 +190,8 @@ class World:
 
         yield person("approver", lambda store: Approver(store, clock, random))
         yield person("cashiers", lambda store: Cashiers(store, clock, random, rules, lambda: self._cashiers_work))
-        profiles, call, patience = self.gateway.profiles, self.files.said, random.choice(PATIENCES)
-        yield person("clerks", lambda store: Clerks(store, clock, random, profiles, call, patience))
+        profiles, patience = self.gateway.profiles, random.choice(PATIENCES)
+        yield person("clerks", lambda store: Clerks(store, clock, random, profiles, self.files, patience))
         yield person("officer", lambda store: Officer(store, clock, random))
         yield Process("courier", self._start_courier, self.faulty, set())
         yield Process("sources", lambda _bus, _opened: self.sources, self.faulty, set())

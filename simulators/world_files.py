@@ -134,6 +134,7 @@ class Files:
         profile: the relationship as its bank wants it here.
         desk: the bank.
         gate: its side of the wire.
+        is_calm: nothing breaks any more.
     """
 
     def __init__(
@@ -151,7 +152,7 @@ class Files:
             self.desk, self._take, Random(f"{seed} wire"), draw_wire(random, storm), now, reach,
             idempotent=self.profile.transport.idempotent,
         )  # fmt: skip
-        self._is_calm = False
+        self.is_calm = False
 
     def wire(self) -> Line:
         """Return a connection for one worker."""
@@ -160,15 +161,15 @@ class Files:
     def close_day(self, today: date) -> None:
         """Let the bank close its books, and begin to send the statements."""
         manners = self._manners
-        withheld = 0 if self._is_calm else self._random.randint(0, manners.withheld_max)
-        fee = CALM_FEE_MINOR if self._is_calm else manners.fee_minor
+        withheld = 0 if self.is_calm else self._random.randint(0, manners.withheld_max)
+        fee = CALM_FEE_MINOR if self.is_calm else manners.fee_minor
         self.desk.conduct = Conduct(withheld=withheld, fee_minor=fee, told_back=manners.told_back)
         self.desk.close_day()
         self._chronicle.note("files", day=today, withheld=withheld, booked=len(self.desk.booked))
 
     def calm(self) -> None:
         """Let nothing break on the wire from now on, and nothing be held back."""
-        self._is_calm = True
+        self.is_calm = True
         self.gate.calm()
 
     def expects(self, db: Session) -> bool:

@@ -18,6 +18,8 @@ from simulators.world import WorldBroken, run
 from simulators.world_files_checks import file_troubles
 from simulators.world_wire import Gate
 
+_DEFINITIONS = "SELECT definition FROM document WHERE channel = 'folder' AND state = 'APPLIED'"
+
 
 def test_everything_happens_to_files_in_some_worlds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Faults, dialects and decisions that no world ever has prove nothing."""
@@ -28,6 +30,8 @@ def test_everything_happens_to_files_in_some_worlds(monkeypatch: pytest.MonkeyPa
         seen.update(p.state for p in books.payments if p.profile == files.profile.name)
         confirmed = books.rows("SELECT body FROM trail WHERE action = 'doubt.confirm'")
         seen.update(choice for (body,) in confirmed for choice in doubts.Choice if f'"choice":"{choice}"' in body)
+        seen.update(row[0] for row in books.rows("SELECT action FROM trail WHERE action LIKE 'channel.%'"))
+        seen.update(row[0] for row in books.rows(_DEFINITIONS))
         pain = files.profile.pain
         forms.update((pain.version, pain.batch_booking, files.gate.idempotent, files.desk.form))
         return file_troubles(books, files)
@@ -36,7 +40,8 @@ def test_everything_happens_to_files_in_some_worlds(monkeypatch: pytest.MonkeyPa
     _run_all(range(1, 25))
     assert seen.keys() >= {
         "away", "outage", "refused", "cut before", "cut after", "known", "unheard", "delayed", "doubled", "broken",
-        "SETTLED", "REJECTED", "RETURNED", "settle", "reject", "resend",
+        "SETTLED", "REJECTED", "RETURNED", "settle", "reject", "resend", "channel.hold", "channel.release",
+        "pain.007.001.05", "pacs.004.001.09",
     }  # fmt: skip
     assert forms == {*REPORTS, *STATEMENTS, True, False}
 

@@ -1,9 +1,10 @@
 """A whole treasury in one process from one seed: sources, gateway, broker, bank, people, days of faults, and crashes.
 
 For some days everything that can break does: messages are lost, doubled, reordered, delayed and corrupted, workers die
-between any two durable steps and overtake each other there, the database and the broker go away, the bank is silent,
-late or says things twice. Then the world goes calm: what is missing is sent again, as those outside would, until every
-payment has its end. After that everything must add up (world_checks.py); a seed whose world does not is a bug.
+between any two durable steps and overtake each other there, the database and the broker go away, the banks are silent,
+late or say things twice, and the wire to one of them breaks. Then the world goes calm: what is missing is sent again,
+as those outside would, until every payment has its end. After that everything must add up (world_*checks.py); a seed
+whose world does not is a bug.
 
     gateway world --seeds 300          the worlds of the seeds 1 to 300
     gateway world --seed 7 --verbose   one world, with all that happens in it

@@ -91,7 +91,7 @@ def test_the_commercial_bank_writes_in_every_form(monkeypatch: pytest.MonkeyPatc
 
 
 def test_money_for_nobody_goes_back_in_the_worlds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of it or a part, and the bank settles some of it and rejects some."""
+    """All of it or a part, and the bank, which rejects more than elsewhere, settles some of it and rejects some."""
     seen = Counter[str]()
 
     def troubles(books: Any) -> list[str]:
@@ -101,6 +101,8 @@ def test_money_for_nobody_goes_back_in_the_worlds(monkeypatch: pytest.MonkeyPatc
         return cashier_troubles(books)
 
     monkeypatch.setattr(world, "cashier_troubles", troubles)
+    often = {"rejections": {"AC04": 0.15}}
+    monkeypatch.setattr(world_weather, "Behaviour", lambda **how: Behaviour(**{**how, **often}))
     _run_all(range(1, 25))
     assert seen.keys() >= {"SETTLED", "REJECTED", "kept"}
     assert seen["SETTLED"] > seen["REJECTED"]
@@ -233,10 +235,11 @@ def composes_anew(patch: pytest.MonkeyPatch) -> None:
 
 
 def _renamed(document: bytes, suffix: str) -> bytes:
-    """Return a message under another MsgId, signed anew."""
+    """Return a message under another MsgId, signed anew; what is not signed is to another bank, and stays as it is."""
     root = parse(document)
     signature = root.find("{*}AppHdr/{*}Sgntr")
-    assert signature is not None
+    if signature is None:
+        return document
     root[0].remove(signature)
     for element in root.iter("{*}BizMsgIdr", "{*}MsgId"):
         element.text = f"{(element.text or '')[:-3]}X{suffix}"

@@ -188,6 +188,53 @@ def test_what_comes_back_stands_on_the_statement_of_the_next_day(town: Town) -> 
     assert town.agrees()
 
 
+@pytest.mark.parametrize("form", ["pain.007", "pacs.004"])
+def test_what_comes_back_is_told_by_a_message_and_by_the_statement(town: Town, form: Any) -> None:
+    """Both say the same, two closings later, and the money is given back once."""
+    town.desk.conduct = Conduct(returns={"PO-2026-2": "AC04"}, return_days=2, told_back=form)
+    town.pay()
+    town.fetch()
+    town.next_day()
+    assert Counter(town.stand.states().values()) == {"SETTLED": 4}
+    town.next_day()
+    assert town.stand.states()["PO-2"] == "RETURNED"
+    town.next_day()
+    assert Counter(town.stand.states().values()) == {"SETTLED": 3, "RETURNED": 1}
+    assert [payment.end_to_end_id for payment in town.desk.returned] == ["PO-2026-2"]
+    assert town.stand.open() == {}
+    assert town.agrees()
+    assert not town.desk.expects()
+
+
+def test_a_fee_is_taken_at_each_closing(town: Town) -> None:
+    """From the first day on which something is booked."""
+    town.desk.conduct = Conduct(fee_minor=300)
+    town.desk.close_day()
+    assert town.fetch() == []
+    town.pay(1)
+    town.fetch()
+    town.next_day()
+    town.next_day()
+    assert [m.amount_minor for m in town.desk.booked if m.kind == "charge"] == [-300, -300]
+    assert town.stand.open() == {}
+    assert town.agrees()
+
+
+@pytest.mark.parametrize("form", ["camt.053.001.02", "camt.053.001.08"])
+def test_a_statement_lists_what_is_booked_together(stage: Stage, tmp_path: Path, form: str) -> None:  # noqa: F811 - the fixture
+    """Each payment by its own reference, and no other sum than theirs."""
+    with opened_at(stage, f"sqlite:///{tmp_path / 'gateway.sqlite'}", tmp_path, "river-bank") as stand:
+        town = Town(stand, "river-bank")
+        town.desk = CustomerDesk({town.account: OPENING}, form, town.desk._now)
+        town.desk.conduct = Conduct(itemised=True, rejections={"PO-2026-3": "AC04"})
+        town.pay()
+        town.fetch()
+        town.next_day()
+        assert Counter(stand.states().values()) == {"SETTLED": 3, "REJECTED": 1}
+        assert stand.sql("SELECT matched, rule FROM entry") == [("batch", "batch_details")]
+        assert town.agrees()
+
+
 @pytest.mark.parametrize("reason", ["FF01", "AM10"])
 def test_a_file_refused_whole_costs_nothing(town: Town, reason: str) -> None:
     """The money of every payment is free again."""
@@ -258,3 +305,15 @@ def test_the_command_names_what_is_wrong_with_the_profile() -> None:
     result = CliRunner().invoke(app, ["folder-bank", "--help"])
     assert result.exit_code == 0
     assert "simulated commercial bank" in result.output
+
+
+def test_a_desk_that_does_not_know_names_pays_what_comes_again(town: Town) -> None:
+    """A bank that would really pay a second copy is what a gateway must never send one to."""
+    town.pay(2)
+    careless = CustomerDesk({town.account: OPENING}, "CSV", town.desk._now, checks_duplicates=False)
+    [document] = town.stand.documents()
+    for _ in range(2):
+        careless.take(document)
+    assert Counter(careless.paid) == {"PO-2026-1": 2, "PO-2026-2": 2}
+    [fates] = careless.fates.values()
+    assert [fate.reason for fate in fates] == [None] * 4

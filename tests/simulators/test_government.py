@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date, time
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, pairwise
 from random import Random
 from typing import Any
 
@@ -244,3 +244,16 @@ def test_a_long_payroll_is_made_as_it_is_asked_for() -> None:
     """400,000 lines must not stand in memory at once."""
     first = list(islice(government().payroll(50_000, chunk=10), 2))
     assert len(first) == 2
+
+
+def test_a_source_may_pay_from_several_accounts() -> None:
+    """Each order has one of them, and so has the tax that was withheld from it; a payroll has one for all its lines."""
+    here, there = "000100000001", "000300000001"
+    day = government(accounts={("fmis", "KHR"): (here, there), ("salary", "KHR"): (here, there)})
+    orders = list(day.suppliers(60))
+    assert Counter(order["debtor_account"]["number"] for order in orders).keys() == {here, there}
+    taxes = [(net, tax) for net, tax in pairwise(orders) if tax["order_id"].startswith("TX-")]
+    assert taxes
+    assert all(net["debtor_account"] == tax["debtor_account"] for net, tax in taxes)
+    payrolls = [{order.debtor_account.number for order in orders_of(day.payroll(20))} for _ in range(12)]
+    assert {tuple(numbers) for numbers in payrolls} == {(here,), (there,)}

@@ -124,12 +124,16 @@ def nobody_has_work_with_files(books: Books, _: Files) -> Iterator[str]:
 
 
 def only_broken_letters_are_refused(books: Books, files: Files) -> Iterator[str]:
-    """What the bank wrote is applied, what was cut off on its way is refused, and nothing else ever came."""
-    genuine = {sha256(body).hexdigest() for body in files.gate.genuine}
+    """What the bank wrote came and is applied, what was cut off on its way is refused, and nothing else ever came."""
+    genuine, seen = {sha256(body).hexdigest() for body in files.gate.genuine}, set()
     query = f"SELECT sha256, state, detail FROM document WHERE profile = '{PROFILE}' ORDER BY sha256"  # noqa: S608 - our own text
     for digest, state, detail in books.rows(query):
+        seen.add(digest)
         if state != ("APPLIED" if digest in genuine else "REFUSED"):
             yield f"document {digest[:16]} is {state}: {detail}"
+    lost = {sha256(body).hexdigest() for body in files.gate.answered}
+    for digest in sorted(genuine - seen - lost):
+        yield f"document {digest[:16]} never came"
 
 
 def _own(books: Books) -> list[Payment]:

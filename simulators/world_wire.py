@@ -72,6 +72,7 @@ class Gate:
         taken: how often a file of each name was handed to the desk.
         happened: what went wrong, and how often.
         genuine: every letter as the desk wrote it; what else lies here was broken on its way.
+        answered: letters that were given in an exchange: of those a process that dies may lose some.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Gate:
         self.taken: Counter[str] = Counter()
         self.happened: Counter[str] = Counter()
         self.genuine: set[bytes] = set()
+        self.answered: set[bytes] = set()
 
     def calm(self) -> None:
         """From now on nothing breaks, and everything that is on its way lies there."""
@@ -131,6 +133,7 @@ class Gate:
         """Return what is due, which the bank forgets with that: a process that dies now has lost it."""
         found = self._due()
         self._way = [letter for letter in self._way if letter not in found]
+        self.answered.update(letter.content for letter in found)
         return tuple(letter.content for letter in found)
 
     # ------------------------------------------------------------------------------------------------------ letters in

@@ -100,7 +100,9 @@ def _take_statement(
         _collect_again(db, row[0], head, trail)
         row, beyond = db.one("lock_statement", **_names(head)), False
     known = db.value("page_content", statement=row[0], page=head.page) if row is not None else None
-    if row is None or row[1] != "COLLECTING" or known is not None or beyond:
+    # A page of an earlier version, behind the end that a later one has: it is none of what is collected.
+    is_past = row is not None and row[8] is not None and head.page > row[8] and _is_older(head, row)
+    if row is None or row[1] != "COLLECTING" or known is not None or beyond or is_past:
         number, is_new = _open(db, profile, head, row[10] + 1 if row else 1, trail), True
     else:
         number, is_new = row[0], False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from schemas.model.money import Money
 from tests.gateway.flow.stand import RIEL, Stand, booked
 
@@ -64,6 +66,23 @@ def test_a_correction_with_fewer_pages_drops_a_page_of_the_first_version_that_ca
     assert stand.sql("SELECT state, entries, closing_minor FROM statement") == [("BOOKED", 1, OPENING - 600)]
     stand.take(first[0])
     assert stand.balances()[BANK] == OPENING - 600
+    assert stand.faults() == []
+
+
+@pytest.mark.parametrize("pages", [3, 4])
+def test_a_page_of_the_first_version_beyond_the_end_of_the_correction_is_none_of_it(stand: Stand, pages: int) -> None:
+    """The bank corrects three pages, or more, to two; the third one comes when the end of the correction is here."""
+    amounts, opening, first = [-500, 300, -40, 7][:pages], OPENING, []
+    for number, amount in enumerate(amounts, 1):
+        first.append(page(stand, number, amount, opening, pages))
+        opening += amount
+    stand.clock.advance(timedelta(hours=1))
+    later = [page(stand, 1, -600, OPENING, 2), page(stand, 2, 200, OPENING - 600, 2)]
+    for document in (later[1], first[2], first[1], first[0], later[0], *first[3:]):
+        stand.take(document)
+    assert stand.sql("SELECT state, entries, closing_minor FROM statement") == [("BOOKED", 2, OPENING - 400)]
+    assert stand.balances()[BANK] == OPENING - 400
+    assert stand.open()["statement_differs"] >= 1
     assert stand.faults() == []
 
 

@@ -23,6 +23,14 @@ doubt_commands = typer.Typer(
 
 Channel = Annotated[str, typer.Argument(metavar="CHANNEL", help="The profile's name.", show_default=False)]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the audit trail.", show_default=False)]
+Sent = Annotated[
+    int | None,
+    typer.Option(
+        "--sent", min=0, show_default=False,
+        help="How often its message had left when the bank was asked, as doubt list prints it: if that has changed, "
+        "nothing is proposed.",
+    ),
+]  # fmt: skip
 
 
 def add_to(app: typer.Typer) -> None:
@@ -149,26 +157,29 @@ def list_doubts(context: typer.Context, limit: Count = 50, as_json: Json = False
 
 @doubt_commands.command()
 def settle(
-    context: typer.Context, payment: Payment, reason: Reason = "", by: User = None, as_json: Json = False
-) -> None:
+    context: typer.Context, payment: Payment, reason: Reason = "", sent: Sent = None, by: User = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
     """Propose that a payment in doubt was paid; another person confirms it."""
-    _propose(context, payment, Choice.SETTLE, reason, by, as_json=as_json)
+    _propose(context, payment, Choice.SETTLE, reason, sent, by, as_json=as_json)
 
 
 @doubt_commands.command()
 def reject(
-    context: typer.Context, payment: Payment, reason: Reason = "", by: User = None, as_json: Json = False
-) -> None:
+    context: typer.Context, payment: Payment, reason: Reason = "", sent: Sent = None, by: User = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
     """Propose that a payment in doubt was not paid, and never will be; another person confirms it."""
-    _propose(context, payment, Choice.REJECT, reason, by, as_json=as_json)
+    _propose(context, payment, Choice.REJECT, reason, sent, by, as_json=as_json)
 
 
 @doubt_commands.command()
 def resend(
-    context: typer.Context, payment: Payment, reason: Reason = "", by: User = None, as_json: Json = False
-) -> None:
+    context: typer.Context, payment: Payment, reason: Reason = "", sent: Sent = None, by: User = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
     """Propose that the message of a payment in doubt goes out again, the same bytes; another person confirms it."""
-    _propose(context, payment, Choice.RESEND, reason, by, as_json=as_json)
+    _propose(context, payment, Choice.RESEND, reason, sent, by, as_json=as_json)
 
 
 @doubt_commands.command()
@@ -189,11 +200,12 @@ def confirm(
 
 
 def _propose(
-    context: typer.Context, payment: str, choice: Choice, reason: str, by: str | None, *, as_json: bool
-) -> None:
+    context: typer.Context, payment: str, choice: Choice, reason: str, sent: int | None, by: str | None, *,
+    as_json: bool,
+) -> None:  # fmt: skip
     shell = shell_of(context)
     with shell.gateway() as gateway:
-        made = doubts.propose(shell.operator(gateway, by), payment, choice, reason)
+        made = doubts.propose(shell.operator(gateway, by), payment, choice, reason, sent)
     _show(shell, made, as_json=as_json)
 
 

@@ -86,11 +86,18 @@ def listed(db: Session, count: int) -> list[Doubt]:
     ]  # fmt: skip
 
 
-def propose(operator: Operator, key: str, choice: Choice, reason: str) -> Decided:
+def propose(operator: Operator, key: str, choice: Choice, reason: str, sendings: int | None = None) -> Decided:
     """Propose what becomes of a payment in doubt; a proposal that was there before is replaced.
 
+    Args:
+        operator: who proposes it.
+        key: the payment, see ``lookup.payment``.
+        choice: what becomes of it.
+        reason: what the bank said, and who said it.
+        sendings: how often its message had left when the bank was asked, as ``Doubt`` shows it; None: not compared.
+
     Raises:
-        OperationRefused: it is not in doubt, or no reason is given.
+        OperationRefused: it is not in doubt, its message has left since, or no reason is given.
     """
     reason = reason.strip()[:REASON_CHARACTERS_MAX]
     if not reason:
@@ -98,7 +105,11 @@ def propose(operator: Operator, key: str, choice: Choice, reason: str) -> Decide
 
     def work(db: Session, trail: Trail) -> Decided:
         standing, version = _in_doubt(db, key)
-        _require_possible(db, standing, choice)
+        left = _require_possible(db, standing, choice)
+        if sendings is not None and sendings != left:
+            raise OperationRefused(
+                f"the message of payment {standing.id} has left {left} times by now, not {sendings}; ask the bank again"
+            )
         db.run(
             "propose_doubt", payment=standing.id, choice=choice.value, reason=reason, maker=trail.actor,
             version=version, now_ms=trail.at_ms,
@@ -164,24 +175,25 @@ def _in_doubt(db: Session, key: str) -> tuple[Standing, int]:
     return standing, int(db.value("version_of_payment", id=standing.id))
 
 
-def _require_possible(db: Session, standing: Standing, choice: Choice) -> None:
-    """Refuse what would let a payment leave that is given up, or leave a second time.
+def _require_possible(db: Session, standing: Standing, choice: Choice) -> int:
+    """Refuse what would let a payment leave that is given up, or leave a second time; return how often it has left.
 
     Raises:
         OperationRefused: its message still waits to be handed over, or carries payments that are not in doubt.
     """
     db.pick([(standing.id,)])
-    [(message, name, _, _)] = db.all("messages_of_payments")
+    [(message, name, _, sendings)] = db.all("messages_of_payments")
     if db.value("outbox_has_message", message=message):
         raise OperationRefused(f"message {name} still waits to be handed over; nothing of it is decided yet")
     if choice is not Choice.RESEND:
-        return
+        return int(sendings)
     others = [s for s in payments.lock_of_messages(db, [message]) if s.state is not State.IN_DOUBT]
     if others:
         raise OperationRefused(
             f"message {name} carries {len(others)} payments that are not in doubt, such as {others[0].id} "
             f"({others[0].state}); it goes out again whole or not at all"
         )
+    return int(sendings)
 
 
 def _digest(payment: int, choice: str, maker: str, reason: str, version: int, at_ms: int) -> str:

@@ -465,6 +465,20 @@ def test_what_was_proposed_before_a_message_left_is_not_done_after_it(stand: Sta
     assert len(wire.taken) == 1
 
 
+def test_what_left_while_the_bank_was_asked_is_not_decided_on(stand: Stand) -> None:
+    """Its answer on the telephone is of before: whoever says how often the message had left then is told."""
+    wire = Wire(idempotent=False)
+    never_had(stand, wire, 1)
+    doubts.propose(person(stand, "olga"), "PO-1", Choice.RESEND, "the bank has nothing of it")
+    confirm(stand, "pierre")
+    with stand.gateway.store.transaction() as db:
+        [seen] = doubts.listed(db, 10)
+    stand.step("relay")
+    with pytest.raises(OperationRefused, match="has left 2 times by now, not 1"):
+        doubts.propose(person(stand, "sok"), "PO-1", Choice.RESEND, "the bank has nothing of it", seen.sendings)
+    assert doubts.propose(person(stand, "sok"), "PO-1", Choice.SETTLE, "the bank has it now", 2).done is False
+
+
 def test_a_recall_that_leads_nowhere_is_decided_by_two_people(stand: Stand) -> None:
     """The bank never answers it, or knows no such payment: that is no acceptance, and nobody else would move it on."""
     in_doubt(stand)

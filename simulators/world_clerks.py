@@ -90,7 +90,7 @@ class Clerks:
         if choice is None:
             return False
         said = f"the bank says: {self._call(doubt)}"
-        return self._did(lambda: doubts.propose(self._maker, str(doubt.payment), choice, said))
+        return self._did(lambda: doubts.propose(self._maker, str(doubt.payment), choice, said, doubt.sendings))
 
     def _choice(self, doubt: Doubt) -> Choice | None:
         """Return what is right by what the bank says; None: its statement will tell."""

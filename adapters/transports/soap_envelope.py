@@ -21,7 +21,7 @@ from schemas.iso20022.record import local_name
 NAMESPACE = "http://schemas.xmlsoap.org/soap/envelope/"
 """Of envelope, body and fault (SOAP 1.1, section 4)."""
 
-_CDATA = re.compile(rb"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_CDATA, _CDATA_END = b"<![CDATA[", b"]]>"
 _DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?(?:<\?xml[ \t\r\n][^>]*\?>)?[ \t\r\n]*")
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"}
 
@@ -67,7 +67,7 @@ def text(value: str | bytes) -> bytes:
 
 def cdata(value: bytes) -> bytes:
     """Return a document as a CDATA section; one that holds the section's end becomes two sections."""
-    return b"<![CDATA[" + value.replace(b"]]>", b"]]]]><![CDATA[>") + b"]]>"
+    return _CDATA + value.replace(_CDATA_END, b"]]]]><![CDATA[>") + _CDATA_END
 
 
 def carried(document: bytes, document_as: Literal["text", "cdata"], *, declaration: bool) -> bytes:
@@ -83,7 +83,7 @@ def read(answer: bytes, size_max: int) -> _Element | Fault:
     Raises:
         DocumentRefused: no SOAP 1.1 envelope, or not one that is safe to read.
     """
-    plain = _CDATA.sub(lambda found: _escaped(found[1]), answer)
+    plain = _without_cdata(answer)
     # A document inside is one text without a tag; xsi: hints are common in envelopes, which are not validated.
     root = parse(plain, Limits(size=size_max * 6, run=size_max * 6, hints=True))
     if root.tag != f"{{{NAMESPACE}}}Envelope":
@@ -96,6 +96,18 @@ def read(answer: bytes, size_max: int) -> _Element | Fault:
         return first
     code = (first.findtext("faultcode") or "").strip().rpartition(":")[2]
     return Fault(code or "Server", (first.findtext("faultstring") or "").strip())
+
+
+def _without_cdata(answer: bytes) -> bytes:
+    """Return an envelope whose CDATA sections are text; one without an end stays, and the parser refuses it."""
+    parts, at = list[bytes](), 0
+    while (start := answer.find(_CDATA, at)) >= 0:
+        end = answer.find(_CDATA_END, start + len(_CDATA))
+        if end < 0:  # nor has any section behind it: looking for theirs would read the rest again for each
+            break
+        parts += (answer[at:start], _escaped(answer[start + len(_CDATA) : end]))
+        at = end + len(_CDATA_END)
+    return b"".join((*parts, answer[at:]))
 
 
 def _escaped(section: bytes) -> bytes:

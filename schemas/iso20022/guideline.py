@@ -21,7 +21,7 @@ CBPR_FOLDER = OWN_FOLDER / "cbpr"
 """Guidelines of messages to correspondents abroad (CBPR+), where they differ from those at home."""
 _DEFINITION = re.compile(r"[a-z]{4}\.[0-9]{3}\.[0-9]{3}\.[0-9]{2}", re.ASCII)
 _STEP = re.compile(r"(?P<name>[^\[]+)(?:\[(?P<number>[0-9]+)\])?")
-_NAMESPACE = re.compile(r"\{[^}]*\}")
+_NAMESPACE = re.compile(r"\{[^{}]*+\}")
 _LONG_NUMBER = re.compile(r"[0-9]{5,}(?=[0-9]{4})")
 
 

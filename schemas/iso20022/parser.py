@@ -69,9 +69,10 @@ _PROLOG = re.compile(
     rb"""(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"(?:yes|no)"|'(?:yes|no)'))?[ \t\r\n]*\?>)?"""
     rb"""[ \t\r\n]*(?=<[A-Za-z_\x80-\xff])"""
 )
-_TAG = re.compile(rb"""<[^\s<>"'/=]+([^<>"']*(?:(?:"[^"<]*"|'[^'<]*')[^<>"']*)*)>""")
-_ATTRIBUTE = re.compile(rb"""[ \t\r\n]([^\s<>"'/=]+)[ \t\r\n]*=[ \t\r\n]*(?:"([^"<]*)"|'([^'<]*)')""")
-_ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*:[^&\s]+")
+# What is once taken is never given back (``++``): each step looks at a byte once, however the tag ends.
+_TAG = re.compile(rb"""<[^\s<>"'/=]++([^<>"']*+(?:(?:"[^"<]*+"|'[^'<]*+')[^<>"']*+)*+)>""")
+_ATTRIBUTE = re.compile(rb"""[ \t\r\n]([^\s<>"'/=]++)[ \t\r\n]*+=[ \t\r\n]*+(?:"([^"<]*+)"|'([^'<]*+)')""")
+_ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*+:[^&\s]++")
 _HINTS = etree.XPath("boolean(//@xsi:*)", namespaces={"xsi": XSI})
 
 

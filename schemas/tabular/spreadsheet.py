@@ -50,8 +50,9 @@ ROWS_MAX: Final = 1_048_576
 _SHEETS: Final = "xl/worksheets/"
 _CHUNK_BYTES: Final = 1 << 20
 _HEAD_BYTES: Final = 1 << 12
+# What is once taken is never given back (``++``): blanks between blanks could be shared out in endless ways.
 _PROLOGUE: Final = re.compile(
-    rb"""(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>)?(?:\s+|<!--(?:(?!-->).)*-->|<\?(?:(?!\?>).)*\?>)*<[A-Za-z_]""",
+    rb"""(?:\xef\xbb\xbf)?\s*+(?:<\?xml[^>]*\?>)?(?:\s++|<!--(?:(?!-->).)*+-->|<\?(?:(?!\?>).)*+\?>)*+<[A-Za-z_]""",
     re.DOTALL,
 )
 _DECLARED: Final = re.compile(rb"""<\?xml[^>]*encoding\s*=\s*["']([^"']*)""")

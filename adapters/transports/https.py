@@ -32,6 +32,8 @@ MEMORY_BYTES_MAX = 1024 * 1024
 """A document up to this size waits in memory, a larger one in a temporary file."""
 LISTED_MAX = 10_000
 """Names of one list that are looked at; the others are listed again when these are gone."""
+NAME_CHARACTERS_MAX = 1_000
+"""A longer name is no part of an address that servers take, and nobody names a document so."""
 _NO_CONTENT, _NOT_FOUND, _GONE = 204, 404, 410
 
 SYSTEM_NOW: Callable[[], datetime] = partial(datetime.now, UTC)
@@ -96,7 +98,8 @@ class Https:
     def receive(self, limit: int) -> Sequence[Arrival]:
         """Return documents that wait in the inbox.
 
-        One that is too long, or that cannot be fetched now, stays there and does not hold up the others.
+        One that is too long, that cannot be fetched now, or whose name is none, stays there and does not hold up the
+        others.
 
         Raises:
             ChannelUnavailable: nothing could be fetched.
@@ -160,6 +163,9 @@ class Https:
 
     def _fetch(self, inbox: InboxSettings, identity: str | None) -> Arrival | None:
         """Return one document, or None where it is gone or none waits."""
+        if identity is not None and not _is_name(identity):
+            said = f"a name of {len(identity)} characters in the bank's inbox is none of a document"
+            raise ChannelUnavailable(f"{said}: {harmless(identity)}")
         method, path = _filled(inbox.item, identity=identity or "")
         # Closed by `done`, or below when nothing came of it; typeshed does not call this file binary, but it is.
         source = cast("BinaryIO", SpooledTemporaryFile(MEMORY_BYTES_MAX))  # noqa: SIM115 - outlives this function
@@ -188,6 +194,11 @@ class Https:
         refused = refusal(self._settings, answer)
         if refused is not None:
             raise ChannelUnavailable(f"the bank {text}: {refused}") from refused
+
+
+def _is_name(name: str) -> bool:
+    """Tell whether a name can stand in an address: half a character, which JSON can write, stands in none."""
+    return len(name) <= NAME_CHARACTERS_MAX and not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _filled(route: str, name: str = "", identity: str = "") -> tuple[str, str]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LIFETIME_DEFAULT_S = 300
 """How long a token is taken to hold when its server does not say (RFC 6749, 5.1 only recommends that it does)."""
 LIFETIME_MAX_S = 86_400
+LIFETIME_DIGITS_MAX = 9
+"""Digits of one that is written as a text; more say no more than that it is too long."""
 
 
 class Signer:
@@ -109,10 +111,17 @@ class Tokens:
         usable = isinstance(token, str) and token.isascii() and token.isprintable() and " " not in token and token
         if not usable or str(kind).lower() != "bearer":
             raise ChannelUnavailable("no token: the server's answer holds no bearer token")
-        lifetime = said.get("expires_in", LIFETIME_DEFAULT_S)
-        seconds = int(lifetime) if isinstance(lifetime, int | str) and str(lifetime).isdigit() else LIFETIME_DEFAULT_S
-        held = max(0, min(seconds, LIFETIME_MAX_S) - self._settings.renew_before_s)
+        held = max(0, min(_seconds(said.get("expires_in")), LIFETIME_MAX_S) - self._settings.renew_before_s)
         self._token, self._until = str(token), asked + timedelta(seconds=held)
+
+
+def _seconds(lifetime: object) -> int:
+    """Return how long a token holds by what its server says: a whole number, or a few ASCII digits."""
+    if isinstance(lifetime, int) and not isinstance(lifetime, bool) and lifetime >= 0:
+        return lifetime
+    if isinstance(lifetime, str) and lifetime.isascii() and lifetime.isdigit() and len(lifetime) <= LIFETIME_DIGITS_MAX:
+        return int(lifetime)
+    return LIFETIME_DEFAULT_S
 
 
 def _object(answer: bytes) -> dict[str, Any]:

@@ -6,6 +6,7 @@ changes in between leads nowhere. Redirects are not followed, and neither proxie
 environment.
 
     no connection, TLS refused              ChannelUnavailable: nothing was sent
+    a request that cannot be written        ChannelUnavailable: likewise
     request begun, no complete answer       HandoverUnknown
     a complete answer                       an `Answer`, whatever its status
 """
@@ -146,26 +147,35 @@ class Link:
         host, port = host_of(url)
         failed = "it has no address"
         for address in resolve(host, port, loopback_allowed=self._settings.loopback_allowed):
-            literal = f"[{address}]" if ":" in address else address
-            target = httpx.URL(f"https://{literal}:{port}").copy_with(raw_path=request.path.encode("ascii"))
-            shown = f"[{host}]" if ":" in host else host
-            headers = {
-                "Host": shown if port == 443 else f"{shown}:{port}",  # noqa: PLR2004 - the port of https
-                "Accept-Encoding": "identity",
-                "User-Agent": "treasury-gateway",
-            }
-            built = self._client.build_request(
+            try:
+                return self._answer(self._built(host, port, address, request), longest, into)
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+                failed = str(error) or type(error).__name__
+        raise ChannelUnavailable(f"{host}:{port} cannot be reached: {failed}")
+
+    def _built(self, host: str, port: int, address: str, request: Request) -> httpx.Request:
+        """Return a request to one address of a host.
+
+        Raises:
+            ChannelUnavailable: what was filled in makes no address or no header of it.
+        """
+        literal = f"[{address}]" if ":" in address else address
+        shown = f"[{host}]" if ":" in host else host
+        headers = {
+            "Host": shown if port == 443 else f"{shown}:{port}",  # noqa: PLR2004 - the port of https
+            "Accept-Encoding": "identity",
+            "User-Agent": "treasury-gateway",
+        }
+        try:
+            return self._client.build_request(
                 request.method,
-                target,
+                httpx.URL(f"https://{literal}:{port}").copy_with(raw_path=request.path.encode("ascii")),
                 headers=headers | dict(request.headers),
                 content=request.content or None,
                 extensions={"sni_hostname": host},
             )
-            try:
-                return self._answer(built, longest, into)
-            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-                failed = str(error) or type(error).__name__
-        raise ChannelUnavailable(f"{host}:{port} cannot be reached: {failed}")
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise ChannelUnavailable(f"the request cannot be written: {harmless(str(error))}") from error
 
     def _answer(self, built: httpx.Request, longest: int, into: BinaryIO | None) -> Answer:
         """Send one request and read its answer to the end.

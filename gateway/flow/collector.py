@@ -1,12 +1,15 @@
 """Documents in over a transport that is not the bus: looked for at the bank's side, kept and applied, then let go.
 
 They stay at the bank's side until they are kept here. A crash in between makes them arrive again, which changes
-nothing.
+nothing. What a transport meets unforeseen at one bank's side is an error in the log and a reason to look again later:
+it stops neither this worker nor those of other banks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import BinaryIO
 
 from adapters.profile import Profile
 from adapters.transports import Arrival, Transport
@@ -60,6 +63,9 @@ class Collector:
         except ChannelUnavailable as away:
             desk.log.warning("the bank's side cannot be looked at", profile=self._profile.name, reason=str(away))
             return left_over
+        except Exception:  # a defect of this transport, or what its bank made of it
+            desk.log.exception("looking at the bank's side failed unforeseen", profile=self._profile.name)
+            return left_over
         if arrivals:
             self._take(arrivals)
             desk.reach("inbound.collected")
@@ -80,22 +86,22 @@ class Collector:
             elif arrival.size <= WHOLE_BYTES_MAX:
                 together.append(arrival.source.read())
             else:
-                self._take_large(arrival)
+                self._inbound.take_apart(arrival.source, partial(self._take_large, arrival))
         if together:
             self._inbound.take_or_set_aside(together)
 
-    def _take_large(self, arrival: Arrival) -> None:
+    def _take_large(self, arrival: Arrival, source: BinaryIO) -> None:
         """Keep and apply a document that is better not held in memory whole."""
         limits = self._desk.limits
-        unsigned = self._inbound.is_unsigned(arrival.source)
+        unsigned = self._inbound.is_unsigned(source)
         limit = limits.statement_bytes_max if unsigned else limits.document_bytes_max
         if arrival.size > limit:
             self._report_unread(arrival, f"more than {limit} bytes")
         elif unsigned:
-            self._inbound.take_file(arrival.source)
+            self._inbound.take_file(source)
         else:
-            arrival.source.seek(0)
-            self._inbound.take_or_set_aside([arrival.source.read()])
+            source.seek(0)
+            self._inbound.take([source.read()])
 
     def _report_unread(self, arrival: Arrival, reason: str) -> None:
         """Tell a person of a document that is too large to be kept; it stays at the bank's side, or in its archive."""
@@ -111,3 +117,5 @@ class Collector:
             self._transport.done(arrivals)
         except ChannelUnavailable as away:
             self._desk.log.warning("documents will arrive again", profile=self._profile.name, reason=str(away))
+        except Exception:  # as in `step`; what was kept is known when it arrives again
+            self._desk.log.exception("letting go of documents failed unforeseen", profile=self._profile.name)

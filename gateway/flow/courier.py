@@ -7,6 +7,8 @@ What decides is not whether an error came, but what it says of the bank's side:
     refused, known         it has one of this name: an earlier handover had worked
     refused                its payments are in doubt, and a person is told: no answer of the bank says it is not paid
     nobody can tell        its payments are in doubt; the bank is asked, or gets the same bytes again if it knows them
+    anything unforeseen    the same as when nobody can tell, with an error in the log: it stops neither this worker nor
+                           those of other banks, and is never taken for a message that was not handed over
 
 Where a second handover of the same document would be a second payment, it is committed before it begins; a crash then
 leaves a message that was perhaps handed over, and that is in doubt. Only the bank's answer, a statement or two people
@@ -93,7 +95,7 @@ class Courier:
                 return 0
             known = None
             try:
-                handover = self._transport.send(sheet.outbound())
+                handover = self._hand_over(sheet)
             except ChannelUnavailable as away:
                 self._postpone(sheet, str(away))
                 return 0
@@ -176,6 +178,20 @@ class Courier:
             said = str(damaged)
             self._desk.log.error("archived message damaged, not sent", message_id=letter.message_id, reason=said)  # noqa: TRY400 - it says all
             return None
+
+    def _hand_over(self, sheet: Sheet) -> Handover:
+        """Let the transport hand a message over; what it meets unforeseen leaves in doubt what the bank's side has.
+
+        Raises:
+            ChannelUnavailable, HandoverRefused, HandoverUnknown, OperationMissing: as the transport says.
+        """
+        try:
+            return self._transport.send(sheet.outbound())
+        except (ChannelUnavailable, HandoverRefused, HandoverUnknown, OperationMissing):
+            raise
+        except Exception as error:  # a defect of this transport, or what an answer of its bank made of it
+            self._desk.log.exception("handover failed unforeseen", message_id=sheet.message_id)
+            raise HandoverUnknown(f"{type(error).__name__}: {error}") from error
 
     # ------------------------------------------------------------------------------------------------------ after
 

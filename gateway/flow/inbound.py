@@ -232,6 +232,15 @@ class Inbound:
         """Take documents that nobody delivers again; one that breaks unforeseen is set aside and stops no other."""
         self._isolation.run(contents, self.take, lambda content, error: self._fail(archive.sha256(content), error))
 
+    def take_apart(self, source: BinaryIO, take: Callable[[BinaryIO], object]) -> None:
+        """Take a document from a file that nobody delivers again; if it breaks unforeseen, it is set aside likewise."""
+
+        def fail(broken: BinaryIO, error: Exception) -> None:
+            broken.seek(0)
+            self._fail(hashlib.file_digest(broken, "sha256").hexdigest(), error)  # type: ignore[arg-type]  # as above
+
+        self._isolation.run([source], lambda sources: [take(one) for one in sources], fail)
+
     def take(self, contents: Sequence[bytes], jobs: Sequence[Job[Whole] | None] = ()) -> list[tuple[str, str]]:
         """Keep and apply documents; return for each its SHA-256 and what became of it.
 

@@ -19,9 +19,7 @@ from gateway.flow.inbound import Inbound
 from schemas.errors import (
     ChannelUnavailable,
     DocumentRefused,
-    GatewayError,
     HandoverRefused,
-    HandoverUnknown,
     OperationMissing,
 )
 from simulators.stage import PROFILE
@@ -35,6 +33,7 @@ class Wire:
     Attributes:
         idempotent: the bank's side knows a document by its name.
         breaks: what goes wrong with the next handovers, one after the other; None: nothing.
+        fails: what looking at the bank's side and letting go of documents there raise.
         taken: what the bank's side has, each time that it took it.
         answers: what comes back in the exchange, by name.
         waiting: documents that wait for us.
@@ -43,7 +42,8 @@ class Wire:
     """
 
     idempotent: bool = True
-    breaks: deque[GatewayError | None] = field(default_factory=deque)
+    breaks: deque[Exception | None] = field(default_factory=deque)
+    fails: Exception | None = None
     taken: list[Outbound] = field(default_factory=list)
     answers: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     waiting: dict[str, bytes] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Wire:
             raise trouble
         if not (self.idempotent and any(one.name == outbound.name for one in self.taken)):
             self.taken.append(outbound)
-        if isinstance(trouble, HandoverUnknown):
+        if trouble is not None:
             raise trouble
         return Handover(self.answers.get(outbound.name, ()))
 
@@ -69,6 +69,8 @@ class Wire:
         """Return what waits."""
         if self.away:
             raise ChannelUnavailable
+        if self.fails is not None and not self.waiting:
+            raise self.fails
         return [
             Arrival(name, io.BytesIO(body), len(body), name, self.faults.get(name))
             for name, body in list(self.waiting.items())[:limit]
@@ -78,6 +80,8 @@ class Wire:
         """Let go of documents."""
         if self.away:
             raise ChannelUnavailable
+        if self.fails is not None:
+            raise self.fails
         for arrival in arrivals:
             self.let_go.append(arrival.name)
             self.waiting.pop(arrival.handle)

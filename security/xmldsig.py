@@ -8,7 +8,8 @@ Three references, in this order, and nothing else:
 
 A message is an envelope of any name that holds exactly an AppHdr and a Document. The KeyInfo selects a certificate of
 the trust store and is never trusted by itself. Structure comes before cryptography: the hardened parser, then the
-exact shape, then (where the caller brings it) the schema, and only then canonicalisation and keys.
+exact shape of envelope and signature, and only then keys and canonicalisation. The schema (where the caller brings one)
+comes last: what it finds wrong costs the square of how much that is, so only what the bank signed is held to one.
 
 A refusal is a `DocumentRefused` with FF01 (not a document that is read at all) or a `SignatureRefused` with one of the
 ISO external status reasons, whose whole table stands in security/trust.py:
@@ -146,7 +147,7 @@ def verify(
         algorithms: which signature algorithms the profile allows.
         key_infos: which ways to name the certificate the profile allows.
         limits: of the parser.
-        validate: checks the envelope by its schema before anything is canonicalised; raises DocumentRefused.
+        validate: checks the envelope by its schema once its signature holds; raises DocumentRefused.
 
     Raises:
         DocumentRefused: FF01, or what ``validate`` says.
@@ -156,13 +157,14 @@ def verify(
         root = parse(document, limits)
         header, body = _split(root)
         signature = _locate(root, header)
+        verified = _check(root, header, body, signature, trust, at, algorithms, key_infos)
         if validate is not None:
             validate(root)
-        return _check(root, header, body, signature, trust, at, algorithms, key_infos)
     except GatewayError:
         raise
     except Exception as error:  # fail closed, whatever a library raises
         raise SignatureRefused(f"the signature cannot be checked ({type(error).__name__})", code="DS0B") from error
+    return verified
 
 
 def _split(root: etree._Element) -> tuple[etree._Element, etree._Element]:

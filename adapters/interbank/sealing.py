@@ -153,7 +153,7 @@ def unseal(
 
 
 def _validate(profile: Profile, dialect: Dialect, root: _Element) -> None:
-    """Hold header and Document to their guidelines, before anything of them is canonicalised.
+    """Hold header and Document to their guidelines, once it is certain that the bank signed them.
 
     What the bank sends is held to the usual guidelines, or to the operator's: a rail's own are of what it is sent.
 

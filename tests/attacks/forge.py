@@ -203,8 +203,10 @@ class Attacks(dict[str, tuple[Attack, str, str]]):
     def check(self, name: str, scene: Scene) -> None:
         """Assert that an attack is refused with its code and for its reason, not for another one by chance."""
         generator, code, reason = self[name]
+        held_to_a_schema: list[str] = []
         with pytest.raises(DocumentRefused) as refused:
-            verify(generator(scene), scene.trust, AT)
+            verify(generator(scene), scene.trust, AT, validate=lambda root: held_to_a_schema.append(str(root.tag)))
+        assert not held_to_a_schema, "schemas are for what the bank signed"
         assert reason in str(refused.value)
         assert refused.value.code == code
         assert isinstance(refused.value, SignatureRefused) == (code != "FF01")

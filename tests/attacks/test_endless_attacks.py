@@ -1,7 +1,8 @@
 """Attacks on the time that reading takes: small input that a careless pattern would need hours or for ever to refuse.
 
-Nothing can interrupt a regular expression, and nothing else of the process runs meanwhile. Each attack is therefore
-read by a process of its own, which is killed after a minute; without its mend it would take hours at least.
+Nothing can interrupt a regular expression or a schema, and nothing else of the process runs meanwhile. Each attack is
+therefore read by a process of its own, which is killed after a minute; without its mend it would take half an hour, and
+most of them for ever.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ import pytest
 
 from adapters.transports import soap_envelope
 from schemas.errors import DocumentRefused
+from schemas.iso20022 import guideline
 from schemas.iso20022.parser import DEFAULT_LIMITS, parse
 from schemas.tabular import spreadsheet
+from security.xmldsig import verify
+from tests.attacks.forge import AT, build_scene, compose
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLED_AFTER_S = 60
@@ -53,6 +57,15 @@ def blanks_before_no_element() -> None:
 def instructions_before_no_element() -> None:
     """The same with comments and processing instructions between the blanks."""
     spreadsheet._check_prologue("xl/workbook.xml", b" <!-- --> <?x ?> " * 200 + b"x")
+
+
+@attack
+def mistakes_that_nobody_signed() -> object:
+    """700,000 wrong transactions in a message of the bank: the schema's complaints cost the square of their number."""
+    scene = build_scene()
+    wrong = b"<CdtTrfTxInf><PmtId/></CdtTrfTxInf>" * 700_000
+    forged = compose(scene.bank).replace(b"</FIToFICstmrCdtTrf>", wrong + b"</FIToFICstmrCdtTrf>")
+    return verify(forged, scene.trust, AT, validate=lambda root: guideline.validate(root[1], "pacs.008.001.08"))
 
 
 @pytest.mark.parametrize("name", ATTACKS)

@@ -164,15 +164,24 @@ def test_a_renewed_certificate_for_the_same_key_is_found() -> None:
     assert refused.value.code == "DS0D"
 
 
-def test_the_schema_is_checked_before_any_cryptography() -> None:
-    """Structure before cryptography: what is not valid is not worth a signature check."""
+def test_the_schema_is_held_to_what_was_signed_and_to_nothing_else() -> None:
+    """What it finds wrong costs the square of how much that is: nobody without a key may have that done."""
+    held: list[str] = []
 
     def invalid(root: etree._Element) -> None:
-        raise DocumentRefused(f"not valid: {etree.QName(root).localname}", code="FF01", path="Document")
+        held.append(etree.QName(root).localname)
+        raise DocumentRefused("not valid", code="FF01", path="Document")
 
-    document = sign(envelope(), key())
-    with pytest.raises(DocumentRefused, match="not valid: Envelope"):
-        verify(document, pinning(), AT, validate=invalid)
+    signer = key()
+    document = sign(envelope(), signer)
+    with pytest.raises(SignatureRefused, match="Document was changed"):
+        verify(document.replace(b"</Document>", b"<x/></Document>"), pinning(signer), AT, validate=invalid)
+    with pytest.raises(SignatureRefused, match="not known"):
+        verify(document, TrustStore(), AT, validate=invalid)
+    assert not held
+    with pytest.raises(DocumentRefused, match="not valid"):
+        verify(document, pinning(signer), AT, validate=invalid)
+    assert held == ["Envelope"]
 
 
 def test_an_unexpected_error_is_a_refusal() -> None:

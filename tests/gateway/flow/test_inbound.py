@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from lxml import etree
 from lxml.etree import _Element
 
 from gateway.bus.base import BANK_EXCHANGE, Outgoing
@@ -63,7 +64,7 @@ def test_the_same_document_twice_changes_nothing(stand: Stand) -> None:
         (lambda d: d[: len(d) // 2], None),
         (lambda d: d[:-1], None),
         (lambda d: d.replace(b"ACSC", b"ACCC"), "DS0"),
-        (lambda d: d.replace(b"<TxSts>", b"<TxSts> "), "FF01"),
+        (lambda d: d.replace(b"<TxSts>", b"<TxSts> "), "DS0"),
         (lambda d: d.replace(b"<TxInfAndSts>", b"<TxInfAndSts> "), "DS0"),
         (lambda d: b"<!DOCTYPE x [<!ENTITY e 'v'>]>" + d, None),
         (lambda d: d.decode().encode("utf-16"), None),
@@ -109,18 +110,19 @@ def test_a_document_that_cannot_be_used_is_kept_and_becomes_an_exception(
         (b"<TxSts>", b"<Surprise>1</Surprise><TxSts>", "TxInfAndSts/Surprise"),
     ],
 )
-def test_what_breaks_the_guideline_is_refused_with_its_line_before_its_signature_is_looked_at(
+def test_what_breaks_the_guideline_is_refused_with_its_line_also_when_it_is_signed(
     light: Stand, before: bytes, after: bytes, path: str
 ) -> None:
-    """Nothing is canonicalised that was not agreed; and the bank is told where, not only that."""
+    """Nothing is read that was not agreed, whoever signed it; and the bank is told where, not only that."""
     document = light.bank.status("ACSC", light.sent(order(1)))
     changed = document.replace(before, b"\n" + after)
     assert changed != document
-    assert light.take(changed) == ["REFUSED"]
+    signed = light.bank.letters.sign("ST-1", "pacs.002.001.10", etree.fromstring(changed)[1])
+    assert light.take(signed, changed) == ["REFUSED", "REFUSED"]
     assert light.states() == {"PO-1": "SENT"}
-    [(code, detail)] = light.sql("SELECT code, detail FROM document")
-    assert code == "FF01"
-    assert f"{path}: line 3: " in detail, detail
+    found = dict(light.sql("SELECT code, detail FROM document"))
+    assert f"{path}: line 3: " in found["FF01"]
+    assert "Document was changed after it was signed" in found["DS0B"], "its content is nobody's"
 
 
 def test_a_document_refused_before_is_tried_again_and_its_exception_closes(light: Stand) -> None:

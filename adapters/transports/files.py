@@ -154,6 +154,14 @@ def new_source() -> BinaryIO:
     return cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES_MAX))
 
 
+def next_bytes(seen: Seen, at: int) -> int:
+    """Return how many bytes to ask for when so many of a file have come; 0: no more, whatever there is.
+
+    One byte beyond the listed size is taken, which shows that the file is growing, or that its server never stops.
+    """
+    return min(CHUNK_BYTES, max(0, seen.size + 1 - at))
+
+
 def arrival(folder: str, seen: Seen, source: BinaryIO) -> Arrival | None:
     """Return a file that was fetched, or None where it is not the one that was listed (it grew, or shrank)."""
     size = source.tell()

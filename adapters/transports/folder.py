@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -160,7 +159,8 @@ class FolderTransport:
                 return None
             source = files.new_source()
             try:
-                shutil.copyfileobj(file, source, files.CHUNK_BYTES)
+                while piece := file.read(files.next_bytes(seen, source.tell())):
+                    source.write(piece)
             except BaseException:
                 source.close()
                 raise

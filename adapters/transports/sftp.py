@@ -13,7 +13,7 @@ import stat
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from asyncssh import (
     FXF_CREAT,
@@ -218,7 +218,7 @@ class SftpTransport:
         try:
             async with asyncio.timeout(limit_s):
                 file = await client.open(path, FXF_READ, encoding=None)
-            await _read(file, source.write, limit_s)
+            await _read(file, source, seen, limit_s)
             async with asyncio.timeout(limit_s):
                 unchanged = _seen(seen.name, await file.stat()) == seen
                 await file.close()
@@ -327,15 +327,14 @@ class _Upload:
             return None
 
 
-async def _read(file: SFTPClientFile, write: Callable[[bytes], int], limit_s: float) -> None:
-    """Read a file to its end, piece by piece; each piece is several requests that are under way at once."""
-    at = 0
-    while True:
+async def _read(file: SFTPClientFile, source: BinaryIO, seen: Seen, limit_s: float) -> None:
+    """Read a file to its end or just beyond its listed size; each piece is several requests under way at once."""
+    while wanted := files.next_bytes(seen, source.tell()):
         async with asyncio.timeout(limit_s):
-            piece = await file.read(files.CHUNK_BYTES, at)
+            piece = await file.read(wanted, source.tell())
         if not piece:
             return
-        at += write(cast("bytes", piece))
+        source.write(cast("bytes", piece))
 
 
 def _seen(name: str, attributes: SFTPAttrs) -> Seen:

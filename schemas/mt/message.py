@@ -14,6 +14,8 @@ FIELD_LINES_MAX = 500
 """A :86: has six lines in the standard; banks that write long ones stay far below this."""
 MESSAGE_LINES_MAX = 2_000_000
 """One message is held in memory, because its closing balance stands behind its entries."""
+MESSAGE_CHARACTERS_MAX = 64_000_000
+"""The same in characters: a line may be long, and a statement of 200,000 entries has as many."""
 FOREIGN_LINES_MAX = 50
 """Lines of a bank's own around the messages: file headers, sender and receiver, a type."""
 HEADER_CHARACTERS_MAX = 4_000
@@ -103,6 +105,7 @@ class _Draft:
         self._foreign_count = 0
         self._last_line = 0
         self._line_count = 0
+        self._characters = 0
         self._fields: list[Field] = []
         self._tag = ""
         self._lines: list[str] = []
@@ -179,6 +182,10 @@ class _Draft:
     def _keep_field(self) -> None:
         if self._tag:
             self._fields.append(Field(self._tag, tuple(self._lines), self._line))
+            self._characters += sum(map(len, self._lines))
+        if self._characters > MESSAGE_CHARACTERS_MAX:
+            text = f"a message of more than {MESSAGE_CHARACTERS_MAX} characters"
+            raise DocumentRefused(text, path=f"line {self._line}")
         if self._line_count > MESSAGE_LINES_MAX:
             raise DocumentRefused(f"a message of more than {MESSAGE_LINES_MAX} lines", path=f"line {self._line}")
 
@@ -196,4 +203,5 @@ class _Draft:
                 uetr=uetr[1].lower() if uetr else None,
                 duplicate="{PDE:" in trailer or "{PDM:" in trailer,
             )
-        self._fields, self._tag, self._lines, self._line_count, self._header = [], "", [], 0, ""
+        self._fields, self._tag, self._lines, self._header = [], "", [], ""
+        self._line_count = self._characters = 0

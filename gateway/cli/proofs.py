@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from gateway.cli.screen import Screen, masked_ledger
@@ -10,6 +13,15 @@ from gateway.operations import proofs, views
 from gateway.operations.proofs import Proof, Rows
 
 BREAKS_SHOWN = 20
+
+Heads = Annotated[
+    Path | None,
+    typer.Option("--heads", metavar="FILE", help="Heads kept elsewhere; they must be there still.", show_default=False),
+]
+SaveHeads = Annotated[
+    Path | None,
+    typer.Option("--save-heads", metavar="FILE", help="Write the heads, if all is well.", show_default=False),
+]
 
 ledger = typer.Typer(no_args_is_help=True, help="Look at the ledger, and prove it.")
 audit = typer.Typer(no_args_is_help=True, help="Prove the audit trail.")
@@ -75,21 +87,31 @@ def _masked(rows: Rows) -> list[tuple[object, ...]]:
 
 
 @audit.command("verify")
-def verify_audit(context: typer.Context, as_json: Json = False) -> None:
-    """Prove that no row of the audit trail was edited, deleted or reordered; name those that were."""
+def verify_audit(
+    context: typer.Context, heads: Heads = None, save_heads: SaveHeads = None, as_json: Json = False
+) -> None:
+    """Prove that no row of the audit trail was edited, deleted or reordered; name those that were.
+
+    That rows were cut off at the end is only seen with heads that were kept elsewhere.
+    """
     shell = shell_of(context)
+    kept = None if heads is None else proofs.read_heads(heads)
     with shell.database() as db:
-        streams = [(stream, sequence) for stream, sequence, _ in db.all("trail_streams")]
-        breaks = list(proofs.audit_breaks(db))
-    rows = sum(sequence for _, sequence in streams)
+        noted = proofs.audit_heads(db)
+        breaks = list(proofs.audit_breaks(db, kept))
+    rows = sum(one.sequence for one in noted)
+    if save_heads is not None and not breaks:
+        proofs.write_heads(save_heads, noted)
+        shell.screen.note(f"written: {save_heads}")
     if as_json:
-        shell.screen.json({"ok": not breaks, "streams": len(streams), "rows": rows, "breaks": breaks})
+        said = {"ok": not breaks, "streams": len(noted), "rows": rows, "breaks": breaks, "heads": noted}
+        shell.screen.json(said)
     elif breaks:
         for found in breaks[:BREAKS_SHOWN]:
             shell.screen.say(found)
         if len(breaks) > BREAKS_SHOWN:
             shell.screen.say(f"and {len(breaks) - BREAKS_SHOWN} more (--json has all)", style="dim")
     else:
-        shell.screen.say(f"ok: {rows} rows in {len(streams)} streams, none edited, deleted or reordered")
+        shell.screen.say(f"ok: {rows} rows in {len(noted)} streams, none edited, deleted or reordered")
     if breaks:
         raise typer.Exit(FOUND)

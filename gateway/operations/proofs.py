@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
 
 from gateway.store import ledger, trail
 from gateway.store.ledger import Violation
 from gateway.store.session import Session
 from gateway.store.times import from_ms
+from schemas.errors import OperationRefused
 from schemas.model.money import Money
+from security.audit import Head
 
 ROWS_SHOWN = 20
 """Rows behind a violation that a person is shown; more do not tell more."""
@@ -44,6 +50,21 @@ class Proof:
         return not self.violations
 
 
+@dataclass(frozen=True, slots=True)
+class NotedHead:
+    """The newest row of an audit stream, as it is kept elsewhere; the hash in hexadecimal."""
+
+    stream: Annotated[str, Field(min_length=1)]
+    sequence: Annotated[int, Field(ge=1)]
+    hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Heads(BaseModel):
+    """A file of heads, whatever else stands in it."""
+
+    heads: list[NotedHead]
+
+
 def ledger_proofs(db: Session) -> Iterator[Proof]:
     """Yield the proof of each invariant, in order."""
     db.survey()
@@ -54,9 +75,50 @@ def ledger_proofs(db: Session) -> Iterator[Proof]:
         yield Proof(name, tuple(violation.text for violation in found), rows)
 
 
-def audit_breaks(db: Session) -> Iterator[str]:
-    """Yield a sentence for each edited, deleted, reordered or foreign row of the audit trail."""
-    return trail.verify(db)
+def audit_breaks(db: Session, kept: Mapping[str, Head] | None = None) -> Iterator[str]:
+    """Yield a sentence for each edited, deleted, reordered or foreign row of the audit trail.
+
+    Args:
+        db: the database.
+        kept: heads of earlier days, as `read_heads` returns them: without them, rows cut off at the end are not seen.
+    """
+    return trail.verify(db, kept)
+
+
+def audit_heads(db: Session) -> list[NotedHead]:
+    """Return the newest row of each audit stream, to be kept where whoever owns the database cannot write."""
+    return [NotedHead(stream, head.sequence, head.hash.hex()) for stream, head in sorted(trail.heads(db).items())]
+
+
+def write_heads(path: Path, noted: Sequence[NotedHead]) -> None:
+    """Write heads into a file, whole or not at all.
+
+    Raises:
+        OperationRefused: it cannot be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(json.dumps({"heads": [asdict(one) for one in noted]}, indent=2) + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OperationRefused(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def read_heads(path: Path) -> dict[str, Head]:
+    """Return the heads in a file, by stream: one that `write_heads` wrote, or what ``audit verify --json`` printed.
+
+    Raises:
+        OperationRefused: there is no such file, or it is none of these.
+    """
+    try:
+        noted = _Heads.model_validate_json(path.read_bytes()).heads
+    except OSError as error:
+        raise OperationRefused(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise OperationRefused(f"{path}: no heads of an audit trail: {where or 'not JSON'}") from error
+    return {one.stream: Head(one.sequence, bytes.fromhex(one.hash)) for one in noted}
 
 
 def _behind(db: Session, violation: Violation) -> Iterator[Rows]:

@@ -7,7 +7,7 @@ SHA-256 of the list of its moves.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -66,11 +66,20 @@ def digest_of_moves(rows: Iterable[Sequence[Any]]) -> str:
     return sha256(to_json([tuple(row) for row in rows])).hexdigest()
 
 
-def verify(db: Session) -> Iterator[str]:
-    """Yield one sentence for each thing that is wrong with the trail; nothing when it is whole."""
+def heads(db: Session) -> dict[str, Head]:
+    """Return the newest link of every stream, to be kept elsewhere: a chain cannot show that its end was cut off."""
+    return {stream: Head(sequence, _hash(own)) for stream, sequence, own in db.all("trail_streams")}
+
+
+def verify(db: Session, kept: Mapping[str, Head] | None = None) -> Iterator[str]:
+    """Yield one sentence for each thing that is wrong with the trail; nothing when it is whole.
+
+    Args:
+        db: the database.
+        kept: heads that were kept elsewhere; the chains must still hold each of them.
+    """
     db.survey()
-    heads = {stream: Head(sequence, bytes.fromhex(own)) for stream, sequence, own in db.all("trail_streams")}
-    for stream, head in heads.items():
+    for stream, head in heads(db).items():
         for found in verify_links(_links(db, stream), {stream: head}):
             yield str(found)
         yield from _verify_moves(db, stream)
@@ -78,6 +87,20 @@ def verify(db: Session) -> Iterator[str]:
         yield f"{stream} row {sequence} (number {number}): belongs to no known stream"
     for payment, version in db.all("moves_without_trail"):
         yield f"payment {payment}: move {version} has no row in the trail"
+    yield from _without_kept(db, kept or {})
+
+
+def _without_kept(db: Session, kept: Mapping[str, Head]) -> Iterator[str]:
+    """Yield a sentence for each head kept elsewhere that is in no chain any more.
+
+    That a row is what its hash says, and the end of what stands before it, the chains have shown by themselves.
+    """
+    for stream, head in sorted(kept.items()):
+        own = db.value("trail_hash", stream=stream, sequence=head.sequence)
+        if own is None:
+            yield f"{stream} row {head.sequence}: deleted: it was noted elsewhere, and is missing with all behind it"
+        elif _hash(own) != head.hash:
+            yield f"{stream} row {head.sequence}: edited: not the row whose hash was noted elsewhere"
 
 
 def _rows(db: Session, stream: str) -> Iterator[Row]:

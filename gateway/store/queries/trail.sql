@@ -11,6 +11,10 @@ ON CONFLICT (stream) DO UPDATE SET sequence = excluded.sequence, hash = excluded
 -- Every stream, with its head.
 SELECT stream, sequence, hash FROM trail_head ORDER BY stream;
 
+-- name: trail_hash
+-- The hash of one link of a stream.
+SELECT hash FROM trail WHERE stream = :stream AND sequence = :sequence;
+
 -- name: trail_links
 -- The links of a stream, in order.
 SELECT id, sequence, at_ms, actor, action, body, previous_hash, hash FROM trail WHERE stream = :stream

@@ -1,8 +1,13 @@
 """The proofs on the command line: what holds is said so, what does not is named with its rows."""
 
+# The attacker's statements are put together from our own names and numbers.
+# ruff: noqa: S608
+
 from __future__ import annotations
 
+import json
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,3 +102,57 @@ def test_a_break_of_the_audit_trail_is_named(booked: Office, statement: str, sai
     assert result.exit_code == 1
     assert said in result.stdout
     assert "row" in result.stdout
+
+
+def cut(stream: str, newest: int) -> tuple[str, str]:
+    """Return what somebody who owns the database does: a stream's newest row is gone, with every trace of it."""
+    of_stream = f"WHERE stream = '{stream}'"
+    before = f"SELECT hash FROM trail {of_stream} AND sequence = {newest - 1}"
+    return (
+        f"DELETE FROM trail {of_stream} AND sequence = {newest}",
+        f"UPDATE trail_head SET sequence = {newest - 1}, hash = ({before}) {of_stream}",
+    )
+
+
+@pytest.mark.parametrize("form", ["written", "printed"])
+def test_rows_cut_off_at_the_end_are_found_with_heads_kept_elsewhere(booked: Office, tmp_path: Path, form: str) -> None:
+    """A chain without its newest row is a whole chain: only who has noted that row can tell."""
+    kept, later = tmp_path / "heads.json", tmp_path / "later.json"
+    if form == "written":
+        booked.ok("audit", "verify", "--save-heads", str(kept))
+    else:
+        kept.write_text(booked.run("audit", "verify", "--json").stdout, encoding="utf-8")
+    assert booked.json("audit", "verify", "--heads", str(kept))["ok"]
+    heads = {one["stream"]: one["sequence"] for one in booked.json("audit", "verify")["heads"]}
+    [stream] = [name for name in heads if name.startswith("inbound")]
+    break_in(booked, *cut(stream, heads[stream]))
+    assert booked.json("audit", "verify")["ok"], "nothing in the database shows it"
+    result = booked.run("audit", "verify", "--heads", str(kept), "--save-heads", str(later), "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["breaks"] == [
+        f"{stream} row {heads[stream]}: deleted: it was noted elsewhere, and is missing with all behind it"
+    ]
+    assert not later.exists(), "heads of a trail that does not hold are none to keep"
+
+
+def test_a_newest_row_that_was_replaced_is_found_with_heads_kept_elsewhere(booked: Office, tmp_path: Path) -> None:
+    """With a row that holds by itself, written in its place."""
+    kept = tmp_path / "heads.json"
+    booked.ok("audit", "verify", "--save-heads", str(kept))
+    noted = json.loads(kept.read_text(encoding="utf-8"))
+    noted["heads"][0]["hash"] = "00" * 32
+    kept.write_text(json.dumps(noted), encoding="utf-8")
+    result = booked.run("audit", "verify", "--heads", str(kept))
+    assert result.exit_code == 1
+    assert "not the row whose hash was noted elsewhere" in result.stdout.replace("\n", " ")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b'{"heads": [{"stream": "a", "sequence": 0, "hash": "00"}]}'])
+def test_a_file_that_holds_no_heads_proves_nothing(booked: Office, tmp_path: Path, content: bytes | None) -> None:
+    """It is refused, and not taken for one without any head to compare."""
+    kept = tmp_path / "heads.json"
+    if content is not None:
+        kept.write_bytes(content)
+    result = booked.run("audit", "verify", "--heads", str(kept))
+    assert result.exit_code != 0
+    assert "heads.json" in result.stdout + result.stderr

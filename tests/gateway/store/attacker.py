@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from gateway.store import ledger, trail
 from gateway.store.session import Session
+from security.audit import Head
 from tests.gateway.flow.stand import Stand
 
 
@@ -20,12 +22,12 @@ def change(stand: Stand, *statements: str) -> None:
         _change(db, statements)
 
 
-def seen(stand: Stand, *statements: str) -> tuple[list[str], list[str]]:
-    """Return what the proofs of ledger and audit trail say after such a change, and take it back."""
+def seen(stand: Stand, *statements: str, kept: Mapping[str, Head] | None = None) -> tuple[list[str], list[str]]:
+    """Return what the proofs of ledger and audit trail (with heads kept elsewhere) say after such a change; undo it."""
     found: tuple[list[str], list[str]] = [], []
     with suppress(_TakenBack), stand.gateway.store.transaction() as db:
         _change(db, statements)
-        found = list(ledger.verify(db)), list(trail.verify(db))
+        found = list(ledger.verify(db)), list(trail.verify(db, kept))
         raise _TakenBack
     return found
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.store import trail
 from tests.gateway.flow.stand import Stand, booked, order
 from tests.gateway.store.attacker import seen
 
@@ -70,6 +71,23 @@ def test_a_deleted_row_is_found_and_named(busy: Stand, position: int) -> None:
     number, sequence = rows(busy)[position]
     found = findings(busy, f"DELETE FROM trail WHERE id = {number}")
     assert f"{DISPATCH} row {sequence}: deleted: row {sequence} is missing" in found
+
+
+def test_a_newest_row_cut_off_with_its_head_is_found_with_the_head_kept_elsewhere(busy: Stand) -> None:
+    """On both engines; and what nobody has touched is found to be there."""
+    with busy.gateway.store.transaction() as db:
+        kept = trail.heads(db)
+        assert list(trail.verify(db, kept)) == []
+    stream = "inbound.central-bank.1"
+    last = rows(busy, stream)[-1][1]
+    before = f"SELECT hash FROM trail WHERE stream = '{stream}' AND sequence = {last - 1}"
+    cut = (
+        f"DELETE FROM trail WHERE stream = '{stream}' AND sequence = {last}",
+        f"UPDATE trail_head SET sequence = {last - 1}, hash = ({before}) WHERE stream = '{stream}'",
+    )
+    assert findings(busy, *cut) == []
+    [found] = seen(busy, *cut, kept=kept)[1]
+    assert found.startswith(f"{stream} row {last}: deleted: it was noted elsewhere")
 
 
 def test_a_deleted_stream_is_found(busy: Stand) -> None:

@@ -57,7 +57,7 @@ def reconciliation(
 ) -> None:
     """Reconcile an account: the bank's balance, the ledger's, and everything that stands between them.
 
-    Exit status 1 when they do not agree.
+    Exit status 1 when they do not agree, or the bank has sent no statement up to that day.
     """
     shell = shell_of(context)
     moment = _moment(shell, day.date() if day is not None else None)
@@ -65,9 +65,10 @@ def reconciliation(
         found = ask_reconciliation(
             db, account, currency, moment, preparer=preparer, reviewer=reviewer, items=limit
         )  # fmt: skip
-    _write(papers.reconciliation_paper(found, moment.zone), xlsx, pdf_file)
+    paper = papers.reconciliation_paper(found, moment.zone)
+    _write(paper, xlsx, pdf_file)
     if as_json:
-        shell.screen.json(data(found))
+        shell.screen.json(data(found) | {"verdict": paper.verdict})
     else:
         _print(shell.screen, papers.reconciliation_paper(found, moment.zone, mask_account))
     _say_written(shell.screen, xlsx, pdf_file)

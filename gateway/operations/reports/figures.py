@@ -173,8 +173,8 @@ class Reconciliation:
 
     @property
     def holds(self) -> bool:
-        """Whether every proof does."""
-        return all(proof.difference.amount_minor == 0 for proof in self.proofs)
+        """Whether every proof does, and there is a statement of the bank to reconcile with."""
+        return self.statement is not None and all(proof.difference.amount_minor == 0 for proof in self.proofs)
 
 
 @dataclass(frozen=True, slots=True)

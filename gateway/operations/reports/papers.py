@@ -43,14 +43,6 @@ def reconciliation_paper(found: Reconciliation, zone: ZoneInfo, masking: Masking
         ("Last bank statement", _statement(found.statement)),
         ("Made", _moment(found.made, zone)),
     )
-    cash = found.proofs[0].difference
-    if found.holds:
-        verdict = f"Reconciled: difference {found.currency} {grouped(cash)}."
-    elif cash.amount_minor:
-        verdict = f"NOT RECONCILED: difference {found.currency} {grouped(cash)}; {_HINT}"
-    else:
-        broken = ", ".join(p.name.partition(":")[0] for p in found.proofs if p.difference.amount_minor)
-        verdict = f"NOT PROVED: cash agrees, but not {broken}; {_HINT}"
     return Paper(
         "Bank reconciliation statement",
         f"Account {account}, {found.currency}, as of the end of {found.day}",
@@ -59,9 +51,23 @@ def reconciliation_paper(found: Reconciliation, zone: ZoneInfo, masking: Masking
             _cash(found, account), _proofs(found), _holdings(found, masking), _explained(found), _ages(found),
             *_one_by_one(found), _exceptions(found),
         ),
-        verdict, found.holds,
+        _verdict(found), found.holds,
         (("Prepared by", found.preparer), ("Reviewed by", found.reviewer)),
     )  # fmt: skip
+
+
+def _verdict(found: Reconciliation) -> str:
+    """Say in one line whether the account is reconciled; without a word of the bank it never is."""
+    cash = found.proofs[0].difference
+    broken = [proof.name.partition(":")[0] for proof in found.proofs if proof.difference.amount_minor]
+    if cash.amount_minor:
+        return f"NOT RECONCILED: difference {found.currency} {grouped(cash)}; {_HINT}"
+    if found.statement is None:
+        others = f"; not proved: {', '.join(broken)}; {_HINT}" if broken else ""
+        return f"NOT RECONCILED: no statement of the bank up to this day{others}"
+    if broken:
+        return f"NOT PROVED: cash agrees, but not {', '.join(broken)}; {_HINT}"
+    return f"Reconciled: difference {found.currency} {grouped(cash)}."
 
 
 def _statement(last: LastStatement | None) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 
 import openpyxl
+import pypdf
 import pytest
 
 from gateway.operations.reports import document
@@ -64,7 +66,26 @@ def test_the_json_has_the_same_figures(closed: Office) -> None:
     assert found["difference"]["amount_minor"] == 0
     assert found["adjusted_bank"] == found["book_balance"]
     assert found["day"] == "2026-11-30"
-    assert closed.json(*RECONCILIATION, "--date", "2026-11-29")["statement"] is None
+
+
+@pytest.mark.usefixtures("pango")
+def test_an_account_without_a_statement_is_not_reconciled(closed: Office) -> None:
+    """Zero against zero is no agreement with the bank: on screen, as JSON, in the workbook and the PDF."""
+    workbook, page = closed.home / "r.xlsx", closed.home / "r.pdf"
+    said = "NOT RECONCILED: no statement of the bank up to this day"
+    before = (*RECONCILIATION, "--date", "2026-11-29")
+    result = closed.run(*before, "--xlsx", workbook, "--pdf", page)
+    assert result.exit_code == 1, result.output
+    assert said in result.stdout
+    assert "Reconciled" not in result.stdout
+    result = closed.run(*before, "--json")
+    assert result.exit_code == 1, result.output
+    found = json.loads(result.stdout)
+    assert (found["statement"], found["holds"], found["verdict"]) == (None, False, said)
+    written = [cell.value for sheet in openpyxl.load_workbook(workbook) for row in sheet for cell in row]
+    assert said in written
+    printed = "".join(one.extract_text() for one in pypdf.PdfReader(page).pages)
+    assert said in " ".join(printed.split())
 
 
 def test_a_difference_is_red_and_an_exit_status(closed: Office) -> None:

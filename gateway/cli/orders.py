@@ -12,6 +12,7 @@ from gateway.cli.screen import Screen, plain
 from gateway.cli.shell import FOUND, Count, Json, Shell, is_terminal, shell_of
 from gateway.operations import orderfiles, submission, views
 from gateway.operations.submission import BATCH_ID_CHARACTERS_MAX, Outcome, Summary
+from gateway.operations.views import BatchLine
 from schemas.errors import ConfigurationError, OperationRefused
 from security.jws import OrderKey, read_public
 from security.keyfiles import read_passphrase
@@ -121,6 +122,8 @@ def _conclude(screen: Screen, file: Path, summary: Summary) -> None:
         screen.say(f"{summary.unanswered} have no answer yet; submit the same file again to ask, nothing is sent twice")
     if summary.by_state.get("DEAD"):
         screen.say("messages that could not be used are kept: gateway dead-letters list")
+    if summary.by_state.get("REFUSED"):
+        screen.say("refused orders and their reasons stay to be looked up: gateway refusals list")
     if summary.by_state.get("HELD"):
         screen.say("held orders wait for an approval: gateway payments list --state HELD")
 
@@ -135,7 +138,15 @@ def batches(context: typer.Context, limit: Count = 50, as_json: Json = False) ->
         return
     shell.screen.table(
         ("number>", "state!", "source!", "batch", "orders>", "refused>", "chunks>", "declared>", "opened!"),
-        ((b.id, b.state, b.source, b.batch_id, f"{b.received}/{b.declared}", b.refused,
+        ((b.id, _standing(b), b.source, b.batch_id, f"{b.received}/{b.declared}", b.refused,
           f"{b.chunks_received}/{b.chunks}", ", ".join(map(str, b.totals)), b.opened) for b in found),
         empty="no batch yet",
     )  # fmt: skip
+    if any(b.refused for b in found):
+        shell.screen.note("which orders were refused, and why: gateway refusals list --batch NUMBER")
+
+
+def _standing(batch: BatchLine) -> str:
+    """Return a batch's state; of one that was released with nothing in it that could be paid, also that."""
+    nothing = batch.state == "RELEASED" and batch.refused == batch.received
+    return "RELEASED: all refused" if nothing else batch.state

@@ -58,6 +58,11 @@ def list_payments(
          for p in found),
         empty="no such payment",
     )  # fmt: skip
+    if state is State.REFUSED:
+        shell.screen.note(
+            "payments of batches that were refused as a whole, or that missed their cut-off; orders that were refused "
+            "by themselves never became payments: gateway refusals list"
+        )
 
 
 @payments.command("show")

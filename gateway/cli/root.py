@@ -23,6 +23,7 @@ from gateway.cli import (
     profiles,
     proofs,
     receipts,
+    refusals,
     report,
     route,
     setup,
@@ -133,6 +134,7 @@ setup.add_to(app)
 processes.add_to(app)
 orders.add_to(app)
 payments.add_to(app)
+refusals.add_to(app)
 messages.add_to(app)
 statements.add_to(app)
 receipts.add_to(app)

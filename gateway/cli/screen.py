@@ -48,7 +48,7 @@ _COLOURS: Final = {
     "REFUSED": "red", "REJECTED": "red", "BROKEN": "red", "DEAD": "red", "UNREADABLE": "red", "expired": "red",
     "HELD": "yellow", "IN_DOUBT": "yellow", "INCOMPLETE": "yellow", "COLLECTING": "yellow", "open": "yellow",
     "later": "yellow", "UNKNOWN": "yellow", "suspense": "yellow", "investigating": "yellow", "proposed": "yellow",
-    "reopened": "yellow", "overdue": "red",
+    "reopened": "yellow", "overdue": "red", "RELEASED: all refused": "red",
 }  # fmt: skip
 
 

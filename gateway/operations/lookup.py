@@ -59,11 +59,30 @@ def payment(db: Session, key: str) -> Found:
     """
     rows = _rows(db, key.strip())
     if not rows:
-        raise OperationRefused(f"there is no payment {key[:80]!r}; gateway payments list shows them")
+        raise OperationRefused(_absent(db, key.strip()))
     if len(rows) > 1:
         names = ", ".join(f"{row[3]}/{row[4]}" for row in rows)
         raise OperationRefused(f"{key[:80]!r} is an order of several sources: {names}; name one of these")
     return _found(rows[0])
+
+
+def is_payment(db: Session, key: str) -> bool:
+    """Tell whether a key names a payment, or several; see ``payment``."""
+    return bool(_rows(db, key.strip()))
+
+
+def refusals(db: Session, key: str) -> list[Row]:
+    """Return the refusals of an order, the newest first, by its order id or ``source/order id``."""
+    return _by_order(db, "refusals_of_order", key)
+
+
+def _absent(db: Session, key: str) -> str:
+    """Say that there is no such payment, and where else to look: an order that was refused never became one."""
+    refused = refusals(db, key)
+    if refused:
+        name = f"{refused[0][1]}/{refused[0][2]}"
+        return f"order {name} was refused, and is no payment; gateway refusals show {name} says why"
+    return f"there is no payment {key[:80]!r}; gateway payments list shows them, gateway refusals list what was refused"
 
 
 def body(db: Session, number: int) -> bytes:
@@ -80,10 +99,15 @@ def _rows(db: Session, key: str) -> list[Row]:
         return db.all("payment_by_number", number=number) if number <= NUMBER_MAX else []
     if is_uetr(key.lower()):
         return db.all("payment_by_uetr", uetr=key.lower())
-    rows = db.all("payments_by_order_id", order_id=key, source=None)
+    return _by_order(db, "payments_by_order_id", key)
+
+
+def _by_order(db: Session, query: str, key: str) -> list[Row]:
+    """Return the rows of an order id, or of ``source/order id``."""
+    rows = db.all(query, order_id=key, source=None)
     source, slash, order_id = key.partition("/")
     if not rows and slash and _SOURCE.fullmatch(source):
-        rows = db.all("payments_by_order_id", order_id=order_id, source=source)
+        rows = db.all(query, order_id=order_id, source=source)
     return rows
 
 

@@ -26,6 +26,24 @@ SELECT approver, decision, sha256, at_ms FROM approval WHERE payment = :id ORDER
 SELECT refusal.source, refusal.order_id, refusal.reasons FROM pick
 JOIN refusal ON refusal.source = pick.one AND refusal.order_id = pick.two ORDER BY refusal.id;
 
+-- name: refused_orders
+-- Refused orders, newest first: of one source, of one batch (its number or its id), of one code, or all.
+SELECT refusal.id, refusal.source, refusal.order_id, refusal.batch, batch.batch_id, refusal.message_id,
+       refusal.position, refusal.at_ms, refusal.content_sha256, refusal.reasons
+FROM refusal LEFT JOIN batch ON batch.id = refusal.batch
+WHERE (CAST(:source AS TEXT) IS NULL OR refusal.source = :source)
+  AND (CAST(:batch AS TEXT) IS NULL OR batch.batch_id = :batch OR CAST(refusal.batch AS TEXT) = :batch)
+  AND (CAST(:code AS TEXT) IS NULL OR refusal.reasons LIKE :code)
+ORDER BY refusal.id DESC LIMIT :count;
+
+-- name: refusals_of_order
+-- Every refusal of an order id, newest first, of one source or of all.
+SELECT refusal.id, refusal.source, refusal.order_id, refusal.batch, batch.batch_id, refusal.message_id,
+       refusal.position, refusal.at_ms, refusal.content_sha256, refusal.reasons
+FROM refusal LEFT JOIN batch ON batch.id = refusal.batch
+WHERE refusal.order_id = :order_id AND (CAST(:source AS TEXT) IS NULL OR refusal.source = :source)
+ORDER BY refusal.id DESC LIMIT 20;
+
 -- name: list_messages
 -- Messages to banks, newest first.
 SELECT id, profile, message_id, definition, sha256, payments, total_minor, currency, settlement_day, composed_ms,

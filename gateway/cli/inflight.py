@@ -48,7 +48,10 @@ def add_to(app: typer.Typer) -> None:
 
 @channel_commands.command("list")
 def list_channels(context: typer.Context, as_json: Json = False) -> None:
-    """List the channels: whether each is up, what waits, and what went wrong last."""
+    """List the channels: whether each is up, what waits, and what went wrong last.
+
+    Ready are payments that no message carries yet; waiting are messages not handed over; outstanding, not answered.
+    """
     shell = shell_of(context)
     with shell.gateway() as gateway, gateway.store.transaction() as db:
         found = channels.listed(db, gateway.profiles, shell.clock.now())
@@ -56,8 +59,8 @@ def list_channels(context: typer.Context, as_json: Json = False) -> None:
         shell.screen.json(found)
         return
     shell.screen.table(
-        ("channel!", "over!", "health!", "waiting>", "outstanding>", "held by?", "why?", "down until!?", "last error?"),
-        ((c.profile, c.transport, c.health, c.waiting, c.outstanding, c.held_by, c.held_reason, c.down_until,
+        ("channel!", "over!", "health!", "ready>", "waiting>", "outstanding>", "held by?", "why?", "down until!?", "last error?"),
+        ((c.profile, c.transport, c.health, c.ready, c.waiting, c.outstanding, c.held_by, c.held_reason, c.down_until,
           c.last_error) for c in found),
         empty="no channel",
     )  # fmt: skip

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.screen import Screen, masked_ledger
+from gateway.cli.screen import as_json as as_json_of
 from gateway.cli.shell import Count, Json, Shell, is_terminal, shell_of
 from gateway.core.lifecycle import State
-from gateway.operations import approvals, views
+from gateway.operations import approvals, views, waiting
+from gateway.operations.aftermath import Aftermath, Link
 from gateway.operations.approvals import Choice, Decision
 from gateway.operations.views import PaymentPage
 from schemas.errors import OperationRefused
@@ -69,12 +71,17 @@ def list_payments(
 def show_payment(context: typer.Context, payment: Payment, as_json: Json = False) -> None:
     """Show everything about one payment: the order, every move, every posting, who approved it."""
     shell = shell_of(context)
-    with shell.database() as db:
+    with shell.gateway() as gateway, gateway.store.transaction() as db:
         page = views.payment(db, payment)
+        waits = waiting.reasons(gateway, db, page.payment)
     if as_json:
-        shell.screen.json(page)
+        shell.screen.json(as_json_of(page) | {"waits_for": waits})
         return
     _show(shell.screen, page)
+    if waits:
+        shell.screen.say()
+    for reason in waits:
+        shell.screen.say(f"It has not left: {reason}")
 
 
 def _show(screen: Screen, page: PaymentPage) -> None:
@@ -104,6 +111,27 @@ def _show(screen: Screen, page: PaymentPage) -> None:
     if found.state is State.HELD:
         screen.say()
         screen.say(f"It waits for a person: gateway approve {found.id}, or gateway decline {found.id} --reason TEXT")
+    _show_aftermath(screen, page.aftermath)
+
+
+def _show_aftermath(screen: Screen, after: Aftermath) -> None:
+    """Say what a bank's reason means, what to do about it, and what was done already."""
+    recalls = [(f"recall {r.case_id}", f"{r.state}: {r.reason}, asked by {r.asked_by}") for r in after.recalls]
+    facts: list[tuple[str, object]] = [
+        ("meaning", f"{after.advice.code}: {after.advice.meaning}" if after.advice else None),
+        ("next step", after.advice.step if after.advice else None),
+        ("then", after.to_do),
+        ("ordered anew as", _link(after.reissued_as)),
+        ("in the place of", _link(after.in_place_of)),
+        *recalls,
+    ]
+    if any(value for _, value in facts):
+        screen.say()
+        screen.facts(facts)
+
+
+def _link(link: Link | None) -> str | None:
+    return None if link is None else f"{link.order_id} (payment {link.payment}), {link.state}"
 
 
 def _order_facts(order: dict[str, Any]) -> list[tuple[str, object]]:

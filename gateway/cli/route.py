@@ -60,6 +60,8 @@ def explain(
             shell.screen.say(one.name + (f": goes over {one.rail}" if one.rail else ""))
             for line in one.decision.lines() if one.decision is not None else (one.error,):
                 shell.screen.say(f"  {line}")
+            for reason in one.waits:
+                shell.screen.say(f"  does not leave now: {reason}")
     if any(one.decision is None or not one.decision.profiles for one in found):
         raise typer.Exit(FOUND)
 

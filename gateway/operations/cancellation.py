@@ -14,6 +14,7 @@ from adapters.transports import RECALL
 from gateway.core.lifecycle import Event, Move, State, advance
 from gateway.flow import outcomes
 from gateway.operations import lookup
+from gateway.operations.aftermath import RECALLS_OPEN
 from gateway.operations.operator import Operator
 from gateway.store import findings, payments
 from gateway.store.payments import PaymentMove
@@ -25,7 +26,6 @@ from schemas.errors import OperationRefused
 from schemas.model.money import Money
 
 _HERE = (State.RECEIVED, State.HELD, State.READY)
-_OPEN = ("ASKED", "SENT", "PENDING")
 INFO_CHARACTERS_MAX = 105
 
 
@@ -125,7 +125,7 @@ def _recall(
     move = advance(standing.state, Event.REQUEST_CANCEL)
     if not isinstance(move, Move) and standing.state is not State.SETTLED:
         raise OperationRefused(f"payment {standing.id} is {standing.state}; there is nothing to ask back")
-    if any(row[4] in _OPEN for row in db.all("recalls_of_payment", payment=standing.id)):
+    if any(row[4] in RECALLS_OPEN for row in db.all("recalls_of_payment", payment=standing.id)):
         raise OperationRefused(f"payment {standing.id} was asked back already; gateway recalls list shows it")
     number = db.take_number("recall")
     case_id = f"RC{number:012d}"

@@ -24,6 +24,7 @@ class ChannelPage:
 
     Attributes:
         health: ``up``, ``held`` or ``down``.
+        ready: payments that are ready and not composed yet.
         waiting: messages that wait to be handed over.
         outstanding: messages that were handed over and have no answer yet.
         down_until: the circuit breaker is open until then.
@@ -32,6 +33,7 @@ class ChannelPage:
     profile: str
     transport: str
     health: str
+    ready: int
     waiting: int
     outstanding: int
     held_by: str | None
@@ -57,7 +59,8 @@ def listed(db: Session, profiles: Mapping[str, Profile], now: datetime) -> list[
         ))  # fmt: skip
         waiting = int(db.value("outbox_waiting", kind=outbox.kind_of(name)))
         found.append(ChannelPage(
-            name, profile.transport.kind, c.health(to_ms(now)).value, waiting, both - waiting, c.held_by, c.held_reason,
+            name, profile.transport.kind, c.health(to_ms(now)).value, int(db.value("count_ready", profile=name)),
+            waiting, both - waiting, c.held_by, c.held_reason,
             _moment(c.held_ms), c.failures, _moment(c.down_until_ms), c.last_error, _moment(c.last_error_ms),
             _moment(c.last_sent_ms), _moment(c.last_received_ms), c.last_event,
         ))  # fmt: skip

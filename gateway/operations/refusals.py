@@ -123,7 +123,7 @@ def of_order(db: Session, key: str) -> list[RefusedOrder]:
 
 
 def _refused(row: Row) -> RefusedOrder:
-    return RefusedOrder(*row[:7], from_ms(row[7]), row[8], tuple(_reasons(row[9])))
+    return RefusedOrder(*(*row[:7], from_ms(row[7]), row[8], tuple(_reasons(row[9]))))
 
 
 def _reasons(stored: str) -> Iterator[Reason]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from gateway.app import Gateway
 from gateway.core.routing import Asked, Decision, Now
-from gateway.operations import lookup, orderfiles
+from gateway.operations import lookup, orderfiles, waiting
 from gateway.store import channels
 from gateway.store.session import Session
 from gateway.store.times import to_ms
@@ -34,12 +34,14 @@ class Explained:
         rail: over which a payment that was taken in goes; None for an order of a file.
         decision: as it would be made now; None where the order cannot be read.
         error: why it cannot.
+        waits: why a payment that is on its way here has not left; of an order, why its rail's channel takes nothing now.
     """
 
     name: str
     rail: str | None
     decision: Decision | None
     error: str = ""
+    waits: tuple[str, ...] = ()
 
 
 def explain(gateway: Gateway, what: str, source: str | None) -> list[Explained]:
@@ -58,7 +60,14 @@ def explain(gateway: Gateway, what: str, source: str | None) -> list[Explained]:
         now = Now(gateway.clock.now(), channels.away(db, to_ms(gateway.clock.now())))
         if not path.is_file():
             return [_payment(gateway, db, what, now)]
-    return list(_file(gateway, path, _source(gateway, source), now))
+        away = {name: said for name in gateway.profiles if (said := waiting.channel(gateway, db, name))}
+    found = _file(gateway, path, _source(gateway, source), now)
+    return [replace(one, waits=_away(one, away)) for one in found]
+
+
+def _away(one: Explained, away: Mapping[str, str]) -> tuple[str, ...]:
+    chosen = one.decision.chosen if one.decision is not None else None
+    return (away[chosen],) if chosen is not None and chosen in away else ()
 
 
 def _payment(gateway: Gateway, db: Session, key: str, now: Now) -> Explained:
@@ -67,7 +76,9 @@ def _payment(gateway: Gateway, db: Session, key: str, now: Now) -> Explained:
         lookup.body(db, found.id), source=found.source, payment_id=found.id, instruction_id=instruction_id(found.id),
         uetr=found.uetr, debtor_agent=_agent(gateway, found.debtor_account, found.amount.currency),
     )  # fmt: skip
-    return Explained(f"{found.source}/{found.order_id}", found.profile, _decide(gateway, payment, found.source, now))
+    decision = _decide(gateway, payment, found.source, now)
+    waits = tuple(waiting.reasons(gateway, db, found))
+    return Explained(f"{found.source}/{found.order_id}", found.profile, decision, waits=waits)
 
 
 def _file(gateway: Gateway, path: Path, source: str, now: Now) -> Iterator[Explained]:

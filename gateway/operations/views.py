@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gateway.operations import lookup
+from gateway.operations import aftermath, lookup
+from gateway.operations.aftermath import Aftermath
 from gateway.operations.lookup import Found
 from gateway.store.session import Row, Session
 from gateway.store.times import from_ms
@@ -82,6 +83,7 @@ class PaymentPage:
     moves: list[Step]
     postings: list[Posting]
     approvals: list[Approval]
+    aftermath: Aftermath
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,7 @@ def payment(db: Session, key: str) -> PaymentPage:
         [Step(r[0], r[1], r[2], r[3], from_ms(r[6]), r[5], r[4]) for r in db.all("payment_moves", id=found.id)],
         [_posting(r) for r in db.all("payment_transfers", id=found.id)],
         [Approval(r[0], r[1], r[2], from_ms(r[3])) for r in db.all("payment_approvals", id=found.id)],
+        aftermath.of(db, found),
     )
 
 

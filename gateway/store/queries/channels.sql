@@ -101,3 +101,11 @@ FROM pick JOIN payment ON payment.id = pick.id JOIN message ON message.id = paym
 -- name: outbox_waiting
 -- How many messages of a kind wait to be emitted.
 SELECT COUNT(*) FROM outbox WHERE kind = :kind;
+
+-- name: count_ready
+-- How many payments of a relationship are ready and not composed.
+SELECT COUNT(*) FROM ready WHERE profile = :profile;
+
+-- name: place_of_ready
+-- The place of a ready payment in the queue of its rail.
+SELECT lane, day FROM ready WHERE profile = :profile AND payment = :payment;

@@ -90,6 +90,11 @@ INSERT INTO reissue (payment, from_state, replaces) VALUES (:payment, :from_stat
 SELECT reissue.payment, payment.order_id, payment.state FROM reissue JOIN payment ON payment.id = reissue.payment
 WHERE reissue.replaces = :replaces;
 
+-- name: in_place_of
+-- The payment in whose place a payment was ordered.
+SELECT reissue.replaces, payment.order_id, payment.state FROM reissue JOIN payment ON payment.id = reissue.replaces
+WHERE reissue.payment = :payment;
+
 -- name: forget_ready!
 -- A payment is not to be composed any more.
 DELETE FROM ready WHERE profile = :profile AND payment = :payment;

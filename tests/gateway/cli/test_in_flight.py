@@ -9,6 +9,7 @@ import pytest
 from schemas.model.money import Money
 from schemas.model.status import RecallRequest
 from simulators.bank_letters import Envelope, Letters
+from simulators.behaviour import Behaviour
 from simulators.government import Government
 from simulators.stage import PROFILE
 from tests.gateway.cli.conftest import Office
@@ -58,6 +59,43 @@ def test_what_is_not_in_doubt_is_not_decided(office: Office) -> None:
     assert "not in doubt" in office.refused("doubt", "confirm", first)
     assert office.json("doubt", "list") == []
     assert "nothing is in doubt" in office.ok("doubt", "list")
+
+
+def test_a_rejected_payment_says_what_to_do_about_it(office: Office) -> None:
+    """What the bank's code means, the next step, the command for it; and once that is done, what it was done with."""
+    office.day(three, Behaviour(rejections={"AC01": 1.0}))
+    first = office.json("payments", "list")[0]
+    printed = office.ok("payments", "show", first["id"])
+    for said in (
+        "AC01: account number incorrect",
+        "correct the account number",
+        f"gateway reissue {first['id']} --set",
+    ):
+        assert said in printed
+    made = office.json("reissue", first["id"], "--set", "creditor_account.number=000200000001", "--reason", "a letter")
+    printed = office.ok("payments", "show", first["id"])
+    assert f"{made['order_id']} (payment {made['payment']}), HELD" in printed
+    assert "gateway reissue" not in printed
+    assert f"{first['order_id']} (payment {first['id']}), REJECTED" in office.ok("payments", "show", made["payment"])
+
+
+def test_a_payment_that_came_back_says_what_to_do_about_it(office: Office) -> None:
+    """A return has its next step too."""
+    office.day(three, Behaviour(returns={"AC04": 1.0}, return_days_max=0))
+    back = office.json("payments", "list", "--state", "RETURNED")[0]
+    after = office.json("payments", "show", back["id"])["aftermath"]
+    assert after["advice"]["step"] == "get the payee's new account; do not retry"
+    assert after["to_do"].startswith(f"gateway reissue {back['id']} ")
+
+
+def test_a_payment_that_is_asked_back_shows_its_case(office: Office) -> None:
+    """Until the bank has answered it; the case's number is what both sides know it by."""
+    office.day(three, answer=False)
+    asked = office.json("payments", "list")[0]["id"]
+    case = office.json("cancel", asked, "--reason", "DUPL", "--info", "twice", "--by", "olga")["case_id"]
+    printed = office.ok("payments", "show", asked)
+    assert f"recall {case}" in printed
+    assert "ASKED: DUPL, asked by olga" in printed
 
 
 @pytest.mark.parametrize("said", ["creditor_account.number", "=5", ""])

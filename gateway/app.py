@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, cached_property
@@ -115,12 +115,16 @@ class Gateway:
 
     @cached_property
     def profiles(self) -> Mapping[str, Profile]:
-        """The bank relationships in use, by name."""
-        known = load_all(self.settings.profile_folder)
-        names = self.settings.profiles or tuple(known)
+        """The bank relationships in use, by name: those of the folder, and shipped ones that are named."""
+        folder, named = self.settings.profile_folder, self.settings.profiles
+        empty = named and folder.is_dir() and not any(folder.glob("*.toml"))
+        known = {} if empty else load_all(folder)
+        names = named or tuple(known)
+        if any(name not in known for name in names):
+            known = load_all() | known
         missing = [name for name in names if name not in known]
         if missing:
-            raise ConfigurationError(f"profiles: {self.settings.profile_folder} has none called {', '.join(missing)}")
+            raise ConfigurationError(absent_profile(self.settings, missing))
         used = {name: known[name] for name in names}
         faults = [f"{names[place]}: {said}" for place, _, said in homes.faults([*used.values()], names)]
         if faults:
@@ -369,3 +373,10 @@ def _asks(profile: Profile) -> bool:
     """Tell whether a bank can be asked anything, or is answered when it asks."""
     made_by = rail(profile.rail)
     return any(of(made_by) is not None for of in (inquiry_of, recall_of, recall_answer_of))
+
+
+def absent_profile(settings: Settings, names: Sequence[str]) -> str:
+    """Say that there are no profiles of these names, and what to do about it."""
+    folder = settings.profiles_folder
+    where = f"put its file into {folder}" if folder else "name the folder that holds its file with profiles_folder"
+    return f"profiles: there is no profile called {', '.join(names)}; correct the name, or {where}"

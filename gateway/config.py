@@ -166,7 +166,7 @@ class Settings(BaseSettings):
         secrets_folder: what transports need: passwords, private keys, known hosts; one folder a profile.
         passphrase: of the signing keys; better from GATEWAY_PASSPHRASE or passphrase_file than in the file.
         profiles_folder: the bank relationships; None: those that come with the project.
-        profiles: names of those in use; none named: all of the folder.
+        profiles: names of those in use, also shipped ones that the folder does not have; none named: all of the folder.
         sources: the systems that may order payments, by name.
         routes: over which profile a payment leaves; the first that matches decides, and without any the home of the
             debited account.
@@ -290,7 +290,7 @@ def load(path: Path) -> Settings:
         raise ConfigurationError("\n".join(_explain(file, error))) from error
     settings = _absolute(settings, path.resolve().parent)
     if settings.routes:
-        known = profile_names(settings.profile_folder, settings.profiles)
+        known = profile_names((settings.profile_folder, SHIPPED), settings.profiles)
         astray = unknown_profiles(settings.routes, known)
         said = [f"{path}:{file.line(place)}: {'.'.join(map(str, place))}: {text}" for place, text in astray]
         if said:

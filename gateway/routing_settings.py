@@ -111,10 +111,13 @@ def unknown_profiles(routes: Sequence[RouteSettings], known: Collection[str]) ->
                 yield ("routes", index, "to"), said
 
 
-def profile_names(folder: Path, used: Collection[str]) -> set[str]:
-    """Return the names of the profiles of a folder that are in use; what else is wrong with them, others say."""
+def profile_names(folders: Sequence[Path], used: Collection[str]) -> set[str]:
+    """Return the names of the profiles in use: those that are named, of any folder, or else all of the first one.
+
+    What else is wrong with them, others say.
+    """
     found: set[str] = set()
-    for path in folder.glob("*.toml"):
+    for path in (path for folder in (folders if used else folders[:1]) for path in folder.glob("*.toml")):
         try:
             data: Mapping[str, object] = read(path).data
         except ConfigurationError:

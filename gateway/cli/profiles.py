@@ -11,7 +11,7 @@ import typer
 from adapters.profile import Profile, check_profiles
 from adapters.toml import Location
 from gateway.cli.shell import FOUND, Json, shell_of
-from gateway.operations import calendars, keyring
+from gateway.operations import calendars, configuration, keyring
 from schemas.errors import OperationRefused
 
 profiles = typer.Typer(no_args_is_help=True, help="Check the bank relationships.")
@@ -31,12 +31,13 @@ def check(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check profiles one by one and side by side; print file, line and reason of everything that is wrong."""
+    """Check profiles one by one and side by side; print file, line and reason of everything that is wrong.
+
+    Without a file the names and keys of the configuration are checked as well.
+    """
     shell = shell_of(context)
     settings = shell.settings
-    files = _files(paths) if paths else _files([settings.profile_folder])
-    if not paths and settings.profiles:
-        files = [file for file in files if file.stem in settings.profiles] or files
+    files = _files(paths) if paths else configuration.profile_files(settings)
     now = shell.clock.now()
     whole: list[Profile] = []
 
@@ -49,6 +50,10 @@ def check(
         settings.secrets_folder, more_of,
     )  # fmt: skip
     found += calendars.own_faults(shell.config_path, settings.calendar, whole, now)
+    if not paths:
+        found += configuration.faults(shell.config_path, settings)
+        if not (files or found):
+            raise OperationRefused(f"{settings.profile_folder}: there is no profile (*.toml)")
     if as_json:
         shell.screen.json({"checked": files, "findings": found})
     else:

@@ -110,6 +110,53 @@ def test_profiles_are_checked_with_file_line_and_reason(office: Office, tmp_path
     assert "no profile" in office.refused("profiles", "check", tmp_path / "none")
 
 
+def configured(office: Office, old: str, new: str) -> int:
+    """Change the configuration; return the line on which the change stands."""
+    path = office.home / "gateway.toml"
+    text = path.read_text().replace(old, new, 1)
+    path.write_text(text)
+    return text[: text.index(new)].count("\n") + 1
+
+
+def test_a_name_that_no_profile_has_is_found_before_a_worker_is_started(office: Office) -> None:
+    """The check says what serve would stumble over, with the line, and what to do."""
+    line = configured(office, 'profiles = ["central-bank"]', 'profiles = ["central-bank", "centrl-bank"]')
+    result = office.run("profiles", "check")
+    assert result.exit_code == 1
+    said = f"{office.home / 'gateway.toml'}:{line}: profiles: there is no profile called centrl-bank; correct the name"
+    assert said in result.stdout
+    assert "name the folder that holds its file with profiles_folder" in office.refused("keys", "list", status=2)
+    line = configured(office, "profiles = [", 'profiles_folder = "profils"\nprofiles = [')
+    assert f"toml:{line}: profiles_folder: {office.home}/profils is no folder" in office.run("profiles", "check").stdout
+
+
+def test_a_key_of_a_source_that_is_not_there_is_found_before_a_worker_is_started(office: Office) -> None:
+    """Intake would not start: the check says which key of which source, in which line."""
+    assert office.ok("profiles", "check")
+    line = configured(office, 'kid = "fmis-1", file = "', 'kid = "fmis-1", file = "not-')
+    result = office.run("profiles", "check")
+    assert result.exit_code == 1
+    assert f"gateway.toml:{line}: sources.fmis.keys.0.file: " in result.stdout
+    assert "cannot be read: No such file" in result.stdout
+    configured(office, '"not-', '"')
+    configured(office, 'kid = "salary-1"', 'kid = "fmis-1"')
+    assert "is also a key of fmis" in office.run("profiles", "check").stdout
+
+
+def test_a_shipped_profile_is_found_beside_those_of_the_folder(office: Office) -> None:
+    """Who adds a bank need not copy what comes with the gateway; what is in the folder goes before it."""
+    folder = office.home / "profiles"
+    folder.mkdir()
+    configured(office, "profiles = [", 'profiles_folder = "profiles"\nprofiles = [')
+    assert "ok: central-bank" in office.ok("profiles", "check")
+    assert [one["profile"] for one in office.json("channels", "list")] == ["central-bank"]
+    own = folder / "ours.toml"
+    own.write_text((SHIPPED / "central-bank.toml").read_text().replace('"000100000002"', '"000100000003"'))
+    assert office.json("profiles", "check")["checked"] == [str(own)]
+    office.ok("init")
+    assert "*****0003" in office.ok("report", "position")
+
+
 CALENDARS = [
     ("", '[calendar]\ncountry = "UA"\n', "calendar.country: no holidays of 'UA' are known in 2026 or 2027"),
     ("", '[calendar]\ncountry = "UA"\n[calendar.holidays]\n2026-08-24 = "Independence Day"\n', None),

@@ -21,6 +21,9 @@ BUSY_TIMEOUT_S = 30
 _ANOTHER_WAS_FIRST = frozenset({sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE})
 """Only these are settled by running a step again; a refused CHECK or trigger would be refused for ever."""
 
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+"""What is wrong with the file itself."""
+
 _PICK = """CREATE TEMP TABLE pick (id INTEGER, one TEXT, two TEXT, three TEXT, four TEXT, five TEXT, six TEXT,
     seven TEXT, eight TEXT)"""
 
@@ -86,6 +89,9 @@ class SqliteStore(Store):
                 connection.execute(_PICK)
             except sqlite3.OperationalError as error:
                 raise StoreUnavailable(f"cannot open the database {self.path.name}: {error}") from error
+            except sqlite3.DatabaseError as error:
+                _tell_damaged(self.path, error)
+                raise
             self._connection = connection
         return self._connection
 
@@ -104,6 +110,9 @@ class SqliteStore(Store):
                 raise GatewayError(f"the database refuses this: {error}") from error
             except sqlite3.OperationalError as error:
                 raise StoreUnavailable(f"the database {self.path.name} did not answer: {error}") from error
+            except sqlite3.DatabaseError as error:
+                _tell_damaged(self.path, error)
+                raise
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -127,3 +136,19 @@ class SqliteStore(Store):
                 run_migrations(f"sqlite:///{self.path.resolve()}", "sqlite", "BLOB")
             except sqlite3.OperationalError as error:
                 raise StoreUnavailable(f"the database {self.path.name} did not answer: {error}") from error
+            except sqlite3.DatabaseError as error:
+                _tell_damaged(self.path, error)
+                raise
+
+
+def _tell_damaged(path: Path, error: sqlite3.DatabaseError) -> None:
+    """Say what a person has to know of a file that SQLite cannot read; any other error is a fault of ours.
+
+    Raises:
+        StoreUnavailable: the file is damaged, or no database.
+    """
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+        raise StoreUnavailable(
+            f"the database {path} is damaged, or is no database of SQLite ({error}); keep the file as it is, and "
+            "restore a backup"
+        ) from error

@@ -156,3 +156,10 @@ def test_a_file_that_holds_no_heads_proves_nothing(booked: Office, tmp_path: Pat
     result = booked.run("audit", "verify", "--heads", str(kept))
     assert result.exit_code != 0
     assert "heads.json" in result.stdout + result.stderr
+
+
+def test_a_database_that_cannot_be_read_is_no_broken_invariant(office: Office) -> None:
+    """Exit status 1 of the proof is a finding; a damaged file is 2, with a line that says so."""
+    (office.home / "gateway.sqlite").write_bytes(b"no database" * 1000)
+    assert "is damaged, or is no database" in office.refused("ledger", "verify", status=2)
+    assert "is damaged, or is no database" in office.refused("init", status=2)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from gateway.store.postgres import PostgresStore, unreachable
+from gateway.store.sqlite import SqliteStore
 from schemas.errors import StoreUnavailable
 
 
@@ -56,3 +58,28 @@ def test_a_database_that_is_missing_is_said_to_be(database_url: str) -> None:
     name = conninfo_to_dict(database_url)["dbname"]
     with pytest.raises(StoreUnavailable, match="there is no such database"):
         PostgresStore(database_url.replace(f"/{name}", "/absent")).migrate()
+
+
+def test_a_file_that_is_no_database_is_said_to_be_that(tmp_path: Path) -> None:
+    """When it is opened, and when its tables are to be brought up to date."""
+    path = tmp_path / "gateway.sqlite"
+    path.write_bytes(b"a letter of the bank\n" * 500)
+    store = SqliteStore(path)
+    with pytest.raises(StoreUnavailable, match="is damaged, or is no database of SQLite"), store.transaction():
+        pass
+    with pytest.raises(StoreUnavailable, match="restore a backup"):
+        store.migrate()
+
+
+def test_a_database_that_is_damaged_is_said_to_be_that(tmp_path: Path) -> None:
+    """Also where the damage is met in the midst of the work."""
+    path = tmp_path / "gateway.sqlite"
+    store = SqliteStore(path, durable=False)
+    store.migrate()
+    store.close()
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (size - 4096))
+    with pytest.raises(StoreUnavailable, match="is damaged"), SqliteStore(path).transaction() as db:
+        db.all("list_payments", state=None, source=None, count=1)

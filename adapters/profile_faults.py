@@ -58,9 +58,14 @@ def of_ways(profile: Profile) -> Iterator[tuple[Location, str]]:
 def of_trust(profile: Profile, certificates: Path) -> Sequence[tuple[Location, str]]:
     """Return what is wrong with the folder that says whose signatures are trusted."""
     folder = certificates / profile.trust_folder
-    simulated = sorted(str(path.relative_to(certificates)) for path in folder.glob("*/simulated-*"))
-    found = [f"a simulation is trusted, remove it: {path}" for path in simulated]
-    if not any(folder.glob("anchors/*.pem")) and not any(folder.glob("pinned/*.pem")):
+    try:
+        kinds = [path for path in folder.iterdir() if path.is_dir()] if folder.exists() else []
+        files = sorted(str(path.relative_to(certificates)) for kind in kinds for path in kind.iterdir())
+    except OSError as error:
+        return [(("signature",), f"signature.trust: {error.filename}: cannot be read: {error.strerror}")]
+    simulated = [name for name in files if Path(name).name.startswith("simulated-")]
+    found = [f"a simulation is trusted, remove it: {name}" for name in simulated]
+    if not any(Path(name).parent.name in {"anchors", "pinned"} and name.endswith(".pem") for name in files):
         found.append(f"{folder} holds no anchor and no pinned certificate")
     return [(("signature",), f"signature.trust: {said}") for said in found]
 

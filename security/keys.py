@@ -270,10 +270,20 @@ class KeyRing:
     folder: Path
 
     def entries(self) -> list[KeyEntry]:
-        """Return every key, the oldest first. A folder that does not exist has none."""
-        key_ids = [path.name.removesuffix(".key.pem") for path in self.folder.glob("*.key.pem")]
+        """Return every key, the oldest first. A folder that does not exist has none.
+
+        Raises:
+            ConfigurationError: the folder may not be read, or a key's files are damaged.
+        """
+        try:
+            names = {path.name for path in self.folder.iterdir()}
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise ConfigurationError(f"{self.folder}: cannot be read: {error.strerror}") from error
+        key_ids = [name.removesuffix(".key.pem") for name in sorted(names) if name.endswith(".key.pem")]
         # The record is written last: a key without one was never finished.
-        entries = [self.entry(key_id) for key_id in key_ids if (self.folder / f"{key_id}.json").exists()]
+        entries = [self.entry(key_id) for key_id in key_ids if f"{key_id}.json" in names]
         return sorted(entries, key=lambda entry: (entry.record.created, entry.record.key_id))
 
     def entry(self, key_id: str) -> KeyEntry:

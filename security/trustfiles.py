@@ -38,7 +38,8 @@ def load_trust(folder: Path, *, revocation_required: bool = False) -> TrustStore
         revocation_required: see `TrustStore`.
 
     Raises:
-        ConfigurationError: a file is damaged, too large or misplaced, or there is neither an anchor nor a pin.
+        ConfigurationError: a file is damaged, too large or misplaced, a folder may not be read, or there is neither an
+            anchor nor a pin.
     """
     anchors = [certificate for _, certificate in _certificates(folder / "anchors")]
     pins = [Pin(certificate, _pin_owner(path)) for path, certificate in _certificates(folder / "pinned")]
@@ -66,7 +67,7 @@ def store_certificate(folder: Path, kind: TrustKind, name: str, certificate: x50
 
 def _certificates(folder: Path) -> Iterator[tuple[Path, x509.Certificate]]:
     """Yield every certificate of a folder with its file."""
-    for path in sorted(folder.glob("*.pem")):
+    for path in _files(folder, ".pem"):
         try:
             for certificate in x509.load_pem_x509_certificates(_read(path)):
                 yield path, certificate
@@ -76,13 +77,23 @@ def _certificates(folder: Path) -> Iterator[tuple[Path, x509.Certificate]]:
 
 def _revocation_lists(folder: Path) -> Iterator[x509.CertificateRevocationList]:
     """Yield every revocation list of a folder."""
-    for path in sorted(folder.glob("*.crl")):
+    for path in _files(folder, ".crl"):
         content = _read(path)
         load = x509.load_pem_x509_crl if content.startswith(b"-----") else x509.load_der_x509_crl
         try:
             yield load(content)
         except ValueError as error:
             raise ConfigurationError(f"{path}: not a revocation list") from error
+
+
+def _files(folder: Path, suffix: str) -> list[Path]:
+    """Return the files of a folder with a suffix; a folder that is absent has none."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.name.endswith(suffix))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ConfigurationError(f"{folder}: cannot be read: {error.strerror}") from error
 
 
 def _pin_owner(path: Path) -> str | None:

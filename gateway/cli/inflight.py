@@ -59,7 +59,8 @@ def list_channels(context: typer.Context, as_json: Json = False) -> None:
         shell.screen.json(found)
         return
     shell.screen.table(
-        ("channel!", "over!", "health!", "ready>", "waiting>", "outstanding>", "held by?", "why?", "down until!?", "last error?"),
+        ("channel!", "over!", "health!", "ready>", "waiting>", "outstanding>", "held by?", "why?",
+         "down until!?", "last error?"),
         ((c.profile, c.transport, c.health, c.ready, c.waiting, c.outstanding, c.held_by, c.held_reason, c.down_until,
           c.last_error) for c in found),
         empty="no channel",

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.shell import Json, Shell, User, shell_of
+from gateway.cli.shell import FOUND, Json, Shell, User, shell_of
 from gateway.operations import keyring
-from gateway.operations.keyring import NOTICE_DAYS
+from gateway.operations.keyring import NOTICE_DAYS, KeyLine
 from schemas.errors import OperationRefused
 from security.authority import CERTIFICATE_DAYS
 from security.keys import FileKey, KeyRing
@@ -35,13 +35,24 @@ def add_to(app: typer.Typer) -> None:
 
 @keys.command("list")
 def list_keys(context: typer.Context, as_json: Json = False) -> None:
-    """List our keys: which signs, and how long their certificates last."""
+    """List our keys: which signs, and how long their certificates last.
+
+    Exit status 1 when the passphrase does not open one of them.
+    """
     shell = shell_of(context)
     with shell.gateway() as gateway:
         found = keyring.listed(shell.settings, shell.clock.now(), tuple(gateway.profiles))
+    locked = [key.key_id for key in found if key.opens is False]
     if as_json:
         shell.screen.json(found)
-        return
+    else:
+        _list(shell, found)
+    if locked:
+        shell.screen.complain(f"wrong passphrase, or a damaged file: nothing can be signed with {', '.join(locked)}")
+        raise typer.Exit(FOUND)
+
+
+def _list(shell: Shell, found: list[KeyLine]) -> None:
     shell.screen.table(
         ("key!", "state!", "profile~", "owner!", "signs from!", "valid to!", "days left>", "certificate"),
         ((k.key_id, k.state, k.profile or "any", k.owner, k.signs_from, k.valid_to, k.days_left,

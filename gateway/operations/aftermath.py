@@ -1,4 +1,4 @@
-"""What there is to do about a payment that did not arrive: the bank's reason, the next step, and what was done already."""
+"""What to do about a payment that did not arrive: the bank's reason, the next step, and what was done already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with the configuration around the profiles, before a worker starts: names and keys that lead nowhere."""
+"""What is wrong with the configuration around the profiles before a worker starts: names and keys that are absent."""
 
 from __future__ import annotations
 

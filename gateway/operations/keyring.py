@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -39,6 +39,7 @@ class KeyLine:
             ``expired``, or ``retired``.
         days_left: until the certificate ends.
         self_signed: the bank's authority has not issued a certificate for it.
+        opens: whether the passphrase that is set opens it; None where none is set, or it is retired.
     """
 
     key_id: str
@@ -52,6 +53,7 @@ class KeyLine:
     days_left: int
     self_signed: bool
     subject_key_id: str
+    opens: bool | None = None
 
 
 def listed(settings: Settings, now: datetime, profiles: tuple[str, ...]) -> list[KeyLine]:
@@ -63,7 +65,46 @@ def listed(settings: Settings, now: datetime, profiles: tuple[str, ...]) -> list
             signing.add(ring.signer(profile, now).record.key_id)
         except ConfigurationError:
             continue  # no key signs for it; the list shows none that does
-    return [_line(entry, now, signing) for entry in ring.entries()]
+    lines = [_line(entry, now, signing) for entry in ring.entries()]
+    return [replace(line, opens=_opens(settings, line)) for line in lines]
+
+
+def _opens(settings: Settings, line: KeyLine) -> bool | None:
+    """Tell whether the passphrase that is set opens a key."""
+    if line.state == "retired" or (settings.passphrase is None and settings.passphrase_file is None):
+        return None
+    try:
+        FileKey.load(settings.keys_folder, line.key_id, settings.key_passphrase())
+    except ConfigurationError:
+        return False
+    return True
+
+
+def open_one(settings: Settings, profile: str) -> bytes:
+    """Return the passphrase, which opens the newest key of a relationship, or where it has none any other.
+
+    So a key is never made under another passphrase than those beside it.
+
+    Raises:
+        ConfigurationError: no passphrase is set, or it opens no such key.
+    """
+    passphrase = settings.key_passphrase()
+    active = [one.record for one in KeyRing(settings.keys_folder).entries() if one.record.state is KeyState.ACTIVE]
+    for record in ([one for one in active if one.profile in {"", profile}] or active)[-1:]:
+        FileKey.load(settings.keys_folder, record.key_id, passphrase)
+    return passphrase
+
+
+def _known(settings: Settings, key_id: str) -> KeyEntry:
+    """Return a key.
+
+    Raises:
+        OperationRefused: there is none of this id.
+    """
+    for entry in KeyRing(settings.keys_folder).entries():
+        if entry.record.key_id == key_id:
+            return entry
+    raise OperationRefused(f"there is no key {key_id[:80]!r}; gateway keys list shows them")
 
 
 def _line(entry: KeyEntry, now: datetime, signing: set[str]) -> KeyLine:
@@ -121,9 +162,9 @@ def create(
     ``begin`` is when it starts to sign; see ``signs_from`` for None. ``kind``: None: as the profile's algorithm asks.
 
     Raises:
-        ConfigurationError: the key id is taken, or there is no passphrase.
+        ConfigurationError: the key id is taken, or there is no passphrase, or it is not that of the keys beside it.
     """
-    passphrase = settings.key_passphrase()
+    passphrase = open_one(settings, profile.name)
     start = signs_from(settings, profile.name, begin, operator.now())
     make = cache(lambda: FileKey.create(
         settings.keys_folder, key_id, passphrase, owner_name=owner_name, owner_bic=profile.own_bic,
@@ -148,10 +189,11 @@ def rotate(
     Its kind is as the profile's algorithm asks; one that signs for any profile is followed by one of its own kind.
 
     Raises:
-        ConfigurationError: there is no such key, the new id is taken, or there is no passphrase.
+        ConfigurationError: the new id is taken, or there is no passphrase, or it does not open the old key.
+        OperationRefused: there is no such key.
     """
-    passphrase = settings.key_passphrase()
-    profile = KeyRing(settings.keys_folder).entry(old).record.profile
+    passphrase, profile = settings.key_passphrase(), _known(settings, old).record.profile
+    FileKey.load(settings.keys_folder, old, passphrase)
     kind = KINDS[profiles[profile].signature.algorithm] if profile in profiles else None
     start = signs_from(settings, profile, begin, operator.now())
     make = cache(lambda: keys.rotate(
@@ -164,11 +206,10 @@ def retire(operator: Operator, settings: Settings, key_id: str) -> None:
     """End a key: it neither signs nor verifies from now on.
 
     Raises:
-        ConfigurationError: there is no such key.
-        OperationRefused: it is the last key that can sign for its relationship.
+        OperationRefused: there is no such key, or it is the last key that can sign for its relationship.
     """
     ring = KeyRing(settings.keys_folder)
-    entry, now = ring.entry(key_id), operator.now()
+    entry, now = _known(settings, key_id), operator.now()
     if entry.record.state is KeyState.RETIRED:
         raise OperationRefused(f"key {key_id} is retired already")
     others = [
@@ -192,9 +233,10 @@ def install_certificate(operator: Operator, settings: Settings, key_id: str, fil
     """Give a key the certificate that the bank's authority issued for it; return the certificate's description.
 
     Raises:
-        ConfigurationError: there is no such key, or the file holds no certificate of it.
+        ConfigurationError: the file holds no certificate of it.
+        OperationRefused: there is no such key.
     """
-    KeyRing(settings.keys_folder).entry(key_id)
+    _known(settings, key_id)
     certificate = _certificate(file)
 
     def work(db: Session, trail: Trail) -> None:

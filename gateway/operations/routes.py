@@ -34,7 +34,7 @@ class Explained:
         rail: over which a payment that was taken in goes; None for an order of a file.
         decision: as it would be made now; None where the order cannot be read.
         error: why it cannot.
-        waits: why a payment that is on its way here has not left; of an order, why its rail's channel takes nothing now.
+        waits: why a payment has not left; of an order, why the channel of its rail takes nothing now.
     """
 
     name: str

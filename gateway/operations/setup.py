@@ -165,7 +165,7 @@ def _key(operator: Operator, settings: Settings, profile: Profile, owner_name: s
     ring, now = KeyRing(settings.keys_folder), operator.now()
     having = [e for e in ring.entries() if e.can_sign(now) and e.record.profile in {"", profile.name}]
     if having:
-        settings.key_passphrase()
+        keyring.open_one(settings, profile.name)
         return Done("signing key", f"{profile.name}: {having[-1].record.key_id}", "kept")
     key_id = f"{profile.name}-{now:%Y%m%d}"
     keyring.create(operator, settings, profile, key_id, owner_name=owner_name, days=CERTIFICATE_DAYS)
@@ -180,17 +180,16 @@ def _key(operator: Operator, settings: Settings, profile: Profile, owner_name: s
 def _certificates(settings: Settings, profile: Profile) -> Done:
     folder = settings.certificates_folder / profile.trust_folder
     readme = folder / "README.txt"
-    existed = readme.exists()
     try:
+        existed = readme.exists()
         for kind in ("anchors", "intermediates", "signers", "pinned", "revocation"):
             (folder / kind).mkdir(parents=True, exist_ok=True)
         if not existed:
             readme.write_text(README.format(bank=profile.name, bic=profile.bank_bic), encoding="utf-8")
+        given = [path for kind in ("anchors", "pinned") for path in (folder / kind).iterdir() if path.suffix == ".pem"]
     except OSError as error:
-        raise ConfigurationError(f"{folder}: cannot be written: {error.strerror}") from error
-    note = "" if any(folder.glob("anchors/*.pem")) or any(folder.glob("pinned/*.pem")) else (
-        "put the bank's certificates there; README.txt says which"
-    )  # fmt: skip
+        raise ConfigurationError(f"{folder}: cannot be read and written: {error.strerror}") from error
+    note = "" if given else "put the bank's certificates there; README.txt says which"
     return Done("certificates", str(folder), "kept" if existed else "made", note)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import time
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from pydantic import ValidationError
@@ -267,3 +268,17 @@ def test_a_days_limit_stands_under_its_currency(tmp_path: Path) -> None:
     text = GOOD.replace("[currencies.KHR]", '[currencies]\nday_limit = "5"\n[currencies.KHR]')
     (finding, *_) = check_profiles([write(tmp_path, text)])
     assert "a limit without a currency" in finding.message
+
+
+def test_a_certificates_folder_that_may_not_be_read_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check that ends with a traceback has found nothing."""
+    (tmp_path / "central-bank").mkdir()
+
+    def iterdir(path: Path) -> NoReturn:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    [finding] = check_profiles([SHIPPED / "central-bank.toml"], tmp_path)
+    assert f"signature.trust: {tmp_path / 'central-bank'}: cannot be read: Permission denied" in finding.message

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from cryptography import x509
@@ -181,3 +182,14 @@ def test_the_banks_authority_certifies_a_request(tmp_path: Path) -> None:
     assert FileKey.load(tmp_path, "treasury-1", PASSPHRASE).certificate == certificate
     with pytest.raises(ConfigurationError, match="belongs to another key"):
         install_certificate(tmp_path, "treasury-1", authority.certificate)
+
+
+def test_a_folder_that_may_not_be_read_is_not_one_without_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else somebody would make a first key where there are keys."""
+
+    def iterdir(_: Path) -> NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    with pytest.raises(ConfigurationError, match="cannot be read: Permission denied"):
+        KeyRing(tmp_path).entries()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -81,4 +82,18 @@ def test_a_damaged_file_is_named(filled: tuple[Path, Authority, FileKey], name: 
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(b"-----BEGIN RUBBISH-----")
     with pytest.raises(ConfigurationError, match=name):
+        load_trust(folder)
+
+
+def test_a_folder_that_may_not_be_read_is_not_an_empty_one(
+    filled: tuple[Path, Authority, FileKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told that the bank's certificates are missing when it is the folder's mode that is wrong."""
+    folder, _, _ = filled
+
+    def iterdir(_: Path) -> NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    with pytest.raises(ConfigurationError, match="anchors: cannot be read: Permission denied"):
         load_trust(folder)

@@ -83,7 +83,14 @@ def test_a_key_id_is_a_safe_new_name(office: Office, name: str) -> None:
     """It is the stem of a file, and no key is ever overwritten."""
     office.refused("keys", "create", name, status=2)
     assert len(office.json("keys", "list")) == 1
-    assert "no such" in office.refused("keys", "retire", "nobody", status=2).lower()
+
+
+@pytest.mark.parametrize(
+    "command", [("retire", "nobody"), ("rotate", "nobody", "somebody"), ("import-certificate", "nobody", "file")]
+)
+def test_a_key_that_is_not_there_is_said_so(office: Office, command: tuple[str, ...]) -> None:
+    """As everything else that is looked for and not there: one line, exit status 1."""
+    assert "there is no key 'nobody'; gateway keys list shows them" in office.refused("keys", *command)
 
 
 def test_the_wrong_passphrase_makes_no_key(office: Office) -> None:
@@ -93,6 +100,19 @@ def test_the_wrong_passphrase_makes_no_key(office: Office) -> None:
     (office.home / "passphrase").unlink()
     assert "passphrase" in office.refused("keys", "create", "k", status=2)
     assert "no profile" in office.refused("keys", "create", "k", "--profile", "another")
+
+
+def test_a_passphrase_that_opens_no_key_is_noticed_before_another_key_is_made(office: Office) -> None:
+    """A key under another passphrase than its siblings could not sign when its day comes."""
+    path = office.home / "passphrase"
+    right = path.read_text()
+    path.write_text("correct horse, wrong stable")
+    for command in (("keys", "create", "k"), ("keys", "rotate", "treasury-1", "k"), ("init",)):
+        assert "wrong passphrase" in office.refused(*command, status=2), command
+    assert "wrong passphrase" in office.refused("keys", "list")
+    assert json.loads(office.run("keys", "list", "--json").stdout)[0]["opens"] is False
+    path.write_text(right)
+    assert [key["opens"] for key in office.json("keys", "list")] == [True]
 
 
 # ---------------------------------------------------------------------------------------------- profiles, dead letters

@@ -78,11 +78,11 @@ def test_what_waits_for_money_or_a_limit_or_a_channel_that_is_down_says_so(offic
     for statement, said in (
         ("UPDATE ready SET lane = 21", "insufficient_funds"),
         ("UPDATE ready SET lane = 11", "limit_reached"),
-        (f"UPDATE channel SET down_until_ms = {until}, last_error = 'no route to host'",
+        ("UPDATE channel SET down_until_ms = :until, last_error = 'no route to host'",
          "down until 2026-11-30 09:01: no route to host"),
     ):  # fmt: skip
         with sqlite3.connect(office.home / "gateway.sqlite") as connection:
-            connection.execute(statement)
+            connection.execute(statement, {"until": until} if ":until" in statement else {})
         connection.close()
         assert said in asked(office)
 

@@ -102,7 +102,8 @@ def test_the_wrong_passphrase_is_found_before_a_second_key_is_made(
     """The keys that are there stay the ones that sign."""
     made(tmp_path / "gateway.toml")
     monkeypatch.setenv("GATEWAY_PASSPHRASE", "another passphrase")
-    made(tmp_path / "gateway.toml")
+    with pytest.raises(ConfigurationError, match="wrong passphrase"):
+        made(tmp_path / "gateway.toml")
     assert len(KeyRing(tmp_path / "keys").entries()) == 1
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shlex
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ import typer
 from gateway.cli.root import app
 from gateway.core.kinds import ENTRY_KINDS, KINDS, table
 from gateway.core.lifecycle import diagram, events
+from security.jws import OrderKey, read_public
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -191,3 +195,24 @@ def test_the_kinds_of_entries_are_those_that_explain_them() -> None:
 def test_the_table_of_kinds_is_the_one_of_the_code() -> None:
     """A time that people are held to is the one that they can read; `make docs` writes it again."""
     assert table() in (DOCS / "exceptions.md").read_text(encoding="utf-8")
+
+
+# ------------------------------------------------------------------------------------------------- keys of sources
+
+
+def test_a_key_that_is_made_as_the_readme_says_signs_orders(tmp_path: Path) -> None:
+    """The lines are run as they stand, but for the passphrase, which openssl asks a person for."""
+    if shutil.which("openssl") is None:
+        if os.environ.get("CI"):
+            raise AssertionError("openssl is absent")
+        pytest.skip("openssl is absent")
+    lines = re.findall(r"^openssl .*$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    default = (ROOT / "gateway" / "default.toml").read_text(encoding="utf-8")
+    assert len(lines) == 2
+    for line in lines:
+        assert f"#   {line}\n" in default
+        given = "-passin" if " pkey " in line else "-pass"
+        subprocess.run([*shlex.split(line), given, "pass:a source's own"], cwd=tmp_path, check=True, timeout=60)
+    key = OrderKey.read(tmp_path / "fmis-2026.key.pem", b"a source's own", source="fmis", key_id="fmis-2026")
+    public = read_public(tmp_path / "fmis-2026.pem", source="fmis", key_id="fmis-2026")
+    assert (key.algorithm, key.public_key) == ("ES256", public.public_key)

@@ -1,4 +1,4 @@
-"""``gateway ledger`` and ``gateway audit``: what the accounts hold, and the proofs."""
+"""``gateway ledger``, ``audit`` and ``archive``: what the accounts hold, and the proofs."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ SaveHeads = Annotated[
 
 ledger = typer.Typer(no_args_is_help=True, help="Look at the ledger, and prove it.")
 audit = typer.Typer(no_args_is_help=True, help="Prove the audit trail.")
+archive = typer.Typer(no_args_is_help=True, help="Prove the archive.")
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the root."""
     app.add_typer(ledger, name="ledger")
     app.add_typer(audit, name="audit")
+    app.add_typer(archive, name="archive")
 
 
 @ledger.command()
@@ -114,4 +116,26 @@ def verify_audit(
     else:
         shell.screen.say(f"ok: {rows} rows in {len(noted)} streams, none edited, deleted or reordered")
     if breaks:
+        raise typer.Exit(FOUND)
+
+
+@archive.command("verify")
+def verify_archive(context: typer.Context, as_json: Json = False) -> None:
+    """Prove that every document, in and out, is there and is byte for byte what was stored; name those that are not."""
+    shell = shell_of(context)
+    with shell.gateway() as gateway:
+        with gateway.store.transaction() as db:
+            count = int(db.value("archive_count"))
+        with shell.screen.progress("documents", count) as step:
+            found = list(proofs.archive_faults(gateway.store, step))
+    if as_json:
+        shell.screen.json({"ok": not found, "documents": count, "damaged": found})
+    elif found:
+        shell.screen.table(
+            ("SHA-256!", "way!", "what?", "fault"),
+            ((one.sha256, one.direction, ", ".join(one.names) or None, one.fault) for one in found),
+        )
+    else:
+        shell.screen.say(f"ok: {count} documents, each byte for byte what was stored")
+    if found:
         raise typer.Exit(FOUND)

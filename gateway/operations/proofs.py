@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from gateway.store import ledger, trail
+from gateway.store import archive, ledger, trail
 from gateway.store.ledger import Violation
-from gateway.store.session import Session
+from gateway.store.session import Session, Store
 from gateway.store.times import from_ms
-from schemas.errors import OperationRefused
+from schemas.errors import ArchiveDamaged, OperationRefused
 from schemas.model.money import Money
 from security.audit import Head
 
+ARCHIVE_SLICE = 50
+"""Documents of the archive that are proved in one transaction."""
 ROWS_SHOWN = 20
 """Rows behind a violation that a person is shown; more do not tell more."""
 
@@ -119,6 +121,53 @@ def read_heads(path: Path) -> dict[str, Head]:
         where = ".".join(map(str, error.errors()[0]["loc"]))
         raise OperationRefused(f"{path}: no heads of an audit trail: {where or 'not JSON'}") from error
     return {one.stream: Head(one.sequence, bytes.fromhex(one.hash)) for one in noted}
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A document of the archive that is no longer what was stored: its SHA-256, what it is, and what is wrong."""
+
+    sha256: str
+    direction: str
+    names: tuple[str, ...]
+    fault: str
+
+
+def archive_faults(store: Store, step: Callable[[], None]) -> Iterator[Damaged]:
+    """Yield each document of the archive, in and out, that is gone or no longer the bytes of its name.
+
+    The documents are read in slices, each in a transaction of its own, so that the workers go on between them.
+
+    Args:
+        store: the database.
+        step: is called for each document that was looked at.
+    """
+    after = ""
+    while True:
+        with store.transaction() as db:
+            rows = db.all("archive_names", after=after, count=ARCHIVE_SLICE)
+            found = [one for row in rows if (one := _damaged(db, *row)) is not None]
+        yield from found
+        if not rows:
+            break
+        after = rows[-1][0]
+        for _ in rows:
+            step()
+    with store.transaction() as db:
+        gone = [Damaged(name, way, _names(db, name), "it is gone") for name, way in db.all("archive_gone")]
+    yield from gone
+
+
+def _damaged(db: Session, name: str, size: int, direction: str) -> Damaged | None:
+    try:
+        archive.prove(db, name, size)
+    except ArchiveDamaged as error:
+        return Damaged(name, direction, _names(db, name), str(error))
+    return None
+
+
+def _names(db: Session, name: str) -> tuple[str, ...]:
+    return tuple(row[0] for row in db.all("archived_as", sha256=name))
 
 
 def _behind(db: Session, violation: Violation) -> Iterator[Rows]:

@@ -110,6 +110,27 @@ def get(db: Session, name: str) -> bytes:
     return document
 
 
+def prove(db: Session, name: str, size: int) -> None:
+    """Prove that a document is the one that was stored, whole and with nothing behind it, one part in memory.
+
+    Raises:
+        ArchiveDamaged: its bytes or its size are no longer those of its name.
+    """
+    digest, found = hashlib.sha256(), 0
+    for number in range(int(db.value("archive_parts_count", sha256=name))):
+        stored = db.value("archive_part", sha256=name, part=number)
+        try:
+            part = b"" if stored is None else zlib.decompress(bytes(stored))
+        except zlib.error as error:
+            raise ArchiveDamaged(f"its bytes were changed: {error}") from error
+        digest.update(part)
+        found += len(part)
+    if digest.hexdigest() != name:
+        raise ArchiveDamaged("its bytes were changed")
+    if found != size:
+        raise ArchiveDamaged(f"it has {found} bytes, and {size} are written down")
+
+
 def opened(db: Session, name: str, told: Callable[[int], None] | None = None, copy: BinaryIO | None = None) -> BinaryIO:
     """Return a document of any size as a file, after proving that it is the one that was stored.
 

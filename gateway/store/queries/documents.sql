@@ -14,6 +14,37 @@ SELECT data FROM archive_part WHERE sha256 = :sha256 AND part = :part;
 -- How many bytes a document of the archive has.
 SELECT size FROM archive WHERE sha256 = :sha256;
 
+-- name: archive_count
+-- How many documents the archive has.
+SELECT COUNT(*) FROM archive;
+
+-- name: archive_names
+-- Documents of the archive after a SHA-256, in the order of their names.
+SELECT sha256, size, direction FROM archive WHERE sha256 > :after ORDER BY sha256 LIMIT :count;
+
+-- name: archive_parts_count
+-- How many parts a document has.
+SELECT COUNT(*) FROM archive_part WHERE sha256 = :sha256;
+
+-- name: archive_gone
+-- What messages, documents and order messages name and the archive does not have.
+SELECT DISTINCT message.sha256, 'out' FROM message
+WHERE NOT EXISTS (SELECT 1 FROM archive WHERE archive.sha256 = message.sha256)
+UNION ALL
+SELECT document.sha256, 'in' FROM document
+WHERE NOT EXISTS (SELECT 1 FROM archive WHERE archive.sha256 = document.sha256)
+UNION ALL
+SELECT DISTINCT inbox.sha256, 'in' FROM inbox
+WHERE NOT EXISTS (SELECT 1 FROM archive WHERE archive.sha256 = inbox.sha256);
+
+-- name: archived_as
+-- Which messages, documents and order messages a SHA-256 is of.
+SELECT 'message ' || message_id FROM message WHERE sha256 = :sha256
+UNION ALL
+SELECT 'document from ' || profile FROM document WHERE sha256 = :sha256
+UNION ALL
+SELECT 'order message ' || source || '/' || message_id FROM inbox WHERE sha256 = :sha256;
+
 -- name: document_state
 -- What became of one document.
 SELECT state FROM document WHERE sha256 = :sha256;

@@ -16,10 +16,13 @@ from simulators.behaviour import Behaviour
 from simulators.government import Government
 from tests.gateway.cli.conftest import Office
 
+ORDERS = 5
+"""Orders of a day, each in a message of its own."""
+
 
 def orders(government: Government) -> list[Any]:
     """Return some supplier orders."""
-    return list(government.singles(government.suppliers(5)))
+    return list(government.singles(government.suppliers(ORDERS)))
 
 
 @pytest.fixture
@@ -163,3 +166,35 @@ def test_a_database_that_cannot_be_read_is_no_broken_invariant(office: Office) -
     (office.home / "gateway.sqlite").write_bytes(b"no database" * 1000)
     assert "is damaged, or is no database" in office.refused("ledger", "verify", status=2)
     assert "is damaged, or is no database" in office.refused("init", status=2)
+
+
+def test_the_archive_is_proved_document_by_document(booked: Office) -> None:
+    """Sent and received: as many as are kept, and none is named."""
+    found = booked.json("archive", "verify")
+    documents = len(booked.json("messages", "list")) + len(booked.json("messages", "list", "--in")) + ORDERS
+    assert found == {"ok": True, "documents": documents, "damaged": []}
+    assert f"ok: {documents} documents" in booked.ok("archive", "verify")
+
+
+def test_a_document_that_was_changed_or_is_gone_is_named(booked: Office) -> None:
+    """By its SHA-256 and by what people call it; whatever was done to it."""
+    [sent] = booked.json("messages", "list", "--limit", 1)
+    came, other = booked.json("messages", "list", "--in")[:2]
+    break_in(
+        booked,
+        f"UPDATE archive_part SET data = x'789c030000000001' WHERE sha256 = '{sent['sha256']}'",  # noqa: S608 - ours
+        f"DELETE FROM archive WHERE sha256 = '{came['sha256']}'",  # noqa: S608 - ours
+        f"UPDATE archive SET size = size + 1 WHERE sha256 = '{other['sha256']}'",  # noqa: S608 - ours
+    )
+    result = booked.run("archive", "verify", "--json")
+    assert result.exit_code == 1
+    faults = {
+        one["sha256"]: (one["direction"], one["names"], one["fault"]) for one in json.loads(result.stdout)["damaged"]
+    }
+    assert faults[sent["sha256"]] == ("out", [f"message {sent['message_id']}"], "its bytes were changed")
+    assert faults[came["sha256"]] == ("in", ["document from central-bank"], "it is gone")
+    assert "are written down" in faults[other["sha256"]][2]
+    assert len(faults) == 3
+    printed = booked.run("archive", "verify").stdout
+    assert sent["message_id"] in printed
+    assert came["sha256"] in printed

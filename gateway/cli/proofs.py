@@ -37,16 +37,17 @@ def add_to(app: typer.Typer) -> None:
 
 @ledger.command()
 def balances(context: typer.Context, as_json: Json = False) -> None:
-    """List what every account holds: debits less credits."""
+    """List what every account holds: debits less credits; of ours also the bank, and what its profile calls it."""
     shell = shell_of(context)
-    with shell.database() as db:
-        found = views.balances(db)
+    with shell.gateway() as gateway, gateway.store.transaction() as db:
+        names = {(a.number, a.currency): a.name for p in gateway.profiles.values() for a in p.home_accounts}
+        found = views.balances(db, names)
     if as_json:
         shell.screen.json(found)
         return
     shell.screen.table(
-        ("account", "balance>"),
-        ((masked_ledger(line.account), line.balance) for line in found),
+        ("account", "balance>", "bank!?", "name?"),
+        ((masked_ledger(line.account), line.balance, line.profile, line.name) for line in found),
         empty="nothing posted yet",
     )
 

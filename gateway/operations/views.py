@@ -6,6 +6,7 @@ Amounts are ``Money``, moments are aware; account numbers are whole, and masked 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -176,10 +177,16 @@ class DocumentLine:
 
 @dataclass(frozen=True, slots=True)
 class BalanceLine:
-    """An account of the ledger: debits less credits."""
+    """An account of the ledger: debits less credits.
+
+    Attributes:
+        profile, name: of what belongs to an account of ours: its bank relationship, and what its profile calls it.
+    """
 
     account: str
     balance: Money
+    profile: str | None = None
+    name: str | None = None
 
 
 # ----------------------------------------------------------------------------------------------------------- payments
@@ -334,6 +341,11 @@ def _document(row: Row) -> DocumentLine:
 # ------------------------------------------------------------------------------------------------------------- ledger
 
 
-def balances(db: Session) -> list[BalanceLine]:
-    """Return every account of the ledger."""
-    return [BalanceLine(account, Money(int(minor), currency)) for account, currency, minor in db.all("balances")]
+def balances(db: Session, names: Mapping[tuple[str, str], str]) -> list[BalanceLine]:
+    """Return every account of the ledger; ``names``: (number, currency) of our accounts -> what they are called."""
+    homes = {(number, currency): profile for number, currency, profile in db.all("list_accounts")}
+    found = []
+    for account, currency, minor in db.all("balances"):
+        ours = (account.partition(":")[2], currency)
+        found.append(BalanceLine(account, Money(int(minor), currency), homes.get(ours), names.get(ours)))
+    return found

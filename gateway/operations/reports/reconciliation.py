@@ -52,6 +52,8 @@ _BEYOND = {
     "differences": "Tolerated differences", "own_transfers": "Transfers between our accounts, one side booked",
 }  # fmt: skip
 """Ledger accounts beyond the account's own that its cash and suspense were posted against; credits less debits."""
+_NAMED_MAX = 20
+"""Accounts that are named to who has named none of them."""
 _KINDS = ("bank", "transit", "suspense", "returned", "charges")
 
 
@@ -61,9 +63,14 @@ def currency_of(db: Session, account: str, currency: str | None) -> tuple[str, s
     Raises:
         OperationRefused: it is not ours, or it has several currencies and none was named.
     """
-    known = {row[1]: row[2] for row in db.all("list_accounts") if row[0] == account}
+    ours = db.all("list_accounts")
+    known = {row[1]: row[2] for row in ours if row[0] == account}
     if not known:
-        raise OperationRefused(f"{mask_account(account)} is no account of ours; gateway report position shows them all")
+        named = ", ".join(f"{row[2]} {mask_account(row[0])} {row[1]}" for row in ours[:_NAMED_MAX]) or "there is none"
+        raise OperationRefused(
+            f"{mask_account(account)} is no account of ours; ours are: {named}. gateway ledger balances names them, and "
+            "with --json has their whole numbers"
+        )
     if currency is None and len(known) == 1:
         (currency,) = known
     if currency is None or currency not in known:

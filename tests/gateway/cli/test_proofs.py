@@ -55,6 +55,17 @@ def test_a_whole_ledger_is_proved_invariant_by_invariant(booked: Office) -> None
     assert "000100000001" not in booked.ok("ledger", "balances")
 
 
+def test_an_account_in_the_ledger_is_named_with_its_bank(booked: Office) -> None:
+    """Two banks may have given us numbers with the same last digits, and only those are shown."""
+    lines = {line["account"]: line for line in booked.json("ledger", "balances")}
+    of_ours, of_source = lines["bank:000100000001"], lines["payable:fmis"]
+    assert (of_ours["profile"], of_source["profile"], of_source["name"]) == ("central-bank", None, None)
+    assert of_ours["name"]
+    printed = booked.ok("ledger", "balances")
+    assert "central-bank" in printed
+    assert of_ours["name"] in printed
+
+
 @pytest.mark.parametrize(
     ("statement", "said"),
     [

@@ -119,7 +119,8 @@ def test_the_position_is_shown_and_written(closed: Office) -> None:
 
 def test_what_cannot_be_done_is_one_clear_line(closed: Office) -> None:
     """A foreign account, another currency, a day to come, a folder that is not there."""
-    assert "no account of ours" in closed.refused("report", "reconciliation", "--account", "999999999")
+    said = closed.refused("report", "reconciliation", "--account", "999999999")
+    assert "no account of ours; ours are: central-bank *****0001 KHR, central-bank *****0002 USD" in said
     assert "is in KHR; name" in closed.refused(*RECONCILIATION, "--currency", "USD")
     assert "today is" in closed.refused(*RECONCILIATION, "--date", "2027-01-01")
     missing = closed.home / "nowhere" / "r.xlsx"

@@ -64,7 +64,7 @@ def test_statements_exceptions_and_messages_are_shown(lived: Stand) -> None:
         documents = views.documents(db, 10)
         assert sorted(one.state for one in documents) == ["APPLIED", "APPLIED", "APPLIED", "REFUSED"]
         assert views.document(db, documents[0].sha256[:12]) == documents[0]
-        accounts = {line.account: line.balance for line in views.balances(db)}
+        accounts = {line.account: line.balance for line in views.balances(db, {})}
         assert accounts[f"bank:{RIEL}"] == Money(400_070, "KHR")
 
 

@@ -123,7 +123,7 @@ class Plan:
 
     def text(self) -> str:
         """Return the resolution in words, as it stands in the list."""
-        more = ""
+        more = "".join(f" {number}" for number in self.other_accounts())
         if self.effects.payments:
             numbers = ", ".join(str(p.id) for p in self.effects.payments)
             more = f" payment{'s' if len(self.effects.payments) > 1 else ''} {numbers}"
@@ -135,6 +135,13 @@ class Plan:
         if self.effects.remark:
             more += f" ({self.effects.remark})"
         return f"{self.order.way}{more}: {self.order.reason}"
+
+    def other_accounts(self) -> list[str]:
+        """Return our other accounts that own transfers go to or come from, masked."""
+        order = self.order
+        whole = [order.account] if order.way is Way.OWN_TRANSFER else []
+        found = [*whole, *(part.target for part in order.parts if part.way is Way.OWN_TRANSFER)]
+        return [mask_account(number) for number in found if number]
 
     def bound(self) -> str:
         """Return everything that a second person agrees to, as JSON: the same words always mean the same."""
@@ -368,8 +375,14 @@ def _require_own(db: Session, number: str | None, entry: Suspended) -> None:
         raise OperationRefused("an own transfer needs our other account (--account)")
     if number == entry.account:
         raise OperationRefused("the other account of an own transfer is another one than the entry's")
-    if number not in {row[0] for row in db.all("list_accounts")}:
+    currencies = sorted(row[1] for row in db.all("list_accounts") if row[0] == number)
+    if not currencies:
         raise OperationRefused(f"{mask_account(number)} is not an account of ours")
+    if entry.currency not in currencies:
+        raise OperationRefused(
+            f"{mask_account(number)} is in {', '.join(currencies)}, and the entry in {entry.currency}: both sides of "
+            "an own transfer are in one currency"
+        )
 
 
 def _write_off_is_small(entry: Suspended, parts: Sequence[Part], rules: Rules) -> None:

@@ -128,7 +128,7 @@ def carry_out(
     found: dict[str, Any] = {
         "exception": number, "kind": made.cases[0].kind, "way": made.order.way.value, "reason": made.order.reason,
         "payments": [p.id for p in effects.payments] or None, "returns": list(given) or None,
-        "together": list(made.order.together) or None,
+        "together": list(made.order.together) or None, "other_accounts": made.other_accounts() or None,
         "account": mask_account(made.cases[0].account) if made.cases[0].account else None,
         "posted": [f"{t.cause} leg {t.leg} {Money(t.amount_minor, t.currency)}" for t in effects.transfers],
     }  # fmt: skip

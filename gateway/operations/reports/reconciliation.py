@@ -68,8 +68,8 @@ def currency_of(db: Session, account: str, currency: str | None) -> tuple[str, s
     if not known:
         named = ", ".join(f"{row[2]} {mask_account(row[0])} {row[1]}" for row in ours[:_NAMED_MAX]) or "there is none"
         raise OperationRefused(
-            f"{mask_account(account)} is no account of ours; ours are: {named}. gateway ledger balances names them, and "
-            "with --json has their whole numbers"
+            f"{mask_account(account)} is no account of ours; ours are: {named}. gateway ledger balances names them, "
+            "with --json by their whole numbers"
         )
     if currency is None and len(known) == 1:
         (currency,) = known

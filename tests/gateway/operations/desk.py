@@ -14,6 +14,8 @@ from gateway.operations.resolutions import Resolution, Way
 from tests.gateway.flow.stand import Paid, Stand, booked, order
 
 OPENING = 1_000_000
+SECOND = "000100000009"
+"""Another account of ours in riel, once ``second_account`` has made it known."""
 TWO = Rules(ExceptionSettings(two_people_above={"KHR": "5.00"}, write_off_limits={"KHR": "0.50"}))
 """More than five riel take two people; half a riel may be written off."""
 
@@ -26,6 +28,13 @@ def person(stand: Stand, name: str = "sophea") -> Operator:
 def numbers(stand: Stand, kind: str | None = None) -> list[int]:
     """Return the numbers of the exceptions that are not resolved."""
     return [row[0] for row in stand.rows("list_exceptions", state="unresolved", kind=kind, count=1_000)]
+
+
+def second_account(stand: Stand) -> str:
+    """Let us have another account in riel, and return its number."""
+    with stand.gateway.store.transaction() as db:
+        db.run("add_account", number=SECOND, currency="KHR", profile="central-bank")
+    return SECOND
 
 
 def state(stand: Stand, number: int) -> str:

@@ -11,7 +11,7 @@ from gateway.operations.plans import PARTS_MAX, Rules
 from gateway.operations.resolutions import Way
 from schemas.errors import OperationRefused
 from tests.gateway.flow.stand import DOLLAR, RIEL, Stand, booked, dollars, order
-from tests.gateway.operations.desk import OPENING, TWO, numbers, parts, reopen, resolve, sent, suspended
+from tests.gateway.operations.desk import OPENING, TWO, numbers, parts, reopen, resolve, second_account, sent, suspended
 
 
 def refused(stand: Stand, number: int, way: Way, rules: Rules | None = None, **more: Any) -> str:
@@ -209,13 +209,14 @@ def test_money_that_left_is_split_into_no_receipt(light: Stand) -> None:
 
 def test_both_legs_of_an_own_transfer_meet_in_between(stand: Stand) -> None:
     """Each is an entry on its own statement; when both are here, nothing is between them."""
+    other = second_account(stand)
     (out,) = suspended(stand, -1_000)
-    resolve(stand, out, Way.OWN_TRANSFER, account=DOLLAR)
+    resolve(stand, out, Way.OWN_TRANSFER, account=other)
     assert stand.balances()["own_transfers:KHR"] == 1_000
     day = stand.clock.now().date().replace(month=12, day=1)
     stand.take(stand.bank.statement([booked(1_000, reference="NB7")], opening=OPENING - 1_000, day=day))
     (back,) = numbers(stand)
-    resolve(stand, back, Way.OWN_TRANSFER, account=DOLLAR)
+    resolve(stand, back, Way.OWN_TRANSFER, account=other)
     assert stand.balances() == {f"bank:{RIEL}": OPENING, f"opening:{RIEL}": -OPENING}
     assert not stand.faults()
 
@@ -227,6 +228,19 @@ def test_an_own_transfer_goes_to_another_account_of_ours(light: Stand) -> None:
     assert "another one" in refused(light, number, Way.OWN_TRANSFER, account=RIEL)
     said = refused(light, number, Way.OWN_TRANSFER, account="999999999999")
     assert "*****9999 is not an account of ours" in said
+    said = refused(light, number, Way.OWN_TRANSFER, account=DOLLAR)
+    assert "*****0002 is in USD, and the entry in KHR" in said
+
+
+def test_who_looks_later_sees_which_account_an_own_transfer_went_to(light: Stand) -> None:
+    """In the resolution's words and in the audit trail, masked; also where it is a part of a split."""
+    other = second_account(light)
+    first, second = suspended(light, -1_000, -700)
+    assert resolve(light, first, Way.OWN_TRANSFER, account=other).resolution == "own_transfer *****0009: asked the bank"
+    split = parts("charge=3", f"own_transfer:{other}=4")
+    assert resolve(light, second, Way.SPLIT, parts=split).resolution == "split *****0009: asked the bank"
+    rows = light.sql("SELECT body FROM trail")
+    assert sum('"other_accounts":["*****0009"]' in row[0] for row in rows) == 2
 
 
 @pytest.mark.parametrize(("minor", "limit", "why"), [

@@ -8,9 +8,10 @@ import pytest
 
 from gateway.operations.resolutions import Way
 from schemas.errors import OperationRefused
-from tests.gateway.flow.stand import DOLLAR, RIEL, Stand, booked
+from tests.gateway.flow.stand import RIEL, Stand, booked
 from tests.gateway.operations.desk import (
     OPENING,
+    SECOND,
     TWO,
     confirm,
     numbers,
@@ -18,6 +19,7 @@ from tests.gateway.operations.desk import (
     propose,
     reopen,
     resolve,
+    second_account,
     sent,
     state,
     suspended,
@@ -40,7 +42,7 @@ def refused(stand: Stand, number: int, reason: str = "why not") -> str:
         (Way.CHARGE, {}),
         (Way.RECEIPT, {"source": "fmis"}),
         (Way.RETURN, {}),
-        (Way.OWN_TRANSFER, {"account": DOLLAR}),
+        (Way.OWN_TRANSFER, {"account": SECOND}),
         (Way.SPLIT, {"parts": parts("charge=1.00", "return=3.00", "charge=0.50")}),
         (Way.LEAVE, {}),
     ],
@@ -49,6 +51,7 @@ def test_what_was_posted_is_posted_back_and_can_be_resolved_another_way(
     stand: Stand, way: Way, more: dict[str, Any]
 ) -> None:
     """Again and again: every correction is another transfer, and the legs never collide."""
+    second_account(stand)
     (number,) = suspended(stand, 450)
     before = stand.balances()
     for _ in range(2):
@@ -200,5 +203,5 @@ def test_a_difference_is_taken_up_again(stand: Stand) -> None:
     assert not stand.faults()
     reopen(stand, number)
     assert stand.balances() == before
-    resolve(stand, number, Way.SPLIT, parts=parts("charge=3", "own_transfer:000100000002=4"))
+    resolve(stand, number, Way.SPLIT, parts=parts("charge=3", f"own_transfer:{second_account(stand)}=4"))
     assert not stand.faults()

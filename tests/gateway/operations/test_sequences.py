@@ -16,7 +16,7 @@ from gateway.operations.resolutions import Way
 from schemas.errors import OperationRefused
 from simulators.stage import Stage
 from tests.gateway.flow.stand import DOLLAR, RIEL, Stand, booked, opened
-from tests.gateway.operations.desk import OPENING, TWO, numbers, person, sent
+from tests.gateway.operations.desk import OPENING, SECOND, TWO, numbers, person, second_account, sent
 
 PEOPLE = ("sophea", "dara", "chan")
 EXCEPTIONS, PAYMENTS = 16, 9
@@ -43,6 +43,7 @@ def crowded(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> bytes:
         day = stand.clock.now().date().replace(month=12, day=3)
         stand.take(stand.bank.statement([booked(-7, reference="NBX")], opening=OPENING, day=day))
         stand.take(b"no document")
+        second_account(stand)
         assert not stand.faults()
         assert len(numbers(stand)) >= 15
     with sqlite3.connect(file) as connection:
@@ -57,7 +58,7 @@ PARTS = st.lists(
         Part,
         way=st.sampled_from([Way.CHARGE, Way.RECEIPT, Way.RETURN, Way.OWN_TRANSFER, Way.WRITE_OFF, Way.MATCH]),
         amount=st.sampled_from(["1000.00", "1001", "5.00", "2.50", "0.50", "0", "1.00"]),
-        target=st.sampled_from(["fmis", DOLLAR, "1", "2", "7", None]),
+        target=st.sampled_from(["fmis", DOLLAR, SECOND, "1", "2", "7", None]),
     ),
     max_size=3,
 ).map(tuple)
@@ -68,7 +69,7 @@ ORDERS = st.builds(
     payments=st.lists(PAYMENT, max_size=3).map(tuple),
     source=st.sampled_from(["fmis", "salary", None]),
     charges=st.sampled_from([None, "1", "2.00", "0"]),
-    account=st.sampled_from([DOLLAR, RIEL, None]),
+    account=st.sampled_from([SECOND, DOLLAR, RIEL, None]),
     together=st.just(()) | st.lists(st.integers(1, EXCEPTIONS), max_size=2).map(tuple),
     parts=st.just(()) | PARTS,
 )
@@ -79,7 +80,7 @@ FITTING = st.sampled_from([
     (12, Order(Way.MATCH, "fits", ("8",), together=(13,))), (13, Order(Way.MATCH, "fits", ("8",), together=(12,))),
     (11, Order(Way.SPLIT, "fits", parts=(Part(Way.MATCH, "1000.00", "4"), Part(Way.CHARGE, "1001.00")))),
     (5, Order(Way.MATCH, "fits", ("5",))), (9, Order(Way.RECEIPT, "fits", source="fmis")),
-    (4, Order(Way.SPLIT, "fits", parts=(Part(Way.CHARGE, "1.50"), Part(Way.OWN_TRANSFER, "1000.50", DOLLAR)))),
+    (4, Order(Way.SPLIT, "fits", parts=(Part(Way.CHARGE, "1.50"), Part(Way.OWN_TRANSFER, "1000.50", SECOND)))),
 ])  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from gateway.operations.operator import Operator
 from gateway.operations.plans import Order, Rules
 from gateway.operations.resolutions import Way
 from schemas.errors import OperationRefused
-from tests.gateway.flow.stand import DOLLAR, RIEL, Stand, booked
+from tests.gateway.flow.stand import RIEL, Stand, booked
 from tests.gateway.operations.desk import (
     OPENING,
     TWO,
@@ -25,6 +25,7 @@ from tests.gateway.operations.desk import (
     person,
     propose,
     resolve,
+    second_account,
     sent,
     state,
     suspended,
@@ -78,7 +79,7 @@ def test_no_way_leads_past_the_second_person(light: Stand, way: Way) -> None:
     (number,) = suspended(light, -1_000)
     more: dict[Way, Any] = {
         Way.SPLIT: {"parts": parts("charge=4.99", "charge=5.01")}, Way.MATCH: {"payments": ("PO-1",)},
-        Way.OWN_TRANSFER: {"account": DOLLAR},
+        Way.OWN_TRANSFER: {"account": second_account(light)},
     }  # fmt: skip
     asked = more.get(way, {})
     assert "propose it" in unchanged(light, lambda: resolve(light, number, way, rules=TWO, **asked))

@@ -43,6 +43,11 @@ _UNREADABLE: Final = {
 }
 
 
+_KINDS: Final[dict[Kind, str]] = {
+    "MT": "an MT message", "XLSX": "an Excel file or another zip archive", "CSV": "no XML: a table or another text",
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class StatementFile:
     """A statement file that was recognised.
@@ -76,6 +81,21 @@ def kind_of(head: bytes) -> Kind:
     if head.removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(b"<"):
         return "XML"
     return "CSV"
+
+
+def refuse_other_than_xml(profile: Profile, document: bytes) -> None:
+    """Say of a document what it is, where only signed messages are taken and it cannot be one.
+
+    Raises:
+        DocumentRefused: it is no XML.
+    """
+    try:
+        kind = kind_of(document[:HEAD_BYTES])
+        what = _KINDS.get(kind)
+    except DocumentRefused as refused:
+        what = refused.args[0].partition(":")[0]
+    if what is not None:
+        raise DocumentRefused(f"{what}; {profile.name} takes signed messages only", path="byte 0")
 
 
 def unsigned(profile: Profile, source: BinaryIO) -> Received | None:

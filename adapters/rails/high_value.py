@@ -170,6 +170,7 @@ def read(profile: Profile, document: bytes, trust: TrustStore, at: datetime) -> 
     """
     if (unsigned := read_unsigned(profile, io.BytesIO(document))) is not None:
         return unsigned
+    statement_files.refuse_other_than_xml(profile, document)
     return received(*unseal(profile, document, trust, at, DIALECT))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -192,3 +193,24 @@ def test_what_only_we_send_is_not_taken(ends: Line) -> None:
 def test_every_message_that_is_taken_has_a_guideline() -> None:
     """What comes in is validated before anything of it is used."""
     assert {definition for definition in READ if not (OWN_FOLDER / f"{definition}.xsd").is_file()} == set()
+
+
+@pytest.mark.parametrize(
+    ("document", "what"),
+    [
+        (b"date;amount\n2026-11-30;5\n", "no XML: a table or another text"),
+        (b"%PDF-1.7 ...", "a PDF"),
+        (b"\xd0\xcf\x11\xe0", "an old Excel file (.xls), or an encrypted one"),
+        (gzip.compress(b"<Document/>"), "packed (gzip)"),
+        (b"PK\x03\x04 ...", "an Excel file or another zip archive"),
+        (b"{1:F01BANKKHPPXXXX0000000000}{2:O9400000}{4:\r\n:20:1\r\n:25:2\r\n-}", "an MT message"),
+        (b"", "empty"),
+    ],
+)
+def test_a_wrong_file_is_called_what_it_is_where_only_signed_messages_come(
+    ends: Line, document: bytes, what: str
+) -> None:
+    """Whoever imported it sees at once that it is the wrong file, and what this bank sends."""
+    with pytest.raises(DocumentRefused) as caught:
+        high_value.read(ends.profile, document, ends.trust, NOW)
+    assert str(caught.value) == f"FF01 at byte 0: {what}; central-bank takes signed messages only"

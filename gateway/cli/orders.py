@@ -60,7 +60,9 @@ def submit(
     opened = orderfiles.open_file(file, form)
     own = _key(shell, source, key, passphrase_file)
     summary, refused = Summary(), list[Outcome]()
-    total = sum(1 for _ in opened.lines()) if is_terminal() else None
+    total, strangers = orderfiles.strangers(opened)
+    for one in strangers:
+        shell.screen.note(f"{file.name} {one}")
     with shell.gateway() as gateway, shell.screen.progress("orders", total) as step:
         for outcome in submission.submit(submission.sender(gateway, own, wait), opened, batch):
             summary.add(outcome)
@@ -72,7 +74,10 @@ def submit(
             elif len(refused) < OUTCOMES_PRINTED:
                 refused.append(outcome)
     if as_json:
-        shell.screen.json({"file": file, "orders": summary.orders, "by_state": summary.by_state, "refused": refused})
+        shell.screen.json({
+            "file": file, "orders": summary.orders, "by_state": summary.by_state, "refused": refused,
+            "unknown_fields": strangers,
+        })  # fmt: skip
     else:
         _conclude(shell.screen, file, summary)
     if summary.refused or summary.unanswered:

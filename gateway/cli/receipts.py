@@ -12,7 +12,7 @@ from gateway.cli.resolutions import posted
 from gateway.cli.screen import Screen, plain
 from gateway.cli.shell import FOUND, Count, Json, User, shell_of
 from gateway.core.matchers.receipts import BillState
-from gateway.operations import giving_back, proposals, receipts
+from gateway.operations import giving_back, orderfiles, proposals, receipts
 from gateway.operations.plans import Rules
 from gateway.operations.receipts import BillPage, Imported
 from gateway.operations.returns import GiveBack
@@ -52,7 +52,10 @@ def import_receipts(
     shell = shell_of(context)
     opened = receipts.open_file(file, form)
     counts, refused = Counter[str](), list[Imported]()
-    with shell.gateway() as gateway, shell.screen.progress("bills", None) as step:
+    total, strangers = orderfiles.strangers(opened)
+    for stranger in strangers:
+        shell.screen.note(f"{file.name} {stranger}")
+    with shell.gateway() as gateway, shell.screen.progress("bills", total) as step:
         gateway.prepare()
         for one in receipts.take(shell.operator(gateway, user), gateway.policy, source, opened):
             counts[one.outcome] += 1
@@ -64,7 +67,10 @@ def import_receipts(
             elif len(refused) < REPORTED_MAX:
                 refused.append(one)
     if as_json:
-        shell.screen.json({"file": file, "bills": counts.total(), "by_outcome": dict(counts), "refused": refused})
+        shell.screen.json({
+            "file": file, "bills": counts.total(), "by_outcome": dict(counts), "refused": refused,
+            "unknown_fields": strangers,
+        })  # fmt: skip
     else:
         said = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "no bills"
         shell.screen.say(f"{file.name}: {counts.total()} bills: {said}", style="bold")

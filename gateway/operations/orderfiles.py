@@ -9,8 +9,9 @@ bills is read in the same way, by the fields of its own contract.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from stat import S_ISREG
@@ -28,8 +29,6 @@ LINE_CHARACTERS_MAX: Final = 1_000_000
 FORMATS: Final = {".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json", ".csv": "csv"}
 LIST_SEPARATOR: Final = "|"
 _LISTS: Final = (list, tuple)
-_NESTED_LEFT_OUT: Final = frozenset({"charges"})
-"""A list of objects has no place in a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +63,16 @@ class OrderFile:
         """Yield the orders in the file's order.
 
         Raises:
-            OrderMessageRefused: the file as a whole cannot be read; a bad line is only a bad ``Line``.
+            OrderMessageRefused: the file as a whole cannot be read, or holds none; a bad line is only a bad ``Line``.
         """
+        number = 0
         try:
-            if self.form == "csv":
-                yield from _csv(self.path, self.model)
-            else:
-                yield from {"ndjson": _ndjson, "json": _json}[self.form](self.path)
+            rows = _csv(self.path, self.model) if self.form == "csv" else _JSON[self.form](self.path)
+            for number, line in enumerate(rows, 1):  # noqa: B007  whether there was one is asked behind the loop
+                yield line
+            if not number:
+                what = "orders" if self.model is Order else "bills"
+                raise OrderMessageRefused(f"no {what} in {self.path.name}", code="FF02")
         except UnicodeDecodeError as error:
             text = f"{self.path.name} is not UTF-8 text ({error.reason})"
             raise OrderMessageRefused(text, code="FF02", path=f"byte {error.start}") from error
@@ -146,7 +148,8 @@ def _json(path: Path) -> Iterator[Line]:
         text = f"{path.name} is larger than {JSON_BYTES_MAX} bytes; write it as NDJSON, an order a line"
         raise OrderMessageRefused(text, code="FF01")
     try:
-        found = from_json(path.read_text(encoding="utf-8-sig"), allow_inf_nan=False)
+        text = path.read_text(encoding="utf-8-sig")
+        found = from_json(text, allow_inf_nan=False) if text.strip() else []
     except UnicodeDecodeError:
         raise
     except ValueError as error:
@@ -154,6 +157,61 @@ def _json(path: Path) -> Iterator[Line]:
     orders = found if isinstance(found, list) else [found]
     for number, order in enumerate(orders, 1):
         yield _object(number, order, f"order {number}")
+
+
+_JSON: Final[Mapping[str, Callable[[Path], Iterator[Line]]]] = {"ndjson": _ndjson, "json": _json}
+
+
+# -------------------------------------------------------------------------------------------------- fields nobody reads
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A field that the contract does not know, and that is left out: where it stands first, and what may be meant."""
+
+    path: str
+    line: int
+    meant: str | None
+
+    def __str__(self) -> str:
+        """Return ``line 3: there is no field creditor.nmae (did you mean creditor.name?); it is left out``."""
+        meant = f" (did you mean {self.meant}?)" if self.meant else ""
+        return f"line {self.line}: there is no field {self.path}{meant}; it is left out"
+
+
+def strangers(file: OrderFile) -> tuple[int, list[Stranger]]:
+    """Return how many lines a file has, and its fields that nobody reads, each once; a CSV file has none.
+
+    Raises:
+        OrderMessageRefused: see ``OrderFile.lines``.
+    """
+    found: dict[str, Stranger] = {}
+    count = 0
+    for line in file.lines():
+        count += 1
+        if file.form != "csv" and line.order is not None:
+            for stranger in _strangers(line.order, file.model, "", line.number):
+                found.setdefault(stranger.path, stranger)
+    return count, list(found.values())
+
+
+def _strangers(value: Mapping[str, Any], model: type[BaseModel], prefix: str, line: int) -> Iterator[Stranger]:
+    for name, inner in value.items():
+        if name not in model.model_fields:
+            close = get_close_matches(str(name), model.model_fields, n=1)
+            yield Stranger(f"{prefix}{name}", line, f"{prefix}{close[0]}" if close else None)
+            continue
+        kind = _plain(model.model_fields[name].annotation)
+        below = _item(kind) if get_origin(kind) in _LISTS else kind
+        if isinstance(below, type) and issubclass(below, BaseModel):
+            for one in inner if isinstance(inner, list) else [inner]:
+                if isinstance(one, Mapping):
+                    yield from _strangers(one, below, f"{prefix}{name}.", line)
+
+
+def _item(kind: Any) -> Any:
+    """Return what a list is of."""
+    return next(iter(get_args(kind)), None)
 
 
 # ---------------------------------------------------------------------------------------------------------------- CSV
@@ -164,8 +222,8 @@ def columns(model: type[BaseModel] = Order, prefix: str = "") -> dict[str, bool]
     found: dict[str, bool] = {}
     for name, field in model.model_fields.items():
         path, kind = f"{prefix}{name}", _plain(field.annotation)
-        if name in _NESTED_LEFT_OUT:
-            continue
+        if get_origin(kind) in _LISTS and hasattr(_item(kind), "model_fields"):
+            continue  # a list of objects has no place in a column
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             found |= columns(kind, f"{path}.")
         else:
@@ -188,6 +246,8 @@ def _csv(path: Path, model: type[BaseModel]) -> Iterator[Line]:
         try:
             header = [name.strip() for name in next(reader, [])]
             known = columns(model)
+            if not any(header):
+                return
             _check_header(header, known, model)
             for row in reader:
                 if any(cell.strip() for cell in row):

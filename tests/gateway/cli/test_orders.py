@@ -39,6 +39,25 @@ def test_a_file_is_taken_in_and_each_refused_order_has_its_line(office: Office) 
     assert [p["order_id"] for p in office.json("payments", "list")] == ["PO-1"]
 
 
+@pytest.mark.parametrize("name", ["o.ndjson", "o.json", "o.csv"])
+def test_a_file_without_orders_is_one_clear_error(office: Office, name: str) -> None:
+    """In every form, and also where it is to be bills: whoever wrote it has forgotten something."""
+    path = file(office, [], name)
+    assert f"no orders in {name}" in office.refused(*submit(office, path))
+    assert f"no bills in {name}" in office.refused("receipts", "import", path, "--source", "fmis")
+
+
+def test_a_misspelt_field_is_told_and_not_lost_without_a_word(office: Office) -> None:
+    """Over the bus unknown fields are ignored by contract; a person who submits a file has mistyped."""
+    path = file(office, [order(1), order(2, purpos="SUPP"), order(3, purpos="SUPP")])
+    result = office.run(*submit(office, path))
+    assert result.exit_code == 0
+    said = "orders.ndjson line 2: there is no field purpos (did you mean purpose?); it is left out"
+    assert result.stderr.count(said) == 1
+    assert result.stderr.count("purpos ") == 1
+    assert office.json(*submit(office, path))["unknown_fields"][0]["path"] == "purpos"
+
+
 def test_the_same_file_again_changes_nothing(office: Office) -> None:
     """Whoever is not sure whether it went through submits it again."""
     path = file(office, [order(1), order(2, amount="0")])

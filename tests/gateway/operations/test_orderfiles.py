@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.operations import orderfiles
-from gateway.operations.orderfiles import Line, columns, open_file
+from gateway.operations.orderfiles import Line, columns, open_file, strangers
 from schemas.errors import OrderMessageRefused
 from tests.gateway.flow.stand import order
 
@@ -90,7 +90,12 @@ def test_a_bad_line_says_where_and_spoils_no_other(tmp_path: Path, text: str) ->
         ("o.json", b"\xff\xfe", "not UTF-8"),
         ("o.ndjson", b"{}\n\xff\n", "not UTF-8"),
         ("o.csv", b"\xff", "not UTF-8"),
-        ("o.csv", b"", "lacks"),
+        ("o.csv", b"", "no orders in o.csv"),
+        ("o.csv", b"\xef\xbb\xbf\n\n", "no orders in o.csv"),
+        ("o.ndjson", b"", "no orders in o.ndjson"),
+        ("o.ndjson", b"\n \n", "no orders in o.ndjson"),
+        ("o.json", b"", "no orders in o.json"),
+        ("o.json", b"[]", "no orders in o.json"),
         ("o.csv", b"order_id,amount,amonut\n", "unknown columns: amonut"),
         ("o.csv", b"order_id,order_id\n", "stand twice: order_id"),
         ("o.csv", b"order_id,amount\n", "lacks: maker"),
@@ -129,6 +134,20 @@ def test_the_columns_are_those_of_the_order_contract() -> None:
     assert {"order_id", "creditor.address.town", "creditor_account.number", "purpose"} <= set(found)
     assert found["remittance.unstructured"]
     assert not found["amount"]
+    never = [name for name in found if name.split(".")[0] in {"charges", "intermediary_agents", "regulatory_reports"}]
+    assert not never, "a list of objects cannot stand in a cell"
+
+
+def test_a_field_that_nobody_reads_is_named_once(tmp_path: Path) -> None:
+    """With the line on which it stands first, and what may be meant; however deep it is."""
+    wrong = order(2) | {"purpos": "SUPP", "charges": [{"amuont": "5"}]}
+    wrong["creditor"] = wrong["creditor"] | {"nmae": "x"}
+    path = write(tmp_path / "o.ndjson", [order(1), wrong, wrong])
+    count, found = strangers(open_file(path))
+    assert (count, {one.path: (one.line, one.meant) for one in found}) == (3, {
+        "purpos": (2, "purpose"), "charges.amuont": (2, "charges.amount"), "creditor.nmae": (2, "creditor.name"),
+    })  # fmt: skip
+    assert str(found[0]) == "line 2: there is no field creditor.nmae (did you mean creditor.name?); it is left out"
 
 
 @given(st.binary(max_size=300), st.sampled_from(["ndjson", "json", "csv"]))

@@ -193,9 +193,9 @@ def test_a_document_that_was_changed_or_is_gone_is_named(booked: Office) -> None
     came, other = booked.json("messages", "list", "--in")[:2]
     break_in(
         booked,
-        f"UPDATE archive_part SET data = x'789c030000000001' WHERE sha256 = '{sent['sha256']}'",  # noqa: S608 - ours
-        f"DELETE FROM archive WHERE sha256 = '{came['sha256']}'",  # noqa: S608 - ours
-        f"UPDATE archive SET size = size + 1 WHERE sha256 = '{other['sha256']}'",  # noqa: S608 - ours
+        f"UPDATE archive_part SET data = x'789c030000000001' WHERE sha256 = '{sent['sha256']}'",
+        f"DELETE FROM archive WHERE sha256 = '{came['sha256']}'",
+        f"UPDATE archive SET size = size + 1 WHERE sha256 = '{other['sha256']}'",
     )
     result = booked.run("archive", "verify", "--json")
     assert result.exit_code == 1

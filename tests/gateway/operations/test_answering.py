@@ -460,7 +460,7 @@ def test_an_answer_over_a_broken_line_leaves_later(stand: Stand, trouble: Except
     profile = wired(stand)
     worker = asking(stand, profile)
     worker.step(0)
-    wire = Wire(breaks=deque([trouble]))  # type: ignore[list-item]  # both are what a wire breaks with
+    wire = Wire(breaks=deque([trouble]))
     messenger = courier(stand, wire)
     messenger.step(0)
     stand.clock.advance(timedelta(seconds=30))

@@ -29,6 +29,8 @@ def _absolute(value: object) -> object:
     raise ValueError(f"{value!r} is not an absolute path")
 
 
+SLOW_STEPS = 5
+"""Steps of one upload that may take all of their time; where more do, another process may call it a doubt meanwhile."""
 FolderPath = Annotated[str, AfterValidator(_folder)]
 """A folder below the root of a transport."""
 AbsolutePath = Annotated[Path, BeforeValidator(_absolute)]
@@ -117,6 +119,11 @@ class FileSettings(Table):
         """Only a bank that refuses a name which it has had before recognises a file that comes twice."""
         return self.duplicate_names_refused
 
+    @property
+    def handover_s(self) -> float:
+        """A folder is at hand: what takes long there is the machine's own."""
+        return 0.0
+
     @model_validator(mode="after")
     def what_goes_out_does_not_come_in(self) -> Self:
         """A folder that is read and written would hand our own files back to us."""
@@ -163,3 +170,8 @@ class SftpSettings(FileSettings):
     connect_within_s: float = Field(default=20.0, gt=0, le=300)
     answer_within_s: float = Field(default=60.0, gt=0, le=600)
     keep_alive_s: float = Field(default=30.0, gt=0, le=3_600)
+
+    @property
+    def handover_s(self) -> float:
+        """A connection, and the steps of an upload, some of them at their slowest."""
+        return self.connect_within_s + SLOW_STEPS * self.answer_within_s

@@ -1,7 +1,8 @@
 """How a bank is reached, from the ``[transport]`` table of its profile; ``kind`` says which of these it is.
 
 Each says of itself whether it is ``idempotent``: the same document under the same name, handed over twice, is one to
-the bank's side. Where it is not, nothing is ever handed over twice without two people.
+the bank's side. Where it is not, nothing is ever handed over twice without two people. And each says how long one
+handover may take at the bank's slowest (``handover_s``): nobody else takes the message as long as that.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ class BusSettings(Table):
     def idempotent(self) -> bool:
         """A bank on the bus knows a message by its MsgId, however often it comes."""
         return True
+
+    @property
+    def handover_s(self) -> float:
+        """Nobody waits for a bank on the bus."""
+        return 0.0
 
 
 TransportSettings = Annotated[

@@ -162,6 +162,11 @@ class WebSettings(Table):
     hmac: HmacSettings | None = None
     oauth: OauthSettings | None = None
 
+    @property
+    def handover_s(self) -> float:
+        """A connection, the request and its answer, and before them an answer with a new token."""
+        return 2 * self.connect_s + self.write_s + 2 * self.read_s
+
     def operation_for(self, definition: str, operation: str) -> str:
         """Return by which operation a document is handed over."""
         found = next((by for one, by in self.definitions.items() if one == definition), None)

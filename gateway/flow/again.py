@@ -73,7 +73,7 @@ def put(db: Session, profile: str, message: int, name: str, digest: str, trail: 
     if db.value("outbox_has_message", message=message):
         return
     out, _ = bank_queues(profile)
-    db.run("stop_emitting", id=message)
+    db.run("emit_anew", id=message)
     db.pick([(message,)])
     db.run("ask_about", at_ms=None)
     kind = outbox.kind_of(profile)

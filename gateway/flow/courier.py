@@ -17,6 +17,8 @@ take a payment out of doubt.
 
 from __future__ import annotations
 
+from math import ceil
+
 from adapters.profile import Profile
 from adapters.transports import ANSWER, INQUIRE, SUBMIT, Handover, Outbound, Transport
 from gateway.flow import again, answering
@@ -33,7 +35,7 @@ from gateway.store.trail import Trail, append
 from schemas.errors import ArchiveDamaged, ChannelUnavailable, HandoverRefused, HandoverUnknown, OperationMissing
 
 LEASES = 5
-"""A handover takes longer than a publication: its lease is so many times as long."""
+"""A handover takes longer than a publication: its lease is so many times as long, or as long as its transport says."""
 AGAIN_MS = 5_000
 """Pause before the same bytes are handed over again, while the channel is not down yet."""
 
@@ -44,6 +46,7 @@ class Sheet:
     def __init__(self, letter: Leased, row: tuple[object, ...], content: bytes, until_ms: int) -> None:
         self.letter = letter
         self.until_ms = until_ms
+        self.began_ms: int | None = None
         self.number = int(str(row[0]))
         self.message_id, self.definition, self.operation = str(row[1]), str(row[2]), str(row[3])
         self.name = str(row[4] or row[1])
@@ -127,7 +130,8 @@ class Courier:
             now_ms = desk.now_ms()
             if channels.of(db, name).health(now_ms) is not Health.UP:
                 return None
-            until_ms = now_ms + LEASES * desk.limits.lease_s * 1_000
+            lease_s = max(LEASES * desk.limits.lease_s, ceil(self._profile.transport.handover_s))
+            until_ms = now_ms + lease_s * 1_000
             leased = outbox.lease(db, outbox.kind_of(name), now_ms, until_ms, 1)
             if not leased:
                 return None
@@ -137,6 +141,7 @@ class Courier:
             if self._transport.idempotent or sheet.operation != SUBMIT:
                 return sheet
             if not sheet.begun:
+                sheet.began_ms = now_ms
                 db.run("start_emitting", id=sheet.number, now_ms=now_ms)
                 append(db, desk.trail(), "message.emit", {"message_id": sheet.message_id})
                 return sheet
@@ -230,7 +235,8 @@ class Courier:
                 channel = channels.of(db, self._profile.name)
                 doublings = min(sheet.letter.attempts - 1, channels.DOUBLINGS_MAX)
                 until_ms = now_ms + min(AGAIN_MS * 2**doublings, max(AGAIN_MS, limits.down_ms_max))
-            db.run("stop_emitting", id=sheet.number)
+            if sheet.began_ms is not None:
+                db.run("stop_emitting", id=sheet.number, began_ms=sheet.began_ms)
             outbox.postpone(db, [sheet.letter.id], until_ms)
             append(db, trail, "message.postpone", {
                 "message_id": sheet.message_id, "operation": sheet.operation, "until_ms": until_ms,

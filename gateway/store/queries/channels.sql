@@ -53,7 +53,11 @@ SELECT (SELECT COUNT(*) FROM (SELECT 1 AS one FROM message
 UPDATE message SET emitting_ms = :now_ms WHERE id = :id AND emitting_ms IS NULL;
 
 -- name: stop_emitting!
--- Nothing was handed over: it may begin again.
+-- Nothing was handed over by the one that began then: it may begin again.
+UPDATE message SET emitting_ms = NULL WHERE id = :id AND emitting_ms = :began_ms;
+
+-- name: emit_anew!
+-- The bank never had it, or people have decided that it goes out again: it may begin again.
 UPDATE message SET emitting_ms = NULL WHERE id = :id;
 
 -- name: ask_about!

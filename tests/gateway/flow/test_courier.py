@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.file_settings import SftpSettings
 from gateway.flow.asking import Asking
 from gateway.flow.documents import Document, Reading
 from gateway.flow.sending import doubt
@@ -219,6 +220,38 @@ def test_a_process_that_slept_until_its_lease_was_over_hands_nothing_over(stand:
     courier(stand, wire)
     stand.step("relay")
     assert (len(wire.taken), state(stand)) == ((1, "SENT") if idempotent else (0, "IN_DOUBT"))
+
+
+def test_a_handover_that_may_take_long_is_nobody_elses_meanwhile(stand: Stand) -> None:
+    """A bank that may take half an hour for a file is in nobody's doubt after five minutes."""
+    wire = Wire(idempotent=False)
+    stand.compose(order())
+    made = courier(stand, wire)
+    slow = SftpSettings(kind="sftp", host="bank", user="treasury", outgoing="in", answer_within_s=360)
+    made._profile = made._profile.model_copy(update={"transport": slow})
+    stand.kill_at = "relay.courier_leased"
+    with pytest.raises(Killed):
+        stand.step("relay")
+    courier(stand, wire)
+    stand.clock.advance(timedelta(minutes=30))
+    stand.step("relay")
+    assert state(stand) == "COMPOSED", "it may still be on its way"
+    stand.clock.advance(timedelta(minutes=1))
+    stand.step("relay")
+    assert (wire.taken, state(stand)) == ([], "IN_DOUBT")
+
+
+def test_what_was_handed_over_by_nobody_does_not_undo_a_later_beginning(stand: Stand) -> None:
+    """A process that hears late that nothing was taken speaks of its own handover, and not of the next one."""
+    wire = Wire(idempotent=False)
+    stand.compose(order())
+    made = courier(stand, wire)
+    sheet = made._take()
+    assert sheet is not None
+    with stand.gateway.store.transaction() as db:
+        db.connection.execute("UPDATE message SET emitting_ms = emitting_ms + 1")
+    made._postpone(sheet, "nothing was taken")
+    assert stand.sql("SELECT COUNT(*) FROM message WHERE emitting_ms IS NOT NULL") == [(1,)]
 
 
 def test_a_name_that_the_bank_has_already_was_taken_before(stand: Stand) -> None:

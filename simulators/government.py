@@ -123,7 +123,7 @@ class Government:
     ) -> None:
         self._random = random
         self._today = today
-        self._accounts = {key: (said,) if isinstance(said, str) else said for key, said in accounts.items()}
+        self._accounts = accounts
         self._step = 1 if khmer else 2
         """Remittance texts stand in pairs, Latin first: every second one is Latin."""
         self._defects = [defect for defect in defects if defect.needs != "riel" or whole_riel]
@@ -206,8 +206,13 @@ class Government:
         self._messages += 1
         return f"{source}-{self._day}-{self._messages:07d}"
 
+    def _numbers(self, source: str, currency: str) -> tuple[str, ...]:
+        """Return the accounts that a source pays from in a currency."""
+        said = self._accounts[source, currency]
+        return (said,) if isinstance(said, str) else said
+
     def _salaries(self, source: str, amounts: Iterable[int], spoiled: Mapping[int, Defect]) -> Iterator[Order]:
-        numbers = self._accounts[source, "KHR"]
+        numbers = self._numbers(source, "KHR")
         account = {"number": self._random.choice(numbers) if len(numbers) > 1 else numbers[0]}
         today, prefix = self._today.isoformat(), f"SAL-{self._day}-"
         remittances, bits = _SALARY_REMITTANCES[:: self._step], self._random.getrandbits
@@ -241,7 +246,7 @@ class Government:
         ministry, name = MINISTRIES[draw & 15], SUPPLIERS[draw >> 4 & 511]
         bank = BANKS[draw >> 13 & 7]
         currency = "USD" if (draw >> 16) % _SHARE_OF_USD == 0 and (source, "USD") in self._accounts else "KHR"
-        numbers, size = self._accounts[source, currency], draw >> 110
+        numbers, size = self._numbers(source, currency), draw >> 110
         minor = 5_000 + size % 20_000_000 if currency == "USD" else 100 * (100_000 + size % 900_000_000)
         texts = _SUPPLIER_REMITTANCES[:: self._step]
         referenced = (draw >> 18) % _SHARE_OF_REFERENCES == 0

@@ -15,6 +15,7 @@ import pytest
 from lxml.etree import _Element
 from pydantic_core import to_json
 
+from gateway.flow import composing
 from gateway.flow.inbound import Inbound
 from security import jws
 from security.trust import TrustStore
@@ -461,12 +462,23 @@ def test_another_banks_status_of_our_payment_moves_nothing(stand: Stand) -> None
     assert stand.states() == {"PO-1": "SENT"}
 
 
+def test_nothing_leaves_under_the_key_of_another_institution(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own signer is replaced: the finished message is compared with whose key would sign it (rule 7)."""
+    stranger = stand.bank.stranger()
+    monkeypatch.setattr(stand.workers["dispatch"], "_signer", lambda: stranger)
+    stand.compose(order(1))
+    assert stand.states() == {"PO-1": "HELD"}
+    assert "(rule 7)" in stand.evidence("cannot_compose")["reason"]
+    assert stand.documents() == []
+
+
 def test_our_message_signed_by_another_customer_is_refused_by_the_bank(
     stand: Stand, central_bank: CentralBank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Our own signer is replaced by another institution's key: the bank settles nothing."""
+    """Our own signer is replaced by another institution's key, and we do not look: the bank settles nothing."""
     stranger = stand.bank.stranger()
     monkeypatch.setattr(stand.workers["dispatch"], "_signer", lambda: stranger)
+    monkeypatch.setattr(composing, "check_message", lambda _: [])
     stand.sent(order(1))
     [(_, message)] = stand.at_bank()
     stand.take(*central_bank.receive(message))

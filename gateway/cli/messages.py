@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli import files
+from gateway.cli.files import Force
 from gateway.cli.shell import Count, Json, Shell, shell_of
 from gateway.operations import views
 from gateway.operations.views import DocumentLine, MessageLine
 from gateway.store import archive
 from gateway.store.session import Session
-from schemas.errors import ConfigurationError, OperationRefused
+from schemas.errors import OperationRefused
 from schemas.model.money import Money
 
 messages = typer.Typer(no_args_is_help=True, help="Look at messages to banks and documents from them.")
@@ -63,16 +65,18 @@ def show_message(
     save: Annotated[
         Path | None, typer.Option(help="Write the archived bytes, unchanged, to this file.", show_default=False)
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Show a message or a document; with --save, get its bytes out of the archive."""
     shell = shell_of(context)
+    files.require_new(save, force=force)
     with shell.database() as db:
         found = _find(db, key)
         states = views.message_states(db, found.id) if isinstance(found, MessageLine) else []
         content = archive.get(db, found.sha256) if save is not None else b""
     if save is not None:
-        _write(save, content)
+        files.write(save, content, force=force)
     if as_json:
         shell.screen.json({"message": found, "payments": states})
         return
@@ -108,11 +112,3 @@ def _show(shell: Shell, found: MessageLine | DocumentLine, states: list[tuple[st
     ])  # fmt: skip
     shell.screen.say()
     shell.screen.table(("state!", "payments>", "sum>"), states, title="Payments")
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        with path.open("xb") as file:
-            file.write(content)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be written: {error.strerror}") from error

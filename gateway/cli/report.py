@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.text import Text
 
+from gateway.cli import files
+from gateway.cli.files import Force
 from gateway.cli.screen import Screen, plain
 from gateway.cli.shell import FOUND, Json, Shell, shell_of
 from gateway.config import Settings
@@ -23,7 +25,6 @@ from gateway.operations.reports.position import position as ask_position
 from gateway.operations.reports.reconciliation import ITEMS_MAX
 from gateway.operations.reports.reconciliation import reconciliation as ask_reconciliation
 from gateway.operations.reports.workbook import workbook
-from schemas.errors import OperationRefused
 from schemas.model.identifiers import mask_account
 
 report = typer.Typer(no_args_is_help=True, help="Reports for the auditor: on screen, as workbook, as PDF.")
@@ -53,6 +54,7 @@ def reconciliation(
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, max=100_000, help="List so many items of each kind.")
     ] = ITEMS_MAX,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Reconcile an account: the bank's balance, the ledger's, and everything that stands between them.
@@ -60,13 +62,14 @@ def reconciliation(
     Exit status 1 when they do not agree, or the bank has sent no statement up to that day.
     """
     shell = shell_of(context)
+    _require_new(xlsx, pdf_file, force=force)
     moment = _moment(shell, day.date() if day is not None else None)
     with shell.database() as db:
         found = ask_reconciliation(
             db, account, currency, moment, preparer=preparer, reviewer=reviewer, items=limit
         )  # fmt: skip
     paper = papers.reconciliation_paper(found, moment.zone)
-    _write(paper, xlsx, pdf_file)
+    _write(paper, xlsx, pdf_file, force=force)
     if as_json:
         shell.screen.json(data(found) | {"verdict": paper.verdict})
     else:
@@ -77,13 +80,16 @@ def reconciliation(
 
 
 @report.command()
-def position(context: typer.Context, xlsx: Xlsx = None, pdf_file: Pdf = None, as_json: Json = False) -> None:
+def position(
+    context: typer.Context, xlsx: Xlsx = None, pdf_file: Pdf = None, force: Force = False, as_json: Json = False
+) -> None:
     """Show all accounts: the last statement day of each, what is in transit, and how current that is."""
     shell = shell_of(context)
+    _require_new(xlsx, pdf_file, force=force)
     moment = _moment(shell, None)
     with shell.database() as db:
         found = ask_position(db, moment)
-    _write(papers.position_paper(found, moment.zone), xlsx, pdf_file)
+    _write(papers.position_paper(found, moment.zone), xlsx, pdf_file, force=force)
     if as_json:
         shell.screen.json(data(found))
     else:
@@ -100,20 +106,18 @@ def _moment(shell: Shell, day: date | None) -> Moment:
         return Moment(day or now.astimezone(zone).date(), now, zone, gateway.calendar)
 
 
-def _write(paper: Paper, xlsx: Path | None, pdf_file: Path | None) -> None:
-    """Write the files that are asked for, each whole or not at all."""
+def _require_new(*paths: Path | None, force: bool) -> None:
+    for path in paths:
+        files.require_new(path, force=force)
+
+
+def _write(paper: Paper, xlsx: Path | None, pdf_file: Path | None, *, force: bool) -> None:
+    """Write the files that are asked for."""
     wanted: tuple[tuple[Path | None, Callable[[Paper], bytes]], ...] = ((xlsx, workbook), (pdf_file, pdf))
     for path, render in wanted:
         if path is None:
             continue
-        made = render(paper)
-        part = path.with_name(f".{path.name}.part")
-        try:
-            part.write_bytes(made)
-            part.replace(path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise OperationRefused(f"{path}: cannot be written: {error.strerror or error}") from error
+        files.write(path, render(paper), force=force)
 
 
 def _say_written(screen: Screen, *paths: Path | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
@@ -38,6 +40,10 @@ PLUG_INS = "gateway.commands"
 """The entry points of commands that live on another floor: name = "module:typer application or function"."""
 _NO_TABLES = ("no such table", "UndefinedTable")
 """How the two engines say that gateway init has not been run."""
+
+
+_NOT_WRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE})
+"""Errors of writing to a file, a device or a pipe that takes nothing more."""
 
 
 def _plug_ins() -> dict[str, EntryPoint]:
@@ -149,5 +155,16 @@ dead_letters.add_to(app)
 
 
 def main() -> None:
-    """Run the command line of this process."""
-    sys.exit(app())
+    """Run the command line of this process; output that cannot be written is one line and an exit status."""
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # what a small command has printed would else fail when nobody can say so any more
+    except OSError as error:
+        if error.errno not in _NOT_WRITTEN:
+            raise
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  the buffer would be flushed again
+        if error.errno != errno.EPIPE:  # who reads has seen enough
+            Screen().complain(f"the output cannot be written: {error.strerror}")
+        sys.exit(FAILED)

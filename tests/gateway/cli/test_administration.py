@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from datetime import timedelta
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -420,3 +422,15 @@ def test_ledger_accounts_hide_the_account_number() -> None:
     """But for the end of it; a source is no secret."""
     assert masked_ledger("bank:000100000001") == "bank:*****0001"
     assert masked_ledger("payable:fmis") == "payable:fmis"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this machine has no device that is always full")
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_output_that_cannot_be_written_is_one_line(office: Office, more: tuple[str, ...]) -> None:
+    """A full disk under a report that is redirected; with and without much to print."""
+    command = [sys.executable, "-c", "from gateway.cli import main; main()"]
+    command += ["--config", str(office.home / "gateway.toml"), "ledger", "verify", *more]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr == "error: the output cannot be written: No space left on device\n"

@@ -112,7 +112,13 @@ def test_messages_are_shown_with_what_became_of_their_payments(office: Office) -
     path = office.home / "message.xml"
     assert "bytes written" in office.ok("messages", "show", sent[0]["id"], "--save", path)
     assert sha256(path.read_bytes()).hexdigest() == sent[0]["sha256"]
-    assert "cannot be written" in office.refused("messages", "show", sent[0]["id"], "--save", path, status=2)
+    path.write_bytes(b"something of somebody's")
+    assert "--force writes over it" in office.refused("messages", "show", sent[0]["id"], "--save", path, status=2)
+    assert path.read_bytes() == b"something of somebody's"
+    office.ok("messages", "show", sent[0]["id"], "--save", path, "--force")
+    assert path.read_bytes() != b"something of somebody's"
+    missing = path.parent / "no" / "folder.xml"
+    assert "cannot be written" in office.refused("messages", "show", sent[0]["id"], "--save", missing, status=2)
     received = office.json("messages", "list", "--in")
     assert {d["state"] for d in received} == {"APPLIED"}
     assert "APPLIED" in office.ok("messages", "list", "--in")

@@ -124,5 +124,16 @@ def test_what_cannot_be_done_is_one_clear_line(closed: Office) -> None:
     assert "is in KHR; name" in closed.refused(*RECONCILIATION, "--currency", "USD")
     assert "today is" in closed.refused(*RECONCILIATION, "--date", "2027-01-01")
     missing = closed.home / "nowhere" / "r.xlsx"
-    assert "cannot be written" in closed.refused(*RECONCILIATION, "--xlsx", missing)
+    assert "cannot be written" in closed.refused(*RECONCILIATION, "--xlsx", missing, status=2)
     closed.refused(*RECONCILIATION, "--date", "yesterday", status=2)
+
+
+@pytest.mark.parametrize("command", [RECONCILIATION, ("report", "position")])
+def test_a_report_is_not_written_over_another_file(closed: Office, command: tuple[str, ...]) -> None:
+    """What was signed and filed stays, unless somebody says that it may go."""
+    path = closed.home / "signed.xlsx"
+    path.write_bytes(b"signed")
+    assert "is there already; --force writes over it" in closed.refused(*command, "--xlsx", path, status=2)
+    assert path.read_bytes() == b"signed"
+    closed.run(*command, "--xlsx", path, "--force")
+    assert path.read_bytes().startswith(b"PK")

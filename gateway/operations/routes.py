@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from pydantic import ValidationError
-from pydantic_core import to_json
+from typing import Any
 
 from gateway.app import Gateway
 from gateway.core.routing import Asked, Decision, Now
 from gateway.operations import lookup, orderfiles, waiting
+from gateway.operations.submission import CREATED
 from gateway.store import channels
 from gateway.store.session import Session
 from gateway.store.times import to_ms
-from schemas.errors import OperationRefused
+from schemas.errors import OperationRefused, OrderMessageRefused
 from schemas.model.identifiers import instruction_id
 from schemas.model.payment import Agent, Payment
-from schemas.orders import Order, payment_of_json, to_payment
+from schemas.orders import Order, payment_of_json, read, single_message, to_payment
 
 _ANY_UETR = "00000000-0000-4000-8000-000000000000"
 ORDERS_MAX = 10_000
@@ -59,10 +58,26 @@ def explain(gateway: Gateway, what: str, source: str | None) -> list[Explained]:
     with gateway.store.transaction() as db:
         now = Now(gateway.clock.now(), channels.away(db, to_ms(gateway.clock.now())))
         if not path.is_file():
+            _require_no_path(db, path, what)
             return [_payment(gateway, db, what, now)]
         away = {name: said for name in gateway.profiles if (said := waiting.channel(gateway, db, name))}
     found = _file(gateway, path, _source(gateway, source), now)
     return [replace(one, waits=_away(one, away)) for one in found]
+
+
+def _require_no_path(db: Session, path: Path, what: str) -> None:
+    """Refuse what is no payment and can only be meant as a file of orders.
+
+    Raises:
+        OperationRefused: it is a folder, or the file is not there.
+    """
+    if lookup.is_payment(db, what):
+        return
+    if path.exists():
+        kind = "a folder" if path.is_dir() else "no file"
+        raise OperationRefused(f"{what} is {kind}; name a payment, or a file of orders")
+    if path.suffix.lower() in orderfiles.FORMATS:
+        raise OperationRefused(f"there is no file {what}, and no payment of that name")
 
 
 def _away(one: Explained, away: Mapping[str, str]) -> tuple[str, ...]:
@@ -89,17 +104,35 @@ def _file(gateway: Gateway, path: Path, source: str, now: Now) -> Iterator[Expla
         if line.order is None:
             yield Explained(name, None, None, str(line.error))
             continue
-        try:
-            order = Order.model_validate_json(to_json(line.order))
-        except ValidationError as error:
-            places = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
-            yield Explained(name, None, None, f"no order: {places}")
+        order = _order(line.order, source)
+        if isinstance(order, str):
+            yield Explained(name, None, None, order)
+            continue
+        account, currency = order.debtor_account.number, order.currency
+        if not gateway.policy.is_ours(account, currency) and account in {known for known, _ in _homes(gateway)}:
+            yield Explained(name, None, None, f"debtor_account.number: the debtor account is not kept in {currency}")
             continue
         payment = to_payment(
             order, source=source, batch_id=None, payment_id=1, instruction_id=instruction_id(1), uetr=_ANY_UETR,
-            debtor_agent=_agent(gateway, order.debtor_account.number, order.currency),
+            debtor_agent=_agent(gateway, account, currency),
         )  # fmt: skip
         yield Explained(name, None, _decide(gateway, payment, source, now))
+
+
+def _order(content: Mapping[str, Any], source: str) -> Order | str:
+    """Return an order as intake would read it, or what is wrong with it, in the same words."""
+    body = single_message(content, message_id="explain", source=source, created=CREATED)
+    try:
+        [item] = read(body).items
+    except OrderMessageRefused as refused:
+        return str(refused)
+    if isinstance(item, Order):
+        return item
+    return "; ".join(f"{x.path.removeprefix('order.')}: {x.message}" for x in item.refusals)
+
+
+def _homes(gateway: Gateway) -> Collection[tuple[str, str]]:
+    return gateway.policy.routing.homes.keys()
 
 
 def _decide(gateway: Gateway, payment: Payment, source: str, now: Now) -> Decision:

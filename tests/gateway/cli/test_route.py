@@ -58,5 +58,28 @@ def test_a_decision_names_every_route_that_was_looked_at(office: Office) -> None
     said = result.stdout
     assert "route large riel: does not match: KHR 5.00 is below KHR 1000000.00" in said
     assert "chosen: central-bank; no fallback" in said
-    assert "no order: " in said
+    assert "maker: is missing" in said
     assert "--source" in office.refused("route", "explain", file)
+
+
+def test_a_wrong_order_or_file_is_called_wrong_in_the_words_of_submit(office: Office) -> None:
+    """Not that the account is not ours, where it is, and not that there is no payment of the name of a file."""
+    office.day(one, answer=False)
+    body = office.json("payments", "show", "1")["order"]
+    euros = body | {"currency": "EUR", "amount": "5.00"}
+    foreign, nothing = (
+        body | {"debtor_account": {"number": "999"}},
+        {name: body[name] for name in body if name != "maker"},
+    )
+    file = office.home / "orders.ndjson"
+    file.write_text("".join(f"{json.dumps(order)}\n" for order in (euros, foreign, nothing)), encoding="utf-8")
+    said = office.run("route", "explain", file, "--source", "fmis").stdout
+    assert "the debtor account is not kept in EUR" in said
+    assert said.count("the account is not ours") == 1
+    assert "maker: is missing" in said
+    empty = office.home / "empty.ndjson"
+    empty.touch()
+    assert "no orders in empty.ndjson" in office.refused("route", "explain", empty, "--source", "fmis")
+    assert "is a folder" in office.refused("route", "explain", office.home)
+    assert "there is no file absent.csv" in office.refused("route", "explain", "absent.csv")
+    assert "there is no payment" in office.refused("route", "explain", "absent")

@@ -52,9 +52,14 @@ def replay(
         raise OperationRefused("say which: message ids, or --all")
     with shell.gateway() as gateway:
         gateway.declare()
-        count = gateway.bus.replay(wanted)
+        sent = {one: gateway.bus.replay((one,)) for one in wanted}
+        count = sum(sent.values()) if wanted else gateway.bus.replay(())
     shell.screen.say(f"{count} sent again")
-    if wanted and count < len(wanted):
+    for one in (one for one, times in sent.items() if not times):
+        shell.screen.complain(
+            f"there is no dead letter {one} that could be sent again; gateway dead-letters list shows them"
+        )
+    if not all(sent.values()):
         raise typer.Exit(FOUND)
 
 

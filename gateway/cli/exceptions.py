@@ -141,12 +141,15 @@ def _proposal(screen: Screen, proposal: Proposal) -> None:
 def assign(
     context: typer.Context,
     number: Number,
-    to: Annotated[str | None, typer.Option("--to", help="To whom; nobody, if left out.", show_default=False)] = None,
+    to: Annotated[str | None, typer.Option("--to", help="To whom.", show_default=False)] = None,
+    nobody: Annotated[bool, typer.Option("--nobody", help="Take it from whoever has it.")] = False,
     by: User = None,
     as_json: Json = False,
 ) -> None:
-    """Make a person responsible for an exception, or nobody."""
+    """Make a person responsible for an exception (--to NAME), or nobody (--nobody)."""
     shell = shell_of(context)
+    if (to is None) is not nobody:
+        raise OperationRefused("to whom? Say --to NAME, or --nobody")
     with shell.gateway() as gateway:
         caseload.assign(shell.operator(gateway, by), number, to)
     _done(context, number, f"exception {number} is assigned to {to or 'nobody'}", as_json=as_json)

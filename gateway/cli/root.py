@@ -6,7 +6,8 @@ import errno
 import os
 import sys
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +37,8 @@ from gateway.cli.shell import FAILED, FOUND, Shell
 from gateway.clock import SystemClock
 from schemas.errors import GatewayError, InputError, OperationRefused
 
+DISTRIBUTION = "treasury-gateway"
+"""The name under which this is installed."""
 PLUG_INS = "gateway.commands"
 """The entry points of commands that live on another floor: name = "module:typer application or function"."""
 _NO_TABLES = ("no such table", "UndefinedTable")
@@ -121,6 +124,17 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    """Print which version this is, as it was installed."""
+    if not wanted:
+        return
+    try:
+        Screen().say(f"gateway {installed_version(DISTRIBUTION)}")
+    except PackageNotFoundError:
+        Screen().say("gateway, not installed: it runs from its folder")
+    raise typer.Exit
+
+
 @app.callback()
 def root(
     context: typer.Context,
@@ -130,8 +144,12 @@ def root(
             "--config", "-c", envvar="GATEWAY_CONFIG", show_default="./gateway.toml", help="The configuration's file."
         ),
     ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version, and end.", is_eager=True, callback=_print_version)
+    ] = False,
 ) -> None:
     """Take the options that stand before every command."""
+    del version
     given = context.obj
     context.obj = Shell(given.clock if isinstance(given, Shell) else SystemClock(), config)
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, version
 from pathlib import Path
 
 import pytest
@@ -264,7 +264,7 @@ def test_dead_letters_are_listed_and_replayed(office: Office) -> None:
     assert "no dead letter" in office.ok("dead-letters", "list")
     assert "say which" in office.refused("dead-letters", "replay")
     assert "0 sent again" in office.ok("dead-letters", "replay", "--all")
-    assert office.run("dead-letters", "replay", "unknown").exit_code == 1
+    assert "there is no dead letter unknown" in office.refused("dead-letters", "replay", "unknown")
 
 
 # ------------------------------------------------------------------------------------------------------------- the root
@@ -434,3 +434,11 @@ def test_output_that_cannot_be_written_is_one_line(office: Office, more: tuple[s
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
     assert done.returncode == 2
     assert done.stderr == "error: the output cannot be written: No space left on device\n"
+
+
+def test_the_version_is_the_one_that_is_installed() -> None:
+    """The first thing that is asked for in a report."""
+    result = CliRunner().invoke(app, ["--version"])
+    assert result.exit_code == 0
+    assert result.stdout.startswith("gateway")
+    assert version("treasury-gateway") in result.stdout

@@ -116,7 +116,7 @@ def test_the_work_on_an_exception_is_done_in_the_terminal(deposited: Office) -> 
     printed = deposited.ok("exceptions", "show", number)
     for said in ("asked the tax office", "dara", "operators 3", "Money came in", "gateway exceptions resolve"):
         assert said in printed
-    assert "assigned to nobody" in deposited.ok("exceptions", "assign", number, user="sophea")
+    assert "assigned to nobody" in deposited.ok("exceptions", "assign", number, "--nobody", user="sophea")
     line = deposited.json("exceptions", "assign", number, "--to", "chan", user="sophea")
     assert (line["id"], line["assignee"], line["state"]) == (number, "chan", "investigating")
     assert deposited.json("exceptions", "comment", number, "x", user="dara")["id"] == number
@@ -188,6 +188,8 @@ def test_an_entry_is_split_in_the_terminal(deposited: Office) -> None:
     (("reopen", "{n}", "--reason", "x"), "it is open"),
     (("comment", "{n}", " "), "says nothing"),
     (("assign", "{n}", "--to", " "), "to whom"),
+    (("assign", "{n}"), "--to NAME, or --nobody"),
+    (("assign", "{n}", "--to", "dara", "--nobody"), "--to NAME, or --nobody"),
     (("list", "--kind", "strange"), "no kind"),
     (("list", "--state", "gone"), "no state"),
     (("list", "--assignee", "dara", "--unassigned"), "either"),

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.operations import approvals, caseload, lookup, proofs, submission, views
+from gateway.operations import (
+    approvals,
+    caseload,
+    channels,
+    lookup,
+    proofs,
+    refusals,
+    submission,
+    views,
+    waiting,
+)
 from gateway.operations.caseload import Search
 from gateway.operations.operator import Operator
 from gateway.operations.orderfiles import Line
+from gateway.operations.refusals import Wanted
 from schemas.errors import OperationRefused
 from schemas.model.money import Money
 from tests.gateway.flow.stand import RIEL, Stand, booked, chunk, order
+from tests.gateway.store.attacker import change
 
 
 @pytest.fixture
@@ -134,3 +146,47 @@ def test_a_key_that_names_two_payments_is_never_guessed(light: Stand) -> None:
     with light.gateway.store.transaction() as db:
         assert lookup.payment(db, "1").order_id == "2"
         assert lookup.payment(db, "fmis/1").order_id == "1"
+
+
+def test_refused_orders_are_found_by_all_that_is_known_of_them(lived: Stand) -> None:
+    """On each engine: by source, batch, code and order, and counted; one that is no payment is told where it is."""
+    with lived.gateway.store.transaction() as db:
+        [one] = refusals.listed(db, Wanted(), 10)
+        assert (one.source, one.order_id, one.reasons[0].code) == ("fmis", "PO-bad", "AM01")
+        assert refusals.listed(db, Wanted("fmis", None, "am01"), 10) == [one]
+        assert refusals.listed(db, Wanted(batch="B1"), 10) == refusals.listed(db, Wanted(code="AC01"), 10) == []
+        assert [(c.source, c.code, c.orders) for c in refusals.counted(db, Wanted())] == [("fmis", "AM01", 1)]
+        assert refusals.of_order(db, "PO-bad") == refusals.of_order(db, "fmis/PO-bad") == [one]
+        with pytest.raises(OperationRefused, match="gateway refusals show fmis/PO-bad"):
+            lookup.payment(db, "PO-bad")
+
+
+def test_what_came_of_a_payment_and_why_one_waits_is_found(lived: Stand) -> None:
+    """On each engine: the step after a rejection, the payment in its place, and a queue's place."""
+    with lived.gateway.store.transaction() as db:
+        rejected = views.payment(db, "PO-2")
+        assert rejected.aftermath.advice is not None
+        assert rejected.aftermath.advice.step.startswith("correct the account number")
+        assert rejected.aftermath.reissued_as is None
+        assert waiting.reasons(lived.gateway, db, rejected.payment) == []
+    lived.submit(order(9, execution_date="2026-12-01"))
+    lived.run("intake")
+    with lived.gateway.store.transaction() as db:
+        assert waiting.reasons(lived.gateway, db, lookup.payment(db, "PO-9")) == [
+            "it is for 2026-12-01; the bank's day is 2026-11-30"
+        ]
+        [channel] = channels.listed(db, lived.gateway.profiles, lived.clock.now())
+        assert channel.ready == 1
+
+
+def test_the_archive_is_proved_on_each_engine(lived: Stand) -> None:
+    """Whole, and with a document gone."""
+    seen: list[int] = []
+    assert list(proofs.archive_faults(lived.gateway.store, lambda: seen.append(1))) == []
+    with lived.gateway.store.transaction() as db:
+        assert len(seen) == db.value("archive_count") > 0
+    gone = lived.sql("SELECT sha256 FROM message")[0][0]
+    change(lived, f"DELETE FROM archive WHERE sha256 = '{gone}'")  # noqa: S608  a SHA-256 of our own
+    [fault] = proofs.archive_faults(lived.gateway.store, lambda: None)
+    assert (fault.sha256, fault.direction, fault.fault) == (gone, "out", "it is gone")
+    assert fault.names[0].startswith("message ")

@@ -1,8 +1,8 @@
 """XLSX: from a packed file to rows, in bounded memory, with the number of each row.
 
-The archive is looked at before openpyxl sees it: few members, none twice, none overlapping, none encrypted, none that
-unpacks to more than its bounds, no DOCTYPE in any, no row that goes on for ever. openpyxl's parser of a sheet is used
-below its public reader, because that one passes silently over a row that comes twice or out of order.
+The archive is looked at before anything of it is parsed: few members, none twice, none overlapping, none encrypted,
+none that unpacks to more than its bounds, no DOCTYPE in any. What is parsed then, and how much of it at once, stands in
+`workbook`.
 
 A spreadsheet keeps its numbers as binary fractions. The shortest decimal that is that number is taken (what people
 see), and one of more than 15 digits is refused where it is an amount. A formula is refused: its result is what some
@@ -18,15 +18,15 @@ import zlib
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, BinaryIO, Final
 from xml.etree.ElementTree import ParseError
 
-from openpyxl import load_workbook
+from lxml.etree import LxmlError
 from openpyxl.utils.exceptions import InvalidFileException
-from openpyxl.worksheet._reader import WorkSheetParser
 
 from schemas.errors import DocumentRefused
 from schemas.tabular.layout import COLUMNS_MAX, Cell, Layout, Number, Row
+from schemas.tabular.workbook import PART_BYTES_MAX, STRINGS_BYTES_MAX, Book, is_xml
 
 MEMBERS_MAX: Final = 1_000
 """Files inside; a workbook has a dozen."""
@@ -36,14 +36,6 @@ RATIO_MAX: Final = 200
 """How much larger than packed a member may be; sheets are ten to forty times."""
 RATIO_FREE_BYTES: Final = 1 << 20
 """A member up to this may be of any ratio."""
-STRINGS_BYTES_MAX: Final = 1 << 25
-"""The table of shared texts, unpacked; it is held in memory."""
-STRINGS_MAX: Final = 1_000_000
-"""Shared texts."""
-PART_BYTES_MAX: Final = 1 << 22
-"""Every other member that is read whole (workbook, styles, relations), unpacked."""
-ROW_BYTES_MAX: Final = 1 << 21
-"""One row, and what stands before the first and behind the last."""
 ROWS_MAX: Final = 1_048_576
 """Rows of a sheet, as the format has it."""
 
@@ -56,14 +48,11 @@ _PROLOGUE: Final = re.compile(
     re.DOTALL,
 )
 _DECLARED: Final = re.compile(rb"""<\?xml[^>]*encoding\s*=\s*["']([^"']*)""")
-_ROW: Final = re.compile(rb"<(?:[\w.-]+:)?row[\s/>]")
-_STRING: Final = re.compile(rb"<(?:[\w.-]+:)?si[\s/>]")
-_MARK_BYTES: Final = 64
 BROKEN: Final = (
     zipfile.BadZipFile, zlib.error, InvalidFileException, ParseError, ValueError, KeyError, IndexError, TypeError,
-    AttributeError, EOFError, OverflowError, NotImplementedError, RuntimeError, OSError,
+    AttributeError, EOFError, LxmlError, OverflowError, NotImplementedError, RuntimeError, OSError,
 )  # fmt: skip
-"""What zipfile and openpyxl raise for a file that is not what it should be; they promise nothing narrower."""
+"""What zipfile, lxml and openpyxl raise for a file that is not what it should be; they promise nothing narrower."""
 
 
 def rows(source: BinaryIO, layout: Layout) -> Iterator[Row]:
@@ -78,17 +67,17 @@ def rows(source: BinaryIO, layout: Layout) -> Iterator[Row]:
         source.seek(0)
         with warnings.catch_warnings():  # a missing default style is no matter of ours
             warnings.simplefilter("ignore")
-            book = load_workbook(source, read_only=True, data_only=False, keep_links=False)
-        yield from _rows(_sheet(book, layout.sheet))
+            book = Book(source)
+        yield from _rows(book, _sheet(book, layout.sheet))
     except DocumentRefused:
         raise
     except BROKEN as error:
         raise DocumentRefused(f"cut off or not XLSX: {type(error).__name__}: {str(error)[:200]}") from error
 
 
-def _sheet(book: Any, name: str | None) -> Any:
-    """Return the sheet that was agreed, or the only one."""
-    sheets = {sheet.title: sheet for sheet in book.worksheets}
+def _sheet(book: Book, name: str | None) -> str:
+    """Return the part of the sheet that was agreed, or of the only one."""
+    sheets = book.sheets
     if name is not None and name in sheets:
         return sheets[name]
     known = ", ".join(repr(title[:31]) for title in list(sheets)[:10])
@@ -102,26 +91,16 @@ def _sheet(book: Any, name: str | None) -> Any:
     return next(iter(sheets.values()))
 
 
-def _rows(sheet: Any) -> Iterator[Row]:
-    book = sheet.parent
-    with sheet._get_source() as source:  # noqa: SLF001 - see the module: the public reader loses rows
-        parser = WorkSheetParser(
-            source,
-            sheet._shared_strings,  # noqa: SLF001 - as above
-            data_only=False,
-            epoch=book.epoch,
-            date_formats=book._date_formats,  # noqa: SLF001 - as above
-            timedelta_formats=book._timedelta_formats,  # noqa: SLF001 - as above
-        )
-        last = 0
-        for number, found in _quietly(parser.parse()):
-            path = f"row {number}"
-            if not last < number <= ROWS_MAX:
-                raise DocumentRefused(f"it stands behind row {last}, of at most {ROWS_MAX}", path=path)
-            last = number
-            cells = _cells(number, found)
-            if any(cell != "" for cell in cells):
-                yield Row(number, path, cells)
+def _rows(book: Book, part: str) -> Iterator[Row]:
+    last = 0
+    for number, found in _quietly(book.rows(part)):
+        path = f"row {number}"
+        if not last < number <= ROWS_MAX:
+            raise DocumentRefused(f"it stands behind row {last}, of at most {ROWS_MAX}", path=path)
+        last = number
+        cells = _cells(number, found)
+        if any(cell != "" for cell in cells):
+            yield Row(number, path, cells)
 
 
 def _quietly(parsed: Iterator[tuple[int, list[dict[str, Any]]]]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
@@ -226,50 +205,23 @@ def _check_member(one: zipfile.ZipInfo) -> None:
         raise DocumentRefused(f"{one.file_size} bytes, at most {limit}", path=name)
 
 
-def _is_xml(name: str) -> bool:
-    return name.lower().endswith((".xml", ".rels", ".vml"))
-
-
-def _check_content(name: str, unpacked: Any) -> None:
-    """Unpack a member once: its check sum, its beginning, and how far its rows and texts are apart."""
-    at, since, strings = 0, 0, 0
-    tail = b""
-    while chunk := unpacked.read(_CHUNK_BYTES):
-        if at == 0:
-            while len(chunk) < _HEAD_BYTES and (more := unpacked.read(_CHUNK_BYTES)):
-                chunk += more
-            _check_prologue(name, chunk[:_HEAD_BYTES])
-        seen = tail + chunk
-        begins = at - len(tail)
-        if name.startswith(_SHEETS):
-            since = _check_rows(name, seen, begins, since)
-        elif name.lower().endswith("sharedstrings.xml"):
-            strings += sum(1 for found in _STRING.finditer(seen) if found.end() > len(tail))
-            if strings > STRINGS_MAX:
-                raise DocumentRefused(f"more than {STRINGS_MAX} texts", path=name[:80])
-        at += len(chunk)
-        tail = seen[-_MARK_BYTES:]
+def _check_content(name: str, unpacked: IO[bytes]) -> None:
+    """Unpack a member once: its check sum, and its beginning."""
+    head = unpacked.read(_HEAD_BYTES)
+    if head:
+        _check_prologue(name, head)
+    while unpacked.read(_CHUNK_BYTES):
+        pass
 
 
 def _check_prologue(name: str, head: bytes) -> None:
     """Refuse a DOCTYPE, which alone could bring entities, and every encoding in which one could hide."""
     if b"<!DOCTYPE" in head:
         raise DocumentRefused("a DOCTYPE", path=name[:80])
-    if not _is_xml(name):
+    if not is_xml(name) and not name.lower().endswith(".vml"):
         return
     declared = _DECLARED.match(head.removeprefix(b"\xef\xbb\xbf"))
     if declared and declared[1].upper() not in {b"UTF-8", b"UTF8", b"US-ASCII", b"ASCII"}:
         raise DocumentRefused(f"the encoding must be UTF-8, not {declared[1][:40]!r}", path=name[:80])
     if b"\0" in head or _PROLOGUE.match(head) is None:
         raise DocumentRefused("it does not begin with an element: it is not XML in UTF-8", path=name[:80])
-
-
-def _check_rows(name: str, seen: bytes, begins: int, since: int) -> int:
-    """Return where the last row began, and refuse one that goes on for too long: a row is held in memory."""
-    for found in _ROW.finditer(seen):
-        if begins + found.start() - since > ROW_BYTES_MAX:
-            break
-        since = max(since, begins + found.start())
-    if begins + len(seen) - since > ROW_BYTES_MAX + _CHUNK_BYTES:
-        raise DocumentRefused(f"more than {ROW_BYTES_MAX} bytes without a row", path=name[:80])
-    return since

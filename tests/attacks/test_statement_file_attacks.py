@@ -19,7 +19,7 @@ from adapters.profile import StatementSettings
 from adapters.table_settings import TableSettings
 from gateway.operations import imports
 from schemas.errors import DocumentRefused
-from schemas.tabular import spreadsheet
+from schemas.tabular import workbook
 from schemas.tabular.layout import Columns, Layout
 from simulators.stage import PROFILE, Stage
 from tests.gateway.flow.stand import Stand, country, opened
@@ -29,6 +29,8 @@ pytestmark = pytest.mark.timeout(60)
 
 MEMORY_BYTES_MAX = 100_000_000
 SHEET, STRINGS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
+MAIN = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+TYPE = b"application/vnd.openxmlformats-officedocument.spreadsheetml."
 LAYOUT = Layout(columns=Columns(booking_date="Date", amount="Amount", balance="Balance"))
 ROWS: list[list[Any]] = [["Date", "Amount", "Balance"], ["2026-11-30", 5, 5], ["2026-11-30", 7, 12]]
 GOOD = as_xlsx(ROWS)
@@ -56,6 +58,17 @@ def altered(name: str, change: Callable[[bytes], bytes], *more: tuple[str, bytes
         for member, content in more:
             new.writestr(member, content)
     return file.getvalue()
+
+
+def with_texts(name: str, table: bytes) -> bytes:
+    """Return the good workbook with a table of shared texts in a part of some name."""
+    override = b'<Override PartName="/%s" ContentType="%bsharedStrings+xml"/></Types>' % (name.encode(), TYPE)
+
+    def changed(types: bytes) -> bytes:
+        assert b"sharedStrings" not in types
+        return types.replace(b"</Types>", override)
+
+    return altered("[Content_Types].xml", changed, (name, table))
 
 
 @attack("it unpacks to")
@@ -212,8 +225,9 @@ def test_the_good_workbook_is_read() -> None:
 
 def test_a_table_of_millions_of_texts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The table of shared texts is the one part that is held in memory."""
-    monkeypatch.setattr(spreadsheet, "STRINGS_MAX", 1_000)
-    many = altered("", bytes, (STRINGS, b"<sst>" + b"<si><t>x</t></si>" * 1_001 + b"</sst>"))
+    monkeypatch.setattr(workbook, "STRINGS_MAX", 1_000)
+    texts = b"<si><t>x</t></si>" * 1_001
+    many = with_texts(STRINGS, b'<sst xmlns="' + MAIN + b'">' + texts + b"</sst>")
     with pytest.raises(DocumentRefused, match="more than 1000 texts"):
         read_xlsx(many, LAYOUT)
     large = altered("", bytes, (STRINGS, b"<sst>" + bytes(range(32, 127)) * 400_000 + b"</sst>"))

@@ -334,6 +334,12 @@ poll_s = 0.1
         with self.gateway.store.transaction() as db:
             return db.all(query, **parameters)
 
+    def trail(self, action: str) -> int:
+        """Return how many rows of the audit trail say that this was done."""
+        with self.gateway.store.transaction() as db:
+            [(count,)] = db.connection.execute(f"SELECT COUNT(*) FROM trail WHERE action = '{action}'").fetchall()  # noqa: S608 - our own words
+        return int(count)
+
     def orders_done(self) -> bool:
         """Tell whether every order has its fate and nothing waits to be emitted."""
         states = Counter[str]()

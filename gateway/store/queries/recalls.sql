@@ -114,5 +114,6 @@ WITH RECURSIVE chain AS (
     FROM chain JOIN reissue AS earlier ON earlier.payment = chain.replaces WHERE chain.from_state <> 'RETURNED')
 SELECT chain.payment, (SELECT transfer.amount_minor FROM transfer
                        WHERE transfer.subject = chain.replaces AND transfer.cause = 'give_back' AND transfer.leg = 0)
-FROM chain JOIN payment AS old ON old.id = chain.replaces JOIN payment AS new ON new.id = chain.payment
-WHERE chain.from_state = 'RETURNED' AND old.currency = new.currency AND old.debtor_account = new.debtor_account;
+FROM chain WHERE chain.from_state = 'RETURNED'
+  AND (SELECT old.currency || old.debtor_account FROM payment AS old WHERE old.id = chain.replaces)
+    = (SELECT new.currency || new.debtor_account FROM payment AS new WHERE new.id = chain.payment);

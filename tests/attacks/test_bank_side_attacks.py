@@ -23,10 +23,10 @@ from adapters.transports.https_link import Request
 from adapters.web_settings import HttpsSettings
 from gateway.flow.collector import WHOLE_BYTES_MAX
 from schemas.errors import ChannelUnavailable
-from simulators.stage import PROFILE, Stage
+from simulators.stage import PROFILE
 from simulators.web_server import Answerer, WebReply, WebRequest
 from tests import web_stand
-from tests.gateway.flow.stand import RIEL, Stand, country, opened, order
+from tests.gateway.flow.stand import RIEL, Stand, order
 from tests.gateway.flow.wire import Wire, collector, courier
 from tests.web_stand import Tls, reach, served
 
@@ -44,19 +44,6 @@ LARGEST = "9999999999999999.99"
 def files(tmp_path_factory: pytest.TempPathFactory) -> Tls:
     """Return certificates."""
     return web_stand.tls(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """Keys and configuration, made once: no attack changes them."""
-    return country(tmp_path_factory.mktemp("country"))
-
-
-@pytest.fixture
-def stand(stage: Stage, tmp_path: Path) -> Iterator[Stand]:
-    """A gateway."""
-    with opened(stage, f"sqlite:///{tmp_path / 'gateway.sqlite'}") as made:
-        yield made
 
 
 @contextmanager

@@ -6,8 +6,6 @@ the attacks have in common is that no money moves and no second payment goes out
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -20,26 +18,12 @@ from gateway.flow.inbound import Inbound
 from security import jws
 from security.trust import TrustStore
 from simulators.central_bank import CentralBank
-from simulators.stage import Stage
-from tests.gateway.flow.stand import BANK_BIC, DAY, RIEL, Stand, booked, chunk, country, dollars, opened, order, single
+from tests.gateway.flow.stand import BANK_BIC, DAY, RIEL, Stand, booked, chunk, dollars, order, single
 
 pytestmark = pytest.mark.timeout(20)
 
 RESERVED = {"payable:fmis": 100_000, f"transit:{RIEL}": -100_000}
 UETR = "00000000-0000-4000-8000-000000000001"
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """Keys and configuration, made once: no attack changes them."""
-    return country(tmp_path_factory.mktemp("country"))
-
-
-@pytest.fixture
-def stand(stage: Stage, tmp_path: Path) -> Iterator[Stand]:
-    """A gateway to attack."""
-    with opened(stage, f"sqlite:///{tmp_path / 'gateway.sqlite'}") as made:
-        yield made
 
 
 @pytest.fixture

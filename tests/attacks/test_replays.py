@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from gateway.store import archive
-from simulators.stage import Stage
-from tests.gateway.flow.stand import Stand, booked, country, opened, order
+from tests.gateway.flow.stand import Stand, booked, order
 from tests.gateway.operations.test_answering import asked
 from tests.gateway.operations.test_in_flight import answer, ask, cancel, recall_states
 
 ORDER_OF_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """Keys and configuration of this module: no test changes them."""
-    return country(tmp_path_factory.mktemp("country"))
-
-
-@pytest.fixture
-def stand(stage: Stage, tmp_path: Path) -> Iterator[Stand]:
-    """A gateway with one worker of each role."""
-    with opened(stage, f"sqlite:///{tmp_path / 'gateway.sqlite'}") as made:
-        yield made
 
 
 def seen(stand: Stand) -> list[bytes]:

@@ -22,7 +22,7 @@ from schemas.errors import DocumentRefused
 from schemas.tabular import workbook
 from schemas.tabular.layout import Columns, Layout
 from simulators.stage import PROFILE, Stage
-from tests.gateway.flow.stand import Stand, country, opened
+from tests.gateway.flow.stand import Stand, opened
 from tests.schemas.tabular.writing import as_xlsx, read_csv, read_xlsx
 
 pytestmark = pytest.mark.timeout(60)
@@ -260,12 +260,6 @@ def test_a_hostile_csv_is_refused_in_bounded_memory(document: bytes, why: str) -
         tracemalloc.stop()
     assert why in str(refused.value)
     assert peak < MEMORY_BYTES_MAX
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """Keys and configuration, made once: no attack changes them."""
-    return country(tmp_path_factory.mktemp("country"))
 
 
 @pytest.fixture

@@ -242,6 +242,8 @@ def _next(report: Report, home: Path) -> Iterator[tuple[str, str]]:
     yield f"alias gateway='{program} --config {near(home / DEFAULT_NAME)}'", ""
     if State.HELD in found:
         yield f"gateway approve {found[State.HELD]}", "decide over a held order"
+    if report.refused:
+        yield "gateway refusals list", "what was refused, and why"
     if State.RETURNED in found:
         yield f"gateway payments show {found[State.RETURNED]}", "all of a payment's life"
     if "exception" in found:

@@ -203,6 +203,11 @@ def test_the_summary_fits_the_terminal(shown: Callable[[int], list[str]], width:
     assert max(len(line) for line in shown(width)) <= width
 
 
+def test_who_reads_that_orders_were_refused_is_told_where_to_look(shown: Callable[[int], list[str]]) -> None:
+    """The command is there to be typed."""
+    assert [line for line in shown(100) if line.strip().startswith("gateway refusals list ")]
+
+
 def test_the_summary_names_every_state_and_code(shown: Callable[[int], list[str]], report: Report) -> None:
     """Both forms of the outcome say the same."""
     text = "\n".join(shown(100))
